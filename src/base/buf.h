@@ -1,0 +1,39 @@
+// A growable byte buffer with a hard maximum. Failure is sticky: after the first append that
+// would pass `max` (or an allocation that fails) every later append is ignored and buf_ok()
+// is false, so that a writer checks once, at the end.
+#ifndef BASE_BUF_H
+#define BASE_BUF_H
+
+#include "base/slice.h"
+
+struct buf {
+    uint8_t *p;
+    size_t n, cap, max;
+    bool failed;
+};
+
+#define BUF_INIT(max_bytes) ((struct buf){NULL, 0, 0, (max_bytes), false})
+
+void buf_fini(struct buf *b); // frees; the buffer may be used again from empty
+void buf_reset(struct buf *b); // empties, keeps the memory, clears the failure
+bool buf_reserve(struct buf *b, size_t more);
+void buf_append(struct buf *b, const void *p, size_t n);
+void buf_append_slice(struct buf *b, struct slice s);
+void buf_append_str(struct buf *b, const char *s);
+void buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+uint8_t *buf_extend(struct buf *b, size_t n); // n uninitialised bytes to fill, or NULL
+void buf_u8(struct buf *b, uint8_t v);
+void buf_u16le(struct buf *b, uint16_t v);
+void buf_u32le(struct buf *b, uint32_t v);
+void buf_u64le(struct buf *b, uint64_t v);
+void buf_u16be(struct buf *b, uint16_t v);
+void buf_u32be(struct buf *b, uint32_t v);
+void buf_consume(struct buf *b, size_t n); // drops the first n bytes
+static inline bool buf_ok(const struct buf *b) {
+    return !b->failed;
+}
+static inline struct slice buf_slice(const struct buf *b) {
+    return (struct slice){b->p, b->n};
+}
+
+#endif
