@@ -1,0 +1,66 @@
+// DIR/galena.conf: how this archive is called, where it listens, what it puts up with.
+//
+// Plain data, read once at start and again on reload. Not a place for rights (conf/peer.h,
+// conf/user.h) nor for keys (DIR/keys, DIR/tls). Every error names the file, the line and what
+// to do about it. The files are written whole, synced and renamed into place.
+#ifndef CONF_CONF_H
+#define CONF_CONF_H
+
+#include <sys/types.h>
+
+#include "base/err.h"
+#include "base/slice.h"
+#include "conf/addr.h"
+
+enum {
+    CONF_NAME_MAX = 64,         // name of an archive, a peer, a user: bytes
+    CONF_AE_MAX = 16,           // PS3.5 6.2, AE
+    CONF_PRIVATE_CLASSES_MAX = 256,
+    CONF_FILE_MAX_BYTES = 64 * 1024,
+};
+
+struct conf_limits {
+    uint32_t max_connections; // all lanes together
+    uint32_t per_source;      // connections at once from one address
+    uint32_t spare_workers;   // processes kept ready
+    uint32_t penalty_s;       // how long a source address waits after one of its workers crashed
+    uint32_t artim_s;         // PS3.8 9.1.5: from connect to a complete association request
+    uint32_t idle_s;          // an association on which nothing happens
+    uint32_t total_s;         // an association altogether; 0 = no limit
+    uint32_t drain_s;         // SIGTERM: how long running associations may take to finish
+    uint32_t max_pdu_bytes;   // what we announce to receive, PS3.8 D.1
+    uint32_t max_operations;  // asynchronous operations window we grant, PS3.7 D.3.3.3
+    uint32_t max_matches;     // answers to one C-FIND; a query with more is refused, never cut
+};
+
+struct conf {
+    char name[CONF_NAME_MAX + 1];
+    char ae_title[CONF_AE_MAX + 1];
+    struct conf_addr dicom; // TLS
+    struct conf_addr plain; // off unless set; never a public address
+    struct conf_addr https; // kept for the web side; nothing listens on it yet
+    uint64_t reserve_bytes; // free space on the store's file system below which C-STORE is refused
+    bool accept_retired_sop_classes;
+    bool prefer_archive_order; // transfer syntaxes: false = the proposer's first that we support
+    char (*private_sop_classes)[65]; // UIDs accepted as storage classes besides the standard's
+    size_t private_sop_class_count;
+    struct conf_limits limits;
+};
+
+void conf_init(struct conf *c); // the defaults; every value valid
+void conf_fini(struct conf *c);
+enum err conf_load(const char *dir, struct conf *ret_conf, struct fault *f); // ret_conf: conf_fini() it
+enum err conf_save(const char *dir, const struct conf *c, struct fault *f);  // DIR/galena.conf, 0600
+
+// AE title rules of PS3.5 6.2: 1 to 16 characters, no backslash, no control characters, ASCII;
+// leading and trailing blanks are not significant and are dropped. False when it breaks them.
+bool conf_ae_parse(struct slice text, char ret_ae[CONF_AE_MAX + 1]);
+
+// Names of peers and users become file names: letters, digits, '-', '_', '.', not beginning with '.'.
+bool conf_name_valid(struct slice text);
+
+// Writes DIR_PATH/name: temporary file, fsync, rename, fsync of the folder. Never follows a link.
+enum err conf_write_file(const char *dir_path, const char *name, mode_t mode, struct slice content,
+                         struct fault *f);
+
+#endif
