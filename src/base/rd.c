@@ -17,7 +17,7 @@ uint8_t rd_u8(struct rd *r) {
 
 uint16_t rd_u16le(struct rd *r) {
     const uint8_t *p = take(r, 2);
-    return p ? (uint16_t)(p[0] | p[1] << 8) : 0;
+    return p ? (uint16_t)((unsigned)p[0] | (unsigned)p[1] << 8) : 0;
 }
 
 uint32_t rd_u32le(struct rd *r) {
@@ -33,7 +33,7 @@ uint64_t rd_u64le(struct rd *r) {
 
 uint16_t rd_u16be(struct rd *r) {
     const uint8_t *p = take(r, 2);
-    return p ? (uint16_t)(p[0] << 8 | p[1]) : 0;
+    return p ? (uint16_t)((unsigned)p[0] << 8 | (unsigned)p[1]) : 0;
 }
 
 uint32_t rd_u32be(struct rd *r) {
