@@ -1,12 +1,12 @@
 #include "ipc/ipc.h"
 
+#include "base/cleanup.h"
 #include "base/rd.h"
 #include "base/uid.h"
 #include "base/utf8.h"
 #include "ipc/table.h"
+#include "os/msg.h"
 
-#include <errno.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 const char *ipc_name(enum ipc_type type) {
@@ -119,112 +119,44 @@ enum err ipc_decode(struct slice bytes, enum ipc_link link, uint32_t phase, stru
     return OK;
 }
 
-static enum err send_error(void) {
-    switch (errno) {
-    case EPIPE:
-    case ECONNRESET:
-    case ENOTCONN:
-        return ERR_PEER_GONE;
-    case EAGAIN:
-    case ENOBUFS:
-        return ERR_BUSY;
-    default:
-        return ERR_IO;
-    }
-}
-
 enum err ipc_send(int fd, enum ipc_type type, const void *body, const int *fds, unsigned fd_count) {
-    bug_unless(fd_count <= IPC_MAX_FDS);
-    struct buf b = BUF_INIT(IPC_MAX_BYTES);
+    static uint8_t scratch[IPC_MAX_BYTES]; // one thread, and cap == max: the buffer never grows
+    struct buf b = {scratch, 0, sizeof scratch, sizeof scratch, false};
     enum err e = ipc_encode(&b, type, body);
-    if (e == OK) {
-        struct iovec iov = {b.p, b.n};
-        _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int) * IPC_MAX_FDS)] = {0};
-        struct msghdr h = {.msg_iov = &iov, .msg_iovlen = 1};
-        if (fd_count > 0) {
-            h.msg_control = control;
-            h.msg_controllen = CMSG_SPACE(sizeof(int) * fd_count);
-            struct cmsghdr *c = CMSG_FIRSTHDR(&h);
-            c->cmsg_level = SOL_SOCKET;
-            c->cmsg_type = SCM_RIGHTS;
-            c->cmsg_len = CMSG_LEN(sizeof(int) * fd_count);
-            memcpy(CMSG_DATA(c), fds, sizeof(int) * fd_count);
-        }
-        ssize_t n;
-        do {
-            n = sendmsg(fd, &h, MSG_NOSIGNAL);
-        } while (n < 0 && errno == EINTR);
-        if (n < 0)
-            e = send_error();
-    }
-    buf_fini(&b);
-    return e;
+    if (e != OK)
+        return e;
+    return os_msg_send(fd, buf_slice(&b), fds, fd_count, NULL);
 }
 
-// Collects passed descriptors; surplus ones (a hostile sender's) are closed. False when there
-// were more than a message may carry.
-static bool collect_fds(struct msghdr *h, int *fds, unsigned *ret_count) {
-    bool fits = !(h->msg_flags & MSG_CTRUNC);
-    unsigned count = 0;
-    for (struct cmsghdr *c = CMSG_FIRSTHDR(h); c; c = CMSG_NXTHDR(h, c)) {
-        if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-            continue;
-        size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-        for (size_t i = 0; i < n; i++) {
-            int fd;
-            memcpy(&fd, CMSG_DATA(c) + i * sizeof fd, sizeof fd);
-            if (count < IPC_MAX_FDS) {
-                fds[count++] = fd;
-            } else {
-                close(fd);
-                fits = false;
-            }
-        }
-    }
-    *ret_count = count;
-    return fits;
-}
-
-static void close_all(const int *fds, unsigned count) {
-    for (unsigned i = 0; i < count; i++)
-        if (fds[i] >= 0)
-            close(fds[i]);
+static enum err decode_with_fds(struct slice bytes, enum ipc_link link, uint32_t phase, struct os_msg_fds *fds,
+                                struct ipc_msg *ret_msg, struct fault *f) {
+    struct ipc_msg m;
+    enum err e = ipc_decode(bytes, link, phase, &m, f);
+    if (e != OK)
+        return e;
+    if (fds->n < ipc_table[m.type].fds_least || fds->n > ipc_table[m.type].fds_most)
+        return fault_set(f, ERR_PROTOCOL, "%s comes with %u descriptors", ipc_name(m.type), fds->n);
+    m.fd_count = fds->n;
+    for (unsigned i = 0; i < fds->n; i++)
+        m.fds[i] = os_msg_fds_take(fds, i);
+    *ret_msg = m;
+    return OK;
 }
 
 enum err ipc_recv(int fd, enum ipc_link link, uint32_t phase, uint8_t *buffer, struct ipc_msg *ret_msg,
                   struct fault *f) {
-    struct iovec iov = {buffer, IPC_MAX_BYTES};
-    _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int) * (IPC_MAX_FDS + 1))];
-    struct msghdr h = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
-    ssize_t n;
-    do {
-        n = recvmsg(fd, &h, MSG_CMSG_CLOEXEC);
-    } while (n < 0 && errno == EINTR);
-    if (n < 0)
-        return fault_set(f, send_error(), "%s", "channel");
-    int fds[IPC_MAX_FDS];
-    unsigned fd_count = 0;
-    bool fits = collect_fds(&h, fds, &fd_count);
-    if (n == 0) {
-        close_all(fds, fd_count);
-        return fault_set(f, ERR_PEER_GONE, "%s", "channel closed");
-    }
-    struct ipc_msg m;
-    enum err e = OK;
-    if (!fits || (h.msg_flags & MSG_TRUNC))
-        e = fault_set(f, ERR_PROTOCOL, "%s", "message or its descriptors are too many");
-    if (e == OK)
-        e = ipc_decode(slice_of(buffer, (size_t)n), link, phase, &m, f);
-    if (e == OK && (fd_count < ipc_table[m.type].fds_least || fd_count > ipc_table[m.type].fds_most))
-        e = fault_set(f, ERR_PROTOCOL, "%s comes with %u descriptors", ipc_name(m.type), fd_count);
-    if (e != OK) {
-        close_all(fds, fd_count);
-        return e;
-    }
-    m.fd_count = fd_count;
-    memcpy(m.fds, fds, sizeof fds);
-    *ret_msg = m;
-    return OK;
+    CLEANUP(os_msg_fds_close) struct os_msg_fds fds = {.n = 0};
+    size_t n = 0;
+    enum err e = os_msg_recv(fd, buffer, IPC_MAX_BYTES, IPC_MAX_FDS, &n, &fds, f);
+    return e == OK ? decode_with_fds(slice_of(buffer, n), link, phase, &fds, ret_msg, f) : e;
+}
+
+enum err ipc_recv_now(int fd, enum ipc_link link, uint32_t phase, uint8_t *buffer, struct ipc_msg *ret_msg,
+                      struct fault *f) {
+    CLEANUP(os_msg_fds_close) struct os_msg_fds fds = {.n = 0};
+    size_t n = 0;
+    enum err e = os_msg_recv_now(fd, buffer, IPC_MAX_BYTES, IPC_MAX_FDS, &n, &fds, f);
+    return e == OK ? decode_with_fds(slice_of(buffer, n), link, phase, &fds, ret_msg, f) : e;
 }
 
 int ipc_msg_take_fd(struct ipc_msg *m, unsigned i) {
@@ -236,6 +168,8 @@ int ipc_msg_take_fd(struct ipc_msg *m, unsigned i) {
 }
 
 void ipc_msg_close_fds(struct ipc_msg *m) {
-    close_all(m->fds, m->fd_count);
+    for (unsigned i = 0; i < m->fd_count; i++)
+        if (m->fds[i] >= 0)
+            close(m->fds[i]);
     m->fd_count = 0;
 }

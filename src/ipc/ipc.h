@@ -54,6 +54,9 @@ enum err ipc_send(int fd, enum ipc_type type, const void *body, const int *fds, 
 // Descriptors in ret_msg->fds are the caller's to close (ipc_msg_close_fds); none on failure.
 enum err ipc_recv(int fd, enum ipc_link link, uint32_t phase, uint8_t *buffer, struct ipc_msg *ret_msg,
                   struct fault *f);
+// The same, but never waits, whatever the socket's own flag.
+enum err ipc_recv_now(int fd, enum ipc_link link, uint32_t phase, uint8_t *buffer, struct ipc_msg *ret_msg,
+                      struct fault *f);
 int ipc_msg_take_fd(struct ipc_msg *m, unsigned i); // the caller owns it now; -1 when there is none
 void ipc_msg_close_fds(struct ipc_msg *m);
 
