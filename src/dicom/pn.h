@@ -1,0 +1,44 @@
+// Person names (PN, PS3.5 6.2.1) and the form of text in which names are compared.
+//
+// A value is up to three groups (alphabetic, ideographic, phonetic) separated by '=', each up to
+// five components (family, given, middle, prefix, suffix) separated by '^'.
+//
+// Folding is Galena's documented rule for matching names, where the standard leaves it to the archive
+// (PS3.4 C.2.2.2.1, C.2.2.2.4). It makes equal:
+//   - upper and lower case (full case folding: ß = ss, final sigma = sigma);
+//   - letters with and without diacritics: ä = a, é = e, ø = o, ł = l, æ = ae, ё = е (but й stays a
+//     letter of its own, and Müller is not Mueller); Hebrew and Arabic vowel signs don't count;
+//   - full width and half width, hiragana and katakana (with their voicing marks: が is not か);
+//   - compatibility forms of ideographs (the two code points for 金 in Korean sets), and Hangul
+//     composed or not.
+// It keeps vowels and tone marks of Thai and the Indic scripts. The table is spec/fold.tsv.
+#ifndef DICOM_PN_H
+#define DICOM_PN_H
+
+#include "base/buf.h"
+#include "base/slice.h"
+
+enum { DICOM_PN_GROUPS = 3, DICOM_PN_COMPONENTS = 5 };
+
+// One name, split; slices borrow from it. What is missing is empty. Blanks round components are dropped.
+struct dicom_pn {
+    struct slice group[DICOM_PN_GROUPS];                         // without trailing '^' and blanks
+    struct slice part[DICOM_PN_GROUPS][DICOM_PN_COMPONENTS];
+    // more groups or components than the standard knows: they are in no group or in the last part
+    bool excess;
+};
+
+void dicom_pn_split(struct slice utf8, struct dicom_pn *ret_pn);
+
+// Appends one name tidied but not folded: blanks round components, trailing empty components and
+// groups dropped.
+void dicom_pn_normalise(struct slice utf8, struct buf *out);
+
+// Appends one name tidied and folded: what the index keeps and what operands are compared with
+// (glob_match_name). '*' and '?' pass through, so that it serves for keys as well. At most 6 bytes for 1.
+void dicom_pn_fold(struct slice utf8, struct buf *out);
+
+// Folding alone, of any text, without looking for components.
+void dicom_text_fold(struct slice utf8, struct buf *out);
+
+#endif
