@@ -1,0 +1,234 @@
+#include "conf/conf.h"
+
+#include "base/cleanup.h"
+#include "base/uid.h"
+#include "base/utf8.h"
+#include "conf/file.h"
+
+#include <stdio.h>
+
+static bool take_name(void *dst, const struct conf_option *o, struct slice value, struct fault *f) {
+    char *name = (char *)dst + o->offset;
+    bool good = value.n > 0 && utf8_valid(value);
+    for (size_t i = 0; i < value.n; i++)
+        good = good && value.p[i] >= 0x20 && value.p[i] != 0x7F;
+    if (good && slice_to_cstr(value, name, CONF_NAME_MAX + 1))
+        return true;
+    fault_set(f, ERR_CONFIG, "must be 1 to %d bytes of UTF-8 text", CONF_NAME_MAX);
+    return false;
+}
+
+// Where to listen: a literal address, so that nobody else's name server decides it. "*" and
+// "localhost" are taken for what they mean; "" is off.
+static bool take_listen(void *dst, const struct conf_option *o, struct slice value, struct fault *f) {
+    struct conf_addr a = {0};
+    struct sockaddr_storage sa;
+    socklen_t n;
+    if (value.n == 0) {
+        memcpy((uint8_t *)dst + o->offset, &a, sizeof a);
+        return true;
+    }
+    char text[CONF_ADDR_TEXT_MAX];
+    if (value.n > 2 && value.p[0] == '*' && value.n < sizeof text - 8) {
+        snprintf(text, sizeof text, "0.0.0.0%.*s", SLICE_FMT(slice_sub(value, 1, value.n)));
+        value = slice_str(text);
+    }
+    if (conf_addr_parse(value, &a, f) != OK)
+        return false;
+    if (strcmp(a.host, "localhost") == 0)
+        strcpy(a.host, "127.0.0.1");
+    if (!conf_addr_to_sockaddr(&a, &sa, &n)) {
+        fault_set(f, ERR_CONFIG, "listening needs a literal address such as 127.0.0.1:2762, not a name");
+        return false;
+    }
+    memcpy((uint8_t *)dst + o->offset, &a, sizeof a);
+    return true;
+}
+
+static bool take_plain(void *dst, const struct conf_option *o, struct slice value, struct fault *f) {
+    struct conf_addr before;
+    memcpy(&before, (uint8_t *)dst + o->offset, sizeof before);
+    if (!take_listen(dst, o, value, f))
+        return false;
+    const struct conf_addr *a = (const struct conf_addr *)(const void *)((uint8_t *)dst + o->offset);
+    if (!conf_addr_is_set(a) || conf_addr_is_private(a))
+        return true;
+    memcpy((uint8_t *)dst + o->offset, &before, sizeof before);
+    fault_set(f, ERR_CONFIG, "without TLS Galena listens on loopback or a private address only; "
+                             "name this machine's own, such as 192.168.1.5:11112");
+    return false;
+}
+
+static bool take_order(void *dst, const struct conf_option *o, struct slice value, struct fault *f) {
+    bool archive = slice_eq_str(value, "archive");
+    if (!archive && !slice_eq_str(value, "proposer")) {
+        fault_set(f, ERR_CONFIG, "must be proposer or archive");
+        return false;
+    }
+    memcpy((uint8_t *)dst + o->offset, &archive, sizeof archive);
+    return true;
+}
+
+static bool take_private_class(void *dst, const struct conf_option *o, struct slice value, struct fault *f) {
+    struct conf *c = dst;
+    (void)o;
+    if (!uid_valid(value)) {
+        fault_set(f, ERR_CONFIG, "must be a list of UIDs: {\"1.2.3\", \"1.2.4\"}");
+        return false;
+    }
+    if (c->private_sop_class_count >= CONF_PRIVATE_CLASSES_MAX) {
+        fault_set(f, ERR_CONFIG, "at most %d UIDs", CONF_PRIVATE_CLASSES_MAX);
+        return false;
+    }
+    void *grown = realloc(c->private_sop_classes, (c->private_sop_class_count + 1) * sizeof *c->private_sop_classes);
+    if (!grown) {
+        fault_set(f, ERR_NO_MEMORY, "not enough memory");
+        return false;
+    }
+    c->private_sop_classes = grown;
+    return slice_to_cstr(value, c->private_sop_classes[c->private_sop_class_count++], UID_MAX + 1);
+}
+
+
+#define AT(member) offsetof(struct conf, member)
+#define COUNT(member, from, to, says) \
+    {#member, conf_take_u32, AT(limits.member), (from), (to), (says), false, false}
+
+static const struct conf_option options[] = {
+    {"name", take_name, AT(name), 0, 0, "What this archive is called.", false, false},
+    {"ae_title", conf_take_ae, AT(ae_title), 0, 0, "The AE title peers call it by.", false, false},
+    {"dicom", take_listen, AT(dicom), 0, 0,
+     "DICOM over TLS. 127.0.0.1 is this machine alone; 0.0.0.0:2762 is every network it is in.", false, false},
+    {"plain", take_plain, AT(plain), 0, 0,
+     "DICOM without TLS, for equipment that cannot do better. Off while empty. Only named peers at\n"
+     "named addresses are heard (galena peer add … --plain), and they may store, nothing else.", false, false},
+    {"https", take_listen, AT(https), 0, 0, "Kept for the web side; nothing listens here yet.", false, false},
+    {"reserve", conf_take_bytes, AT(reserve_bytes), 0, 0,
+     "Free space that stays free: below it, objects are refused as out of resources.", false, false},
+    {"accept_retired_sop_classes", conf_take_bool, AT(accept_retired_sop_classes), 0, 0,
+     "Storage SOP classes that the standard has retired.", false, false},
+    {"private_sop_classes", take_private_class, 0, 0, 0,
+     "Storage SOP classes of manufacturers' own: {\"1.2.840.113619.4.30\"}", true, false},
+    {"transfer_syntax_order", take_order, AT(prefer_archive_order), 0, 0,
+     "Whose order decides among transfer syntaxes: proposer keeps the sender's own encoding.", false, false},
+    COUNT(max_connections, 1, 65536, "Connections at once, altogether."),
+    COUNT(per_source, 1, 65536, "Connections at once from one address."),
+    COUNT(spare_workers, 0, 256, "Processes kept ready for the next connections."),
+    COUNT(penalty_s, 0, 3600, "Seconds for which an address waits after a connection of its crashed a worker."),
+    COUNT(artim_s, 1, 3600, "Seconds from connecting to a complete association request (ARTIM, PS3.8 9.1.5)."),
+    COUNT(idle_s, 1, 86400, "Seconds after which a silent association is aborted."),
+    COUNT(total_s, 0, 2592000, "Seconds an association may last altogether; 0 is no limit."),
+    COUNT(drain_s, 0, 3600, "Seconds that running associations get to finish when the server stops."),
+    {"max_pdu", conf_take_u32, AT(limits.max_pdu_bytes), 4096, 1048576, "Longest PDU we receive, in bytes.", false, false},
+    COUNT(max_operations, 1, 255, "Asynchronous operations granted on one association."),
+    COUNT(max_matches, 1, 100000000, "Answers to one query; one that has more is refused, never cut short."),
+};
+enum { OPTION_COUNT = sizeof options / sizeof *options };
+
+void conf_init(struct conf *c) {
+    *c = (struct conf){
+        .name = "Galena",
+        .ae_title = "GALENA",
+        .dicom = {"127.0.0.1", 2762},
+        .https = {"127.0.0.1", 8443},
+        .reserve_bytes = 1ull << 30,
+        .accept_retired_sop_classes = true,
+        .limits = {
+            .max_connections = 2048, .per_source = 1200, .spare_workers = 4, .penalty_s = 10,
+            .artim_s = 30, .idle_s = 600, .total_s = 0, .drain_s = 30,
+            .max_pdu_bytes = 131072, .max_operations = 8, .max_matches = 100000,
+        },
+    };
+}
+
+void conf_fini(struct conf *c) {
+    free(c->private_sop_classes);
+    c->private_sop_classes = NULL;
+    c->private_sop_class_count = 0;
+}
+
+enum err conf_load(const char *dir, struct conf *ret_conf, struct fault *f) {
+    char path[4096];
+    if ((size_t)snprintf(path, sizeof path, "%s/galena.conf", dir) >= sizeof path)
+        return fault_set(f, ERR_CONFIG, "the archive's path is too long");
+    struct conf c;
+    conf_init(&c);
+    enum err e = conf_file_parse(path, "galena.conf", options, OPTION_COUNT, &c, f);
+    if (e == OK && !conf_addr_is_set(&c.dicom) && !conf_addr_is_set(&c.plain))
+        e = fault_set(f, ERR_CONFIG, "galena.conf: neither dicom nor plain has an address; set dicom");
+    if (e != OK) {
+        conf_fini(&c);
+        return e;
+    }
+    *ret_conf = c;
+    return OK;
+}
+
+static void put_classes(struct buf *b, const struct conf *c) {
+    buf_append_str(b, "private_sop_classes = {");
+    for (size_t i = 0; i < c->private_sop_class_count; i++)
+        buf_printf(b, "%s\"%s\"", i ? ", " : "", c->private_sop_classes[i]);
+    buf_append_str(b, "}\n");
+}
+
+// The value of one row as it stands in the file.
+static void put_option(struct buf *b, const struct conf *c, const struct conf_option *o) {
+    const uint8_t *at = (const uint8_t *)c + o->offset;
+    char text[CONF_ADDR_TEXT_MAX] = "";
+    if (o->take == take_listen || o->take == take_plain) {
+        const struct conf_addr *a = (const struct conf_addr *)(const void *)at;
+        if (conf_addr_is_set(a))
+            conf_addr_format(a, text);
+        conf_put_text(b, o->name, text);
+    } else if (o->take == conf_take_u32) {
+        uint32_t number;
+        memcpy(&number, at, sizeof number);
+        buf_printf(b, "%s = %u\n", o->name, number);
+    } else if (o->take == conf_take_bytes) {
+        conf_bytes_format(c->reserve_bytes, text);
+        conf_put_text(b, o->name, text);
+    } else if (o->take == conf_take_bool) {
+        buf_printf(b, "%s = %s\n", o->name, *(const bool *)at ? "yes" : "no");
+    } else if (o->take == take_order) {
+        buf_printf(b, "%s = %s\n", o->name, c->prefer_archive_order ? "archive" : "proposer");
+    } else if (o->list) {
+        put_classes(b, c);
+    } else {
+        conf_put_text(b, o->name, (const char *)at);
+    }
+}
+
+enum err conf_save(const char *dir, const struct conf *c, struct fault *f) {
+    CLEANUP(buf_fini) struct buf b = BUF_INIT(CONF_FILE_MAX_BYTES);
+    buf_append_str(&b, "# Settings of a Galena archive. After a change: galena reload DIR.\n");
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        buf_append_str(&b, "\n");
+        conf_put_comment(&b, options[i].comment);
+        put_option(&b, c, &options[i]);
+    }
+    if (!buf_ok(&b))
+        return fault_set(f, ERR_NO_MEMORY, "galena.conf: not enough memory");
+    return conf_write_file(dir, "galena.conf", 0600, buf_slice(&b), f);
+}
+
+bool conf_ae_parse(struct slice text, char ret_ae[CONF_AE_MAX + 1]) {
+    struct slice ae = slice_trim(text, " ");
+    if (ae.n == 0 || ae.n > CONF_AE_MAX)
+        return false;
+    for (size_t i = 0; i < ae.n; i++)
+        if (ae.p[i] < 0x20 || ae.p[i] > 0x7E || ae.p[i] == '\\')
+            return false;
+    return slice_to_cstr(ae, ret_ae, CONF_AE_MAX + 1);
+}
+
+bool conf_name_valid(struct slice text) {
+    if (text.n == 0 || text.n > CONF_NAME_MAX || text.p[0] == '.' || text.p[0] == '-')
+        return false;
+    for (size_t i = 0; i < text.n; i++) {
+        uint8_t c = text.p[i];
+        bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+        if (!letter && !(c >= '0' && c <= '9') && c != '-' && c != '_' && c != '.')
+            return false;
+    }
+    return true;
+}
