@@ -115,7 +115,7 @@ static bool cidr_mask(struct conf_cidr *c, size_t ip_bytes) {
     bool clean = true;
     for (size_t i = 0; i < ip_bytes; i++) {
         unsigned kept = c->bits > 8 * i ? c->bits - (unsigned)(8 * i) : 0;
-        uint8_t mask = kept >= 8 ? 0xFF : (uint8_t)(0xFF00u >> kept);
+        uint8_t mask = (uint8_t)(kept >= 8 ? 0xFFu : 0xFF00u >> kept);
         clean = clean && (c->ip[i] & (uint8_t)~mask) == 0;
         c->ip[i] &= mask;
     }

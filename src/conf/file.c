@@ -18,6 +18,8 @@ static struct {
     struct fault *f;
     const char *shown;
     int first_line[CONF_OPTIONS_MAX]; // 0 = not seen yet
+    unsigned taken[CONF_OPTIONS_MAX]; // values so far
+    bool ended[CONF_OPTIONS_MAX];     // a list whose closing brace was read
     bool failed;
 } now;
 
@@ -46,27 +48,35 @@ static size_t option_index(const char *name) {
     bug("an option that is not in the table");
 }
 
-// Called after each value was read. Returns non-zero to stop.
+static int fail_twice(cfg_t *cfg, const struct conf_option *o, int first_line) {
+    char text[128];
+    snprintf(text, sizeof text, "%s is given twice, first in line %d; keep one", o->name, first_line);
+    fail(cfg, text);
+    return -1;
+}
+
+// Called after each value was read, and once more at a list's closing brace. Non-zero stops.
 static int on_value(cfg_t *cfg, cfg_opt_t *opt) {
     size_t i = option_index(opt->name);
     const struct conf_option *o = &now.options[i];
     unsigned count = cfg_opt_size(opt);
-    const char *value = count > 0 ? cfg_opt_getnstr(opt, count - 1) : NULL;
-    char text[256];
-    if (now.first_line[i] && (!o->list || count == 1)) {
-        snprintf(text, sizeof text, "%s is given twice, first in line %d; keep one", o->name, now.first_line[i]);
-        fail(cfg, text);
-        return -1;
-    }
+    if (now.ended[i] || (now.first_line[i] && !o->list))
+        return fail_twice(cfg, o, now.first_line[i]);
     if (!now.first_line[i])
         now.first_line[i] = cfg->line;
-    struct fault why = {0};
-    if (!value || !o->take(now.dst, o, slice_str(value), &why)) {
-        snprintf(text, sizeof text, "%s: %s", o->name, why.detail);
-        fail(cfg, text);
-        return -1;
+    if (o->list && count == now.taken[i]) {
+        now.ended[i] = true;
+        return 0;
     }
-    return 0;
+    now.taken[i] = count;
+    const char *value = count > 0 ? cfg_opt_getnstr(opt, count - 1) : NULL;
+    struct fault why = {0};
+    if (value && o->take(now.dst, o, slice_str(value), &why))
+        return 0;
+    char text[256];
+    snprintf(text, sizeof text, "%s: %s", o->name, why.detail);
+    fail(cfg, text);
+    return -1;
 }
 
 static enum err open_file(const char *path, const char *shown, FILE **ret_file, struct fault *f) {
