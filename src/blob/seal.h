@@ -32,6 +32,9 @@ enum {
     SEAL_SALT = 24,
     SEAL_COMMITMENT = 32,
     SEAL_KEY = 32,
+    SEAL_WRAPPED = SEAL_KEY + 8,
+    SEAL_MAC = 32,
+    SEAL_CONTEXT_MAX = 64,
 };
 #define SEAL_PLAIN_MAX ((uint64_t)1 << 47) // of one range; far beyond any object, and no sum overflows
 
@@ -64,7 +67,7 @@ void seal_derive(struct sealer *s, const uint8_t kek[SEAL_KEY], const uint8_t sa
 void seal_keys_wipe(struct seal_keys *k);
 bool seal_same(const void *a, const void *b, size_t n); // in constant time
 
-// Sizes. plain ≤ SEAL_PLAIN_MAX.
+// Sizes. plain < SEAL_PLAIN_MAX.
 uint64_t seal_sealed_bytes(uint64_t plain);                          // with all tags
 bool seal_plain_bytes(uint64_t sealed, uint64_t *ret_plain);         // false: no range has this size
 static inline uint64_t seal_chunks(uint64_t plain) {
@@ -82,17 +85,20 @@ void seal_all(struct sealer *s, const struct seal_keys *k, enum seal_range range
 
 // Opens one chunk: `n` sealed bytes (tag included) to n - SEAL_TAG at dst; false when it does not
 // authenticate (dst then holds rubbish). dst may be shared memory, src may not. In place is fine.
-bool open_chunk(struct sealer *s, const struct seal_keys *k, enum seal_range range, uint64_t index,
-                const uint8_t *src, size_t n, uint8_t *dst);
-bool open_all(struct sealer *s, const struct seal_keys *k, enum seal_range range, struct slice sealed,
-              uint8_t *dst);
+bool seal_open_chunk(struct sealer *s, const struct seal_keys *k, enum seal_range range, uint64_t index,
+                     const uint8_t *src, size_t n, uint8_t *dst);
+bool seal_open_all(struct sealer *s, const struct seal_keys *k, enum seal_range range, struct slice sealed,
+                   uint8_t *dst);
 
 // HMAC-SHA-256 in one call (key ids, header MACs).
-void seal_hmac(struct sealer *s, const uint8_t key[SEAL_KEY], struct slice data, uint8_t ret_mac[32]);
+void seal_hmac(struct sealer *s, const uint8_t key[SEAL_KEY], struct slice data,
+               uint8_t ret_mac[SEAL_MAC]);
 // HKDF-Expand-SHA256 to n ≤ 255·32 bytes.
 void seal_expand(struct sealer *s, const uint8_t prk[SEAL_KEY], struct slice info, uint8_t *ret, size_t n);
 // AES-256 key wrap (RFC 3394) of 32 bytes to 40: needs no nonce, so that a slot may be rewritten.
-void seal_wrap(struct sealer *s, const uint8_t key[SEAL_KEY], const uint8_t plain[32], uint8_t ret_wrapped[40]);
-bool seal_unwrap(struct sealer *s, const uint8_t key[SEAL_KEY], const uint8_t wrapped[40], uint8_t ret_plain[32]);
+void seal_wrap(struct sealer *s, const uint8_t key[SEAL_KEY], const uint8_t plain[SEAL_KEY],
+               uint8_t ret_wrapped[SEAL_WRAPPED]);
+bool seal_unwrap(struct sealer *s, const uint8_t key[SEAL_KEY], const uint8_t wrapped[SEAL_WRAPPED],
+                 uint8_t ret_plain[SEAL_KEY]);
 
 #endif

@@ -1,0 +1,230 @@
+#include "blob/seal.h"
+
+#include <errno.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <stdlib.h>
+#include <sys/random.h>
+
+#define LABEL "galena/sealed-object@v1+AEAD_AES_256_GCM"
+
+struct sealer {
+    EVP_CIPHER *gcm, *wrap;
+    EVP_MD *sha256;
+    EVP_CIPHER_CTX *enc, *dec, *kw;
+    EVP_MD_CTX *md;
+    uint8_t enc_key[SEAL_KEY], dec_key[SEAL_KEY]; // what enc and dec are set to
+    bool enc_keyed, dec_keyed;
+};
+
+struct sealer *sealer_new(void) {
+    struct sealer *s = calloc(1, sizeof *s);
+    if (!s)
+        return NULL;
+    s->gcm = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
+    s->wrap = EVP_CIPHER_fetch(NULL, "AES-256-WRAP", NULL);
+    s->sha256 = EVP_MD_fetch(NULL, "SHA2-256", NULL);
+    s->enc = EVP_CIPHER_CTX_new();
+    s->dec = EVP_CIPHER_CTX_new();
+    s->kw = EVP_CIPHER_CTX_new();
+    s->md = EVP_MD_CTX_new();
+    if (!s->gcm || !s->wrap || !s->sha256 || !s->enc || !s->dec || !s->kw || !s->md ||
+        EVP_EncryptInit_ex2(s->enc, s->gcm, NULL, NULL, NULL) != 1 ||
+        EVP_DecryptInit_ex2(s->dec, s->gcm, NULL, NULL, NULL) != 1) {
+        sealer_free(s);
+        return NULL;
+    }
+    EVP_CIPHER_CTX_set_flags(s->kw, EVP_CIPHER_CTX_FLAG_WRAP_ALLOW);
+    return s;
+}
+
+void sealer_free(struct sealer *s) {
+    if (!s)
+        return;
+    EVP_CIPHER_CTX_free(s->enc);
+    EVP_CIPHER_CTX_free(s->dec);
+    EVP_CIPHER_CTX_free(s->kw);
+    EVP_MD_CTX_free(s->md);
+    EVP_CIPHER_free(s->gcm);
+    EVP_CIPHER_free(s->wrap);
+    EVP_MD_free(s->sha256);
+    OPENSSL_cleanse(s, sizeof *s);
+    free(s);
+}
+
+void seal_random(void *p, size_t n) {
+    uint8_t *at = p;
+    while (n) {
+        ssize_t got = getrandom(at, n, 0);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            bug("the kernel gives no randomness");
+        at += got;
+        n -= (size_t)got;
+    }
+}
+
+bool seal_same(const void *a, const void *b, size_t n) {
+    return CRYPTO_memcmp(a, b, n) == 0;
+}
+
+void seal_keys_wipe(struct seal_keys *k) {
+    OPENSSL_cleanse(k, sizeof *k);
+}
+
+// HMAC by hand: half the cost of EVP_MAC with a key that changes at every call.
+static void hmac(struct sealer *s, const uint8_t key[SEAL_KEY], const struct slice *parts, size_t n_parts,
+                 uint8_t ret_mac[SEAL_MAC]) {
+    uint8_t pad[64], inner[SEAL_MAC];
+    memset(pad, 0x36, sizeof pad);
+    for (size_t i = 0; i < SEAL_KEY; i++)
+        pad[i] ^= key[i];
+    bool ok = EVP_DigestInit_ex2(s->md, s->sha256, NULL) == 1 && EVP_DigestUpdate(s->md, pad, sizeof pad) == 1;
+    for (size_t i = 0; i < n_parts; i++)
+        ok = ok && EVP_DigestUpdate(s->md, parts[i].p, parts[i].n) == 1;
+    ok = ok && EVP_DigestFinal_ex(s->md, inner, NULL) == 1;
+    for (size_t i = 0; i < sizeof pad; i++)
+        pad[i] ^= 0x36 ^ 0x5c;
+    ok = ok && EVP_DigestInit_ex2(s->md, s->sha256, NULL) == 1 && EVP_DigestUpdate(s->md, pad, sizeof pad) == 1 &&
+         EVP_DigestUpdate(s->md, inner, sizeof inner) == 1 && EVP_DigestFinal_ex(s->md, ret_mac, NULL) == 1;
+    bug_unless(ok);
+    OPENSSL_cleanse(pad, sizeof pad);
+}
+
+void seal_hmac(struct sealer *s, const uint8_t key[SEAL_KEY], struct slice data, uint8_t ret_mac[SEAL_MAC]) {
+    hmac(s, key, &data, 1, ret_mac);
+}
+
+void seal_expand(struct sealer *s, const uint8_t prk[SEAL_KEY], struct slice info, uint8_t *ret, size_t n) {
+    bug_unless(n <= 255 * SEAL_MAC);
+    uint8_t t[SEAL_MAC], counter = 0;
+    for (size_t done = 0; done < n;) {
+        counter++;
+        struct slice parts[3] = {{t, done ? sizeof t : 0}, info, {&counter, 1}};
+        hmac(s, prk, parts, 3, t);
+        size_t take = n - done < sizeof t ? n - done : sizeof t;
+        memcpy(ret + done, t, take);
+        done += take;
+    }
+    OPENSSL_cleanse(t, sizeof t);
+}
+
+void seal_derive(struct sealer *s, const uint8_t kek[SEAL_KEY], const uint8_t salt[SEAL_SALT],
+                 struct slice context, struct seal_keys *ret_keys) {
+    uint8_t info[sizeof LABEL + SEAL_SALT + SEAL_CONTEXT_MAX];
+    bug_unless(context.n <= SEAL_CONTEXT_MAX);
+    size_t n = sizeof LABEL; // with its NUL: the separator
+    memcpy(info, LABEL, n);
+    memcpy(info + n, salt, SEAL_SALT);
+    n += SEAL_SALT;
+    memcpy(info + n, context.p, context.n);
+    n += context.n;
+    uint8_t out[SEAL_KEY + sizeof ret_keys->nonce + SEAL_COMMITMENT];
+    seal_expand(s, kek, slice_of(info, n), out, sizeof out);
+    memcpy(ret_keys->key, out, SEAL_KEY);
+    memcpy(ret_keys->nonce, out + SEAL_KEY, sizeof ret_keys->nonce);
+    memcpy(ret_keys->commitment, out + SEAL_KEY + sizeof ret_keys->nonce, SEAL_COMMITMENT);
+    OPENSSL_cleanse(out, sizeof out);
+}
+
+uint64_t seal_sealed_bytes(uint64_t plain) {
+    bug_unless(plain < SEAL_PLAIN_MAX);
+    return plain + seal_chunks(plain) * SEAL_TAG;
+}
+
+bool seal_plain_bytes(uint64_t sealed, uint64_t *ret_plain) {
+    uint64_t full = sealed / SEAL_STRIDE, last = sealed % SEAL_STRIDE;
+    if (last < SEAL_TAG || full > SEAL_PLAIN_MAX / SEAL_CHUNK - 1)
+        return false;
+    *ret_plain = full * SEAL_CHUNK + (last - SEAL_TAG);
+    return true;
+}
+
+// Byte 0 tells the ranges apart, bytes 4 to 11 the chunks: both XORed into the random base nonce.
+static void chunk_nonce(const struct seal_keys *k, enum seal_range range, uint64_t index, uint8_t ret_nonce[12]) {
+    memcpy(ret_nonce, k->nonce, 12);
+    ret_nonce[0] ^= (uint8_t)range;
+    for (int i = 0; i < 8; i++)
+        ret_nonce[4 + i] ^= (uint8_t)(index >> (56 - 8 * i));
+}
+
+// Setting a key costs the key schedule and the GHASH tables: only when it is another one.
+static const uint8_t *rekey(uint8_t current[SEAL_KEY], bool *keyed, const uint8_t key[SEAL_KEY]) {
+    if (*keyed && memcmp(current, key, SEAL_KEY) == 0)
+        return NULL;
+    memcpy(current, key, SEAL_KEY);
+    *keyed = true;
+    return key;
+}
+
+void seal_chunk(struct sealer *s, const struct seal_keys *k, enum seal_range range, uint64_t index,
+                const uint8_t *src, size_t n, uint8_t *dst) {
+    bug_unless(n <= SEAL_CHUNK);
+    uint8_t nonce[12];
+    chunk_nonce(k, range, index, nonce);
+    int got = 0, rest = 0;
+    bool ok = EVP_EncryptInit_ex2(s->enc, NULL, rekey(s->enc_key, &s->enc_keyed, k->key), nonce, NULL) == 1 &&
+              (n == 0 || EVP_EncryptUpdate(s->enc, dst, &got, src, (int)n) == 1) && (size_t)got == n &&
+              EVP_EncryptFinal_ex(s->enc, dst + n, &rest) == 1 && rest == 0 &&
+              EVP_CIPHER_CTX_ctrl(s->enc, EVP_CTRL_AEAD_GET_TAG, SEAL_TAG, dst + n) == 1;
+    bug_unless(ok); // nothing from outside can make AES fail
+}
+
+void seal_all(struct sealer *s, const struct seal_keys *k, enum seal_range range, struct slice plain,
+              uint8_t *dst) {
+    uint64_t last = plain.n / SEAL_CHUNK;
+    for (uint64_t i = 0; i < last; i++, dst += SEAL_STRIDE)
+        seal_chunk(s, k, range, i, plain.p + i * SEAL_CHUNK, SEAL_CHUNK, dst);
+    seal_chunk(s, k, range, last, plain.n ? plain.p + last * SEAL_CHUNK : NULL, plain.n % SEAL_CHUNK, dst);
+}
+
+bool seal_open_chunk(struct sealer *s, const struct seal_keys *k, enum seal_range range, uint64_t index,
+                     const uint8_t *src, size_t n, uint8_t *dst) {
+    if (n < SEAL_TAG || n > SEAL_STRIDE)
+        return false;
+    n -= SEAL_TAG;
+    uint8_t nonce[12], tag[SEAL_TAG], none[16];
+    chunk_nonce(k, range, index, nonce);
+    memcpy(tag, src + n, SEAL_TAG);
+    int got = 0, rest = 0;
+    bool ok = EVP_DecryptInit_ex2(s->dec, NULL, rekey(s->dec_key, &s->dec_keyed, k->key), nonce, NULL) == 1 &&
+              EVP_CIPHER_CTX_ctrl(s->dec, EVP_CTRL_AEAD_SET_TAG, SEAL_TAG, tag) == 1;
+    bug_unless(ok);
+    return (n == 0 || EVP_DecryptUpdate(s->dec, dst, &got, src, (int)n) == 1) && (size_t)got == n &&
+           EVP_DecryptFinal_ex(s->dec, none, &rest) == 1;
+}
+
+bool seal_open_all(struct sealer *s, const struct seal_keys *k, enum seal_range range, struct slice sealed,
+                   uint8_t *dst) {
+    uint64_t plain;
+    if (!seal_plain_bytes(sealed.n, &plain))
+        return false;
+    uint64_t last = plain / SEAL_CHUNK;
+    for (uint64_t i = 0; i <= last; i++) {
+        size_t n = i < last ? SEAL_STRIDE : sealed.n - last * SEAL_STRIDE;
+        if (!seal_open_chunk(s, k, range, i, sealed.p + i * SEAL_STRIDE, n, dst + i * SEAL_CHUNK))
+            return false;
+    }
+    return true;
+}
+
+void seal_wrap(struct sealer *s, const uint8_t key[SEAL_KEY], const uint8_t plain[SEAL_KEY],
+               uint8_t ret_wrapped[SEAL_WRAPPED]) {
+    int n = 0;
+    bool ok = EVP_EncryptInit_ex2(s->kw, s->wrap, key, NULL, NULL) == 1 &&
+              EVP_EncryptUpdate(s->kw, ret_wrapped, &n, plain, SEAL_KEY) == 1 && n == SEAL_WRAPPED;
+    bug_unless(ok);
+}
+
+bool seal_unwrap(struct sealer *s, const uint8_t key[SEAL_KEY], const uint8_t wrapped[SEAL_WRAPPED],
+                 uint8_t ret_plain[SEAL_KEY]) {
+    int n = 0;
+    uint8_t out[SEAL_WRAPPED];
+    bug_unless(EVP_DecryptInit_ex2(s->kw, s->wrap, key, NULL, NULL) == 1);
+    bool ok = EVP_DecryptUpdate(s->kw, out, &n, wrapped, SEAL_WRAPPED) == 1 && n == SEAL_KEY;
+    if (ok)
+        memcpy(ret_plain, out, SEAL_KEY);
+    OPENSSL_cleanse(out, sizeof out);
+    return ok;
+}
