@@ -22,7 +22,7 @@ enum status_service {
     STATUS_GET,
 };
 
-#include "std/statuses.h" // generated: #define STATUS_STORE_OUT_OF_RESOURCES 0xA700 …
+#include "std/statuses.h" // generated: #define STATUS_CODE_STORE_OUT_OF_RESOURCES 0xA700 …, STATUS_CODE_CANCEL 0xFE00
 
 struct std_status {
     uint16_t code;       // digits that vary are 0

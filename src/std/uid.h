@@ -1,13 +1,11 @@
-// UIDs of PS3.6 Annex A as facts: transfer syntaxes (spec/uids.tsv) and SOP classes
-// (spec/sop.tsv). UID_ExplicitVRLittleEndian and its like, as string literals, are in the
-// generated std/uids.h, included here. The grammar of UIDs is in base/uid.h.
+// UIDs of PS3.6 Annex A as facts: transfer syntaxes (spec/xfer.tsv), SOP classes (spec/sop.tsv)
+// and the others (spec/uids.tsv). UID_ExplicitVRLittleEndian and its like, as string literals, are
+// in the generated std/uids.h, included here. The grammar of UIDs is in base/uid.h.
 #ifndef STD_UID_H
 #define STD_UID_H
 
 #include "base/slice.h"
 #include "std/uids.h" // generated: #define UID_<Keyword> "1.2.840.10008…"
-
-#define UID_DICOMApplicationContext "1.2.840.10008.3.1.1.1" // PS3.7 Annex A
 
 enum ts_family { // how a frame is coded
     TS_FAMILY_NATIVE,    // not compressed (also encapsulated uncompressed)
@@ -80,6 +78,9 @@ struct std_sop {
 const struct std_sop *std_sop_find(struct slice uid);
 size_t std_sop_count(void);
 const struct std_sop *std_sop_at(size_t i); // NULL past the end; in the order of the UIDs
+
+// What PS3.6 calls any UID of its registry, or NULL.
+const char *std_uid_name(struct slice uid);
 
 static inline bool std_sop_is_storage(const struct std_sop *s) {
     return s != NULL && (s->kind == SOP_KIND_STORAGE || s->kind == SOP_KIND_STORAGE_NONPATIENT);
