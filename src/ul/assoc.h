@@ -46,7 +46,7 @@ enum ul_event_kind {
     UL_EV_CLOSED,                      // the peer closed the transport without a word
 };
 
-struct ul_event {
+struct ul_assoc_event {
     enum ul_event_kind kind;
     uint8_t context;                   // presentation context of COMMAND, DATA
     bool last;                         // DATA: the data set ends with these bytes
@@ -55,7 +55,7 @@ struct ul_event {
     const struct dimse_command *command;     // until the next UL_EV_COMMAND
     const struct ul_associate *associate;    // until the association is freed
     struct ul_refusal refusal;
-    const struct fault *fault;
+    const struct fault *fault;               // the ends: what we found wrong; NULL: nothing
 };
 
 // A presentation context in use. UIDs are NUL-terminated and live as long as the association.
@@ -77,7 +77,7 @@ void ul_assoc_free(struct ul_assoc *a);
 void ul_assoc_feed(struct ul_assoc *a, struct slice bytes, int64_t now_ms);
 size_t ul_assoc_unread(const struct ul_assoc *a);
 void ul_assoc_eof(struct ul_assoc *a, int64_t now_ms);  // the peer closed the transport
-bool ul_assoc_next(struct ul_assoc *a, struct ul_event *ret_event); // false: feed me
+bool ul_assoc_next(struct ul_assoc *a, struct ul_assoc_event *ret_event); // false: feed me
 void ul_assoc_tick(struct ul_assoc *a, int64_t now_ms); // expires timers; then pull events
 int64_t ul_assoc_deadline(const struct ul_assoc *a);    // INT64_MAX: none
 
