@@ -18,45 +18,48 @@ static bool take_name(void *dst, const struct conf_option *o, struct slice value
     return false;
 }
 
-// Where to listen: a literal address, so that nobody else's name server decides it. "*" and
-// "localhost" are taken for what they mean; "" is off.
-static bool take_listen(void *dst, const struct conf_option *o, struct slice value, struct fault *f) {
+// A literal address, so that nobody else's name server decides where we listen.
+enum err conf_listen_parse(struct slice text, bool plain, struct conf_addr *ret_addr, struct fault *f) {
     struct conf_addr a = {0};
     struct sockaddr_storage sa;
     socklen_t n;
-    if (value.n == 0) {
-        memcpy((uint8_t *)dst + o->offset, &a, sizeof a);
-        return true;
+    if (text.n == 0) {
+        *ret_addr = a;
+        return OK;
     }
-    char text[CONF_ADDR_TEXT_MAX];
-    if (value.n > 2 && value.p[0] == '*' && value.n < sizeof text - 8) {
-        snprintf(text, sizeof text, "0.0.0.0%.*s", SLICE_FMT(slice_sub(value, 1, value.n)));
-        value = slice_str(text);
+    char all[32];
+    if (text.p[0] == '*' && text.n < 16) {
+        snprintf(all, sizeof all, "0.0.0.0%.*s", SLICE_FMT(slice_sub(text, 1, text.n)));
+        text = slice_str(all);
     }
-    if (conf_addr_parse(value, &a, f) != OK)
-        return false;
+    enum err e = conf_addr_parse(text, &a, f);
+    if (e != OK)
+        return e;
     if (strcmp(a.host, "localhost") == 0)
         strcpy(a.host, "127.0.0.1");
-    if (!conf_addr_to_sockaddr(&a, &sa, &n)) {
-        fault_set(f, ERR_CONFIG, "listening needs a literal address such as 127.0.0.1:2762, not a name");
+    if (!conf_addr_to_sockaddr(&a, &sa, &n))
+        return fault_set(f, ERR_CONFIG, "listening needs a literal address such as 127.0.0.1:2762, not a name");
+    if (plain && !conf_addr_is_private(&a))
+        return fault_set(f, ERR_CONFIG, "without TLS Galena listens on loopback or a private address only; "
+                                        "name this machine's own, such as 192.168.1.5:11112");
+    *ret_addr = a;
+    return OK;
+}
+
+static bool take_listen(void *dst, const struct conf_option *o, struct slice value, struct fault *f) {
+    struct conf_addr a = {0};
+    if (conf_listen_parse(value, false, &a, f) != OK)
         return false;
-    }
     memcpy((uint8_t *)dst + o->offset, &a, sizeof a);
     return true;
 }
 
 static bool take_plain(void *dst, const struct conf_option *o, struct slice value, struct fault *f) {
-    struct conf_addr before;
-    memcpy(&before, (uint8_t *)dst + o->offset, sizeof before);
-    if (!take_listen(dst, o, value, f))
+    struct conf_addr a = {0};
+    if (conf_listen_parse(value, true, &a, f) != OK)
         return false;
-    const struct conf_addr *a = (const struct conf_addr *)(const void *)((uint8_t *)dst + o->offset);
-    if (!conf_addr_is_set(a) || conf_addr_is_private(a))
-        return true;
-    memcpy((uint8_t *)dst + o->offset, &before, sizeof before);
-    fault_set(f, ERR_CONFIG, "without TLS Galena listens on loopback or a private address only; "
-                             "name this machine's own, such as 192.168.1.5:11112");
-    return false;
+    memcpy((uint8_t *)dst + o->offset, &a, sizeof a);
+    return true;
 }
 
 static bool take_order(void *dst, const struct conf_option *o, struct slice value, struct fault *f) {
@@ -131,7 +134,7 @@ void conf_init(struct conf *c) {
         .ae_title = "GALENA",
         .dicom = {"127.0.0.1", 2762},
         .https = {"127.0.0.1", 8443},
-        .reserve_bytes = 1ull << 30,
+        .reserve_bytes = 64 << 20,
         .accept_retired_sop_classes = true,
         .limits = {
             .max_connections = 2048, .per_source = 1200, .spare_workers = 4, .penalty_s = 10,

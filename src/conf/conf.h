@@ -52,6 +52,10 @@ void conf_fini(struct conf *c);
 enum err conf_load(const char *dir, struct conf *ret_conf, struct fault *f); // ret_conf: conf_fini() it
 enum err conf_save(const char *dir, const struct conf *c, struct fault *f);  // DIR/galena.conf, 0600
 
+// An address to listen on: literal, "*" for all, "localhost" for 127.0.0.1; "" leaves it unset. With
+// `plain` (no TLS) loopback and private addresses only.
+enum err conf_listen_parse(struct slice text, bool plain, struct conf_addr *ret_addr, struct fault *f);
+
 // AE title rules of PS3.5 6.2: 1 to 16 characters, no backslash, no control characters, ASCII;
 // leading and trailing blanks are not significant and are dropped. False when it breaks them.
 bool conf_ae_parse(struct slice text, char ret_ae[CONF_AE_MAX + 1]);

@@ -1,0 +1,88 @@
+// galena serve, status, reload, stop.
+#include "archive_dir.h"
+#include "cli.h"
+#include "control.h"
+#include "program.h"
+
+#include "conf/conf.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static int run_serve(const struct cli_args *args) {
+    char path[4096], before[PATH_MAX];
+    struct cli_dir d;
+    struct conf c;
+    struct fault f = {0};
+    if (!getcwd(before, sizeof before))
+        strcpy(before, "/");
+    if (!cli_dir_visit(args->positional[0], &d))
+        return CLI_FAILED;
+    if (conf_load(".", &c, &f) != OK) // better said here than by a process that has just been started
+        return cli_fail_fault("settings", &f);
+    conf_fini(&c);
+    int fd = cli_program_open("galena-supervisor", path, sizeof path);
+    if (fd < 0 || chdir(before) != 0)
+        return CLI_FAILED;
+    return cli_program_exec(fd, path, (char *[]){path, d.shown, NULL});
+}
+
+static int ask(const struct cli_args *args, const char *word, char *answer, size_t cap) {
+    struct cli_dir d;
+    if (!cli_dir_enter(args->positional[0], &d))
+        return CLI_FAILED;
+    switch (control_ask(word, answer, cap)) {
+    case CONTROL_OK:
+        return CLI_OK;
+    case CONTROL_NOT_RUNNING:
+        printf("%s is not being served; start it with galena serve %s\n", d.shown, d.shown);
+        return CLI_NOT_SERVING;
+    case CONTROL_FAILED:
+        break;
+    }
+    cli_fail("the server of %s does not answer", d.shown);
+    return CLI_NOT_SERVING;
+}
+
+static int run_status(const struct cli_args *args) {
+    char answer[4096];
+    int e = ask(args, "status", answer, sizeof answer);
+    if (e == CLI_OK)
+        fputs(answer, stdout);
+    return e;
+}
+
+static int run_reload(const struct cli_args *args) {
+    char answer[4096];
+    int e = ask(args, "reload", answer, sizeof answer);
+    if (e == CLI_OK)
+        fputs(answer, stdout);
+    return e;
+}
+
+static int run_stop(const struct cli_args *args) {
+    char answer[4096];
+    int e = ask(args, "stop", answer, sizeof answer);
+    if (e == CLI_OK)
+        fputs(answer, stdout);
+    return e;
+}
+
+const struct cli_verb verb_serve = {
+    "serve", "DIR", "run the archive, in the foreground",
+    "Says \"ready\" on standard error, and to systemd, once it takes connections. SIGTERM lets running associations finish;\n"
+    "SIGHUP reads settings, peers and users again.\n\n"
+    "Started as root, each process runs as a user of its own; started as anyone else, its sandbox alone confines it.",
+    {{0}}, run_serve,
+};
+const struct cli_verb verb_status = {
+    "status", "DIR", "say whether it is being served", "Exit status 0 when it is, 3 when it is not.", {{0}}, run_status,
+};
+const struct cli_verb verb_reload = {
+    "reload", "DIR", "make the server read its settings again", "Like SIGHUP. Listening addresses are read at start only.",
+    {{0}}, run_reload,
+};
+const struct cli_verb verb_stop = {
+    "stop", "DIR", "stop the server", "Like SIGTERM: running associations may finish first.", {{0}}, run_stop,
+};

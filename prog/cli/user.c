@@ -1,0 +1,120 @@
+// galena user add, list, password, remove.
+#include "archive_dir.h"
+#include "cli.h"
+#include "control.h"
+#include "password.h"
+
+#include "conf/user.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+// From standard input with --stdin, else made up and printed once.
+static enum err set_password(const struct cli_args *args, struct conf_user *u, char made[32], struct fault *f) {
+    char given[PASSWORD_MAX + 1];
+    bool read = cli_option(args, "stdin") != NULL;
+    made[0] = '\0';
+    enum err e = read ? password_read(given, f) : password_random(made, f);
+    if (e == OK)
+        e = password_hash(read ? given : made, u->password, f);
+    explicit_bzero(given, sizeof given);
+    return e;
+}
+
+static int save(const struct cli_args *args, struct conf_user *u, const char *what) {
+    struct fault f = {0};
+    char made[32];
+    if (set_password(args, u, made, &f) != OK || conf_user_save(".", u, &f) != OK)
+        return cli_fail_fault("password not set", &f);
+    printf("%s %s.\n", what, u->name);
+    if (made[0])
+        printf("\n  password  %s\n\nThis password is shown once.\n", made);
+    explicit_bzero(made, sizeof made);
+    control_reload_and_say("that");
+    return CLI_OK;
+}
+
+static int run_add(const struct cli_args *args) {
+    struct cli_dir d;
+    struct conf_user u = {0};
+    const char *roles = cli_option(args, "role"), *name = args->positional[1];
+    char path[CONF_NAME_MAX + 16];
+    if (!conf_name_valid(slice_str(name)))
+        return cli_fail("%s: a user's name has letters, digits, '-', '_' and '.', at most %d", name, CONF_NAME_MAX);
+    if (!conf_roles_parse(slice_str(roles ? roles : "reader"), &u.roles)) {
+        cli_fail("--role %s: a list of reader, radiographer, referrer, researcher, auditor, administrator", roles);
+        return CLI_USAGE;
+    }
+    if (!cli_dir_enter(args->positional[0], &d))
+        return CLI_FAILED;
+    strcpy(u.name, name);
+    snprintf(path, sizeof path, "users/%s.conf", name);
+    if (access(path, F_OK) == 0)
+        return cli_fail("there is a user %s already; galena user password sets a new password", name);
+    return save(args, &u, "Added user");
+}
+
+static int run_password(const struct cli_args *args) {
+    struct cli_dir d;
+    struct conf_user u;
+    struct fault f = {0};
+    if (!cli_dir_enter(args->positional[0], &d))
+        return CLI_FAILED;
+    if (conf_user_load(".", args->positional[1], &u, &f) != OK)
+        return cli_fail("%s", f.code == ERR_NO_SUCH_OBJECT ? "there is no such user; galena user list shows them" : f.detail);
+    return save(args, &u, "New password for");
+}
+
+static int run_list(const struct cli_args *args) {
+    struct cli_dir d;
+    struct conf_users all;
+    struct fault f = {0};
+    if (!cli_dir_enter(args->positional[0], &d))
+        return CLI_FAILED;
+    if (conf_users_load(".", &all, &f) != OK)
+        return cli_fail_fault("users", &f);
+    for (size_t i = 0; i < all.problem_count; i++)
+        cli_fail("%s", all.problems[i]);
+    printf("%-24s %s\n", "NAME", "ROLES");
+    for (size_t i = 0; i < all.n; i++) {
+        char roles[96];
+        conf_roles_format(all.v[i].roles, roles);
+        printf("%-24s %s\n", all.v[i].name, roles);
+    }
+    int result = all.problem_count ? CLI_FAILED : CLI_OK;
+    conf_users_fini(&all);
+    return result;
+}
+
+static int run_remove(const struct cli_args *args) {
+    struct cli_dir d;
+    const char *name = args->positional[1];
+    char path[CONF_NAME_MAX + 16];
+    if (!conf_name_valid(slice_str(name)))
+        return cli_fail("%s: there is no such user; galena user list shows them", name);
+    if (!cli_dir_enter(args->positional[0], &d))
+        return CLI_FAILED;
+    snprintf(path, sizeof path, "users/%s.conf", name);
+    if (unlink(path) != 0)
+        return cli_fail("%s: %s; galena user list shows the users", name, strerror(errno));
+    printf("Removed user %s.\n", name);
+    control_reload_and_say("that");
+    return CLI_OK;
+}
+
+const struct cli_verb verb_user_add = {
+    "user add", "DIR NAME", "add a person",
+    "Makes a random password and prints it once. Users are for the web side, which does not exist yet.",
+    {{"role", "ROLES", "of reader, radiographer, referrer, researcher, auditor, administrator (reader)"},
+     {"stdin", NULL, "read the password from standard input instead, at least 12 characters"}},
+    run_add,
+};
+const struct cli_verb verb_user_list = {"user list", "DIR", "list the people and their roles", "", {{0}}, run_list};
+const struct cli_verb verb_user_password = {
+    "user password", "DIR NAME", "set a new password", "Makes a random password and prints it once.",
+    {{"stdin", NULL, "read the password from standard input instead, at least 12 characters"}}, run_password,
+};
+const struct cli_verb verb_user_remove = {"user remove", "DIR NAME", "remove a person", "", {{0}}, run_remove};
