@@ -27,12 +27,13 @@ void os_addr_source(const struct os_addr *a, char dst[OS_ADDR_TEXT]);
 enum err os_listen_tcp(const struct os_addr *a, int *ret_fd, struct fault *f);
 uint16_t os_listen_port(int fd); // the port bound to, when 0 was asked for
 
-// Replaces a stale socket of that name; mode is set before anyone can connect. type: SOCK_STREAM or SOCK_SEQPACKET.
+// Replaces a stale socket of that name; mode is set before anyone can connect.
+// type: SOCK_STREAM or SOCK_SEQPACKET.
 enum err os_listen_unix(const char *path, int type, mode_t mode, int *ret_fd, struct fault *f);
 enum err os_connect_unix(const char *path, int type, int *ret_fd, struct fault *f);
 
-// accept4: blocking or not as asked, close-on-exec, TCP_NODELAY and SO_KEEPALIVE on TCP. Nothing waiting: ERR_BUSY.
-// Out of descriptors: ERR_NO_MEMORY.
+// accept4: blocking or not as asked, close-on-exec, TCP_NODELAY and SO_KEEPALIVE on TCP.
+// Nothing waiting: ERR_BUSY. Out of descriptors: ERR_NO_MEMORY.
 enum err os_accept(int listener, bool nonblock, int *ret_fd, struct os_addr *ret_addr, struct fault *f);
 
 struct os_cred {

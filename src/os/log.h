@@ -3,8 +3,8 @@
 //   os_log(OS_LOG_WARN, "handshake failed", OS_LOG_TEXT("why", why), OS_LOG_NUM("after_ms", ms));
 //
 // A field is declared plain or patient data. Patient data are never written: the line says
-// "name=(withheld)". Control characters, newlines and invalid UTF-8 are written as \xNN, a value with blanks or
-// quotes in quotes; a line has at most 1024 bytes.
+// "name=(withheld)". Control and direction characters and invalid UTF-8 are written as \xNN,
+// a value with blanks or quotes in quotes; a line has at most 1024 bytes.
 #ifndef OS_LOG_H
 #define OS_LOG_H
 
@@ -29,8 +29,8 @@ struct os_log_field {
 #define OS_LOG_PATIENT(name_, slice_) \
     ((struct os_log_field){OS_LOG_KIND_PATIENT, (name_), (slice_), 0})
 
-// Where finished text goes: "message name=value …" without time and role. The sink of a worker sends it over
-// its ctl socket; the supervisor adds time, role and peer and writes it.
+// Where finished text goes: "message name=value …" without time and role. The sink of a worker
+// sends it over its ctl socket; the supervisor adds time, role and peer and writes it.
 typedef void os_log_sink(void *ctx, enum os_log_level level, struct slice text);
 
 // role: "archive". Without a sink (NULL) whole lines go to standard error.

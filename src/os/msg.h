@@ -5,6 +5,7 @@
 // A message that does not fit the buffer, or that carries more descriptors than allowed, is
 // refused whole: whatever descriptors came with it are closed and ERR_PROTOCOL is returned.
 // Received descriptors are close-on-exec and belong to the caller.
+// ERR_BUSY and ERR_PEER_GONE are answers rather than faults: they leave *f as it is.
 #ifndef OS_MSG_H
 #define OS_MSG_H
 

@@ -34,11 +34,11 @@ enum err os_proc_sibling_path(const char *name, char *dst, size_t cap, struct fa
 pid_t os_proc_fork_sibling(void);
 
 // What each program does first: no core dump, PR_SET_DUMPABLE 0 (no ptrace, no /proc/PID/mem for
-// processes of the same user), dies with its parent, umask 077, SIGPIPE ignored.
+// processes of the same user), umask 077, SIGPIPE ignored.
 // fd_max: the highest number of descriptors it may hold.
 enum err os_proc_harden(unsigned fd_max, struct fault *f);
 
-// Dies with the parent: to be repeated after fork and after a change of user.
+// Dies with the parent. os_proc_spawn asks for it; to be repeated after fork and after a change of user.
 enum err os_proc_die_with_parent(struct fault *f);
 
 // Private memory (Private_Clean + Private_Dirty of smaps_rollup) in bytes; pid 0: ourselves.

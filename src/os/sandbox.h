@@ -1,8 +1,9 @@
 // Confinement of a role, before it reads the first byte from outside.
 //
-// When root: groups cleared, group and user set to the role's own number. Then no_new_privs, rlimits,
-// Landlock (where the kernel has it), and a seccomp filter that lists what the role may do. Outside the list: the
-// process is killed; only open, socket, exec and ptrace answer EACCES, so that the self-test can try them.
+// When root: groups cleared, group and user set to the role's own number. Then no_new_privs,
+// Landlock (where the kernel has it), rlimits, and a seccomp filter that lists what the role may
+// do. Outside the list: the process is killed; only asking after files, open, socket, exec and
+// ptrace answer EACCES, so that the self-test and the C library can try them.
 //
 // Two stages for roles that are forked from a template: the template's filter also allows
 // clone, waiting for orders and putting on a second filter; the worker's (compiled beforehand in

@@ -1,6 +1,6 @@
 // Signals as something to poll: blocked, and read from a signalfd.
-#ifndef OS_SIGNAL_H
-#define OS_SIGNAL_H
+#ifndef OS_SIGFD_H
+#define OS_SIGFD_H
 
 #include "base/err.h"
 
