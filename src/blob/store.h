@@ -38,7 +38,7 @@ struct store;
 // saves a second read for long summaries.
 struct blob_ref {
     uint32_t segment;
-    uint32_t front_bytes; // header, meta, summary, frames
+    uint32_t front_bytes; // header, meta, summary
     uint64_t offset;
     uint64_t length;      // of the whole record on disk
 };

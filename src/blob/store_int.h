@@ -1,0 +1,135 @@
+// What the parts of the store share. Internal to it.
+#ifndef BLOB_STORE_INT_H
+#define BLOB_STORE_INT_H
+
+#include <openssl/crypto.h>
+#include <string.h>
+
+#include "blob/os.h"
+#include "blob/segment.h"
+#include "blob/store.h"
+
+enum {
+    STORE_OPEN_FILES = 256,           // segments with a descriptor kept for reading
+    STORE_SCRATCH = 4 * SEAL_STRIDE,  // sealed bytes gathered for one write: fits the L2 cache
+    STREAM_FRONT = 16 * 1024,         // where a streamed body starts: room for header and front
+    STORE_READ_AHEAD = 8 * 1024,      // first read of a front whose length is not known
+};
+
+struct segment {
+    uint32_t number;
+    int fd;                 // -1: not open
+    unsigned pins;          // gets, streams and the sync round that use fd
+    uint64_t used;          // tick of the last use, for closing descriptors
+    uint64_t end;           // behind the last complete record
+    uint64_t alloc_end;     // the file's size: preallocated up to here
+    uint64_t durable_end;   // synced up to here
+    uint64_t round_end;     // … and will be, when this round succeeds
+    uint64_t objects, dead_bytes;
+    uint64_t unsynced, unsynced_round; // objects among them
+    struct segment *next_dirty;
+    bool closed;            // full, synced, and its page says so
+    bool failed;            // a sync failed: gets no more records
+    bool foreign;           // its page does not authenticate: never written to
+    bool busy;              // a stream has it
+    bool dirty;             // something to sync
+    bool dir_entry_new;     // its name may not be durable yet
+    bool mark_changed;
+};
+
+struct sync_item {
+    struct segment *segment;
+    int fd;
+    int error; // errno of the sync: all that the thread which runs it writes
+};
+
+struct sync_round {
+    struct sync_item *items;
+    size_t n, cap;
+    bool under_way, keys, dir;
+    int keys_error, dir_error;
+};
+
+struct store {
+    int dir;
+    struct keyring *keyring;
+    struct sealer *sealer;
+    struct store_options options;
+    struct segment_id id; // number is filled in for each use
+    struct segment **segments; // by number
+    size_t n_segments, cap_segments;
+    uint32_t number_taken; // no new segment gets this number or a lower one
+    unsigned open_files;
+    struct segment *dirty;   // those with something to sync
+    struct segment *current; // where whole objects go
+    struct store_stream *streams; // all under way
+    uint64_t tick;
+    bool recovered, no_prealloc;
+    struct sync_round round;
+    uint64_t failed_syncs;
+    uint8_t *read_buf; // for fronts and scans
+    size_t read_cap;
+    uint8_t scratch[STORE_SCRATCH + 2 * RECORD_ALIGN];
+};
+
+enum { STORE_NAME = sizeof "seg-00000000.gs" };
+
+// --- store.c
+struct segment *store_segment(const struct store *s, uint32_t number); // or NULL
+struct segment *store_segment_add(struct store *s, uint32_t number);   // NULL: no memory
+void store_segment_remove(struct store *s, struct segment *g);         // from the list, not from the disk
+void store_segment_name(uint32_t number, char ret[STORE_NAME]);
+enum err store_segment_fd(struct store *s, struct segment *g, struct fault *f); // opens it when need be
+void store_segment_shut(struct store *s, struct segment *g);
+enum err store_segment_look(struct store *s, struct segment *g, struct fault *f); // its page and size
+struct segment_id *store_id_of(struct store *s, const struct segment *g); // valid until the next call
+uint8_t *store_read_buf(struct store *s, size_t n);                       // NULL: no memory
+void store_read_buf_trim(struct store *s);
+
+// --- store_space.c
+bool store_space_free(struct store *s, uint64_t *ret_bytes);
+// A segment that takes more records, its descriptor open; for a stream one of its own.
+enum err store_space_find(struct store *s, bool exclusive, struct fault *f, struct segment **ret);
+// Makes sure that the file can be written up to `upto` without going below the reserve.
+enum err store_space_room(struct store *s, struct segment *g, uint64_t upto, struct fault *f);
+bool store_space_cut(struct store *s, struct segment *g, uint64_t end); // gives back what lies behind
+
+// --- store_sync.c
+void store_dirty(struct store *s, struct segment *g); // it has something to sync
+
+// --- store_scan.c
+enum { SCAN_WINDOW = 8 * 1024 }; // a read at each record: header and, mostly, meta
+
+struct scan {
+    struct store *s;
+    struct segment *g;
+    uint64_t to;               // look no further
+    enum store_scan_level level;
+    bool lenient;              // what is incomplete at the end was never acknowledged
+    store_found_fn *found;
+    void *arg;
+    struct fault *f;
+    uint64_t end;              // result: behind the last record
+    bool rest_zero;            // result: nothing but zeros from there on
+    bool read_failed;          // result: the disk did not give all bytes
+    uint64_t n_found;          // result: records of any kind but damaged
+};
+enum err store_scan_segment(struct scan *sc, uint64_t from);
+
+// --- store_put.c
+void store_streams_fail(struct store *s); // keys were lost: no stream under way may finish
+
+// --- store_get.c
+// The keys of a record just read. ERR_NO_SUCH_OBJECT: erased. ERR_CORRUPT: its slot is damaged or missing.
+// ERR_MISMATCH (not in the fault): they do not belong to this record.
+enum err store_record_keys(struct store *s, struct segment *g, uint64_t offset, struct record *r, struct fault *f,
+                           struct seal_keys *ret_keys);
+// Appends a range of it to b. `start`: what was read of the record from its header on.
+enum err store_record_range(struct store *s, struct segment *g, uint64_t offset, const struct record *r,
+                            const struct seal_keys *k, enum seal_range range, struct slice start, struct fault *f,
+                            struct buf *b);
+// Opens all of the body and throws it away.
+enum err store_body_check(struct store *s, struct segment *g, uint64_t offset, const struct record *r,
+                          const struct seal_keys *k, struct fault *f);
+
+#endif

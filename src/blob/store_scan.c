@@ -1,0 +1,252 @@
+// Walking the records of a segment, over damage as well.
+#include <errno.h>
+#include <unistd.h>
+
+#include "blob/store_int.h"
+
+enum look {
+    LOOK_RECORD,  // good, or of a known reason unreadable
+    LOOK_BAD,     // a header that is ours, contents that are not what was written
+    LOOK_NOTHING, // no header here
+};
+
+static struct blob_ref ref_of(const struct scan *sc, uint64_t offset, uint64_t length) {
+    return (struct blob_ref){.segment = sc->g->number, .offset = offset, .length = length};
+}
+
+static enum err tell(struct scan *sc, enum store_found_kind kind, uint64_t offset, uint64_t length) {
+    struct store_found found = {.kind = kind, .ref = ref_of(sc, offset, length)};
+    return length ? sc->found(sc->arg, &found) : OK;
+}
+
+// A failed read is damage like any other, but nothing may be cut off because of it.
+static size_t read_some(struct scan *sc, uint8_t *p, size_t n, uint64_t at) {
+    if (at >= sc->to)
+        return 0;
+    if (n > sc->to - at)
+        n = (size_t)(sc->to - at);
+    ssize_t got = blob_os_read(sc->g->fd, p, n, at);
+    if (got < 0)
+        sc->read_failed = true;
+    return got < 0 ? 0 : (size_t)got;
+}
+
+// --- One record ----------------------------------------------------------------------------------
+
+static bool check_range(struct scan *sc, uint64_t at, const struct record *r, const struct seal_keys *k,
+                        enum seal_range range, struct slice start, struct buf *b) {
+    struct fault mine = {0};
+    enum err e = store_record_range(sc->s, sc->g, at, r, k, range, start, &mine, b);
+    sc->read_failed |= e == ERR_IO || e == ERR_NO_MEMORY;
+    return e == OK;
+}
+
+static bool check_rest(struct scan *sc, uint64_t at, const struct record *r, const struct seal_keys *k) {
+    struct buf b = BUF_INIT(STORE_FRAMES_MAX);
+    struct fault mine = {0};
+    bool ok = check_range(sc, at, r, k, SEAL_SUMMARY, (struct slice){0}, &b);
+    buf_reset(&b);
+    ok = ok && check_range(sc, at, r, k, SEAL_FRAMES, (struct slice){0}, &b);
+    buf_fini(&b);
+    enum err e = ok ? store_body_check(sc->s, sc->g, at, r, k, &mine) : ERR_CORRUPT;
+    sc->read_failed |= e == ERR_IO;
+    return e == OK;
+}
+
+static enum err tell_object(struct scan *sc, uint64_t at, const struct record *r, const struct buf *meta) {
+    struct store_found found = {
+        .kind = STORE_OBJECT,
+        .ref = ref_of(sc, at, r->bytes),
+        .body_bytes = r->plain[SEAL_BODY],
+        .meta = buf_slice(meta),
+    };
+    found.ref.front_bytes = (uint32_t)record_front_bytes(r);
+    return sc->found(sc->arg, &found);
+}
+
+static enum err look_inside(struct scan *sc, uint64_t at, struct record *r, struct slice start, enum look *ret_look) {
+    struct seal_keys k;
+    struct fault mine = {0};
+    enum err e = store_record_keys(sc->s, sc->g, at, r, &mine, &k);
+    if (e == ERR_NO_SUCH_OBJECT || e == ERR_CORRUPT) {
+        *ret_look = LOOK_RECORD;
+        if (e == ERR_CORRUPT && !sc->s->recovered)
+            keyring_pass_over(sc->s->keyring, r->slot);
+        return tell(sc, e == ERR_CORRUPT ? STORE_NO_KEY : STORE_ERASED, at, r->bytes);
+    }
+    sc->read_failed |= e == ERR_IO;
+    *ret_look = LOOK_BAD;
+    if (e != OK)
+        return OK;
+    struct buf meta = BUF_INIT(STORE_META_MAX);
+    bool ok = check_range(sc, at, r, &k, SEAL_META, start, &meta) &&
+              (sc->level == STORE_SCAN_META || check_rest(sc, at, r, &k));
+    if (ok) {
+        *ret_look = LOOK_RECORD;
+        e = tell_object(sc, at, r, &meta);
+    }
+    buf_fini(&meta);
+    seal_keys_wipe(&k);
+    return e;
+}
+
+// What stands at `at`; tells of it when it is a record. *ret_bytes: its length unless NOTHING.
+static enum err look_at(struct scan *sc, uint64_t at, enum look *ret_look, uint64_t *ret_bytes) {
+    uint8_t window[SCAN_WINDOW];
+    struct record r;
+    size_t n = read_some(sc, window, sizeof window, at);
+    if (n == 0)
+        n = read_some(sc, window, RECORD_HEADER, at); // the bad sector may be further on
+    *ret_look = LOOK_NOTHING;
+    if (n < RECORD_HEADER || !record_read(sc->s->sealer, store_id_of(sc->s, sc->g), at, window, &r))
+        return OK;
+    *ret_bytes = r.bytes;
+    if (r.bytes > sc->to - at) { // cut short
+        *ret_bytes = sc->to - at;
+        *ret_look = LOOK_BAD;
+        return OK;
+    }
+    if (r.dropped) {
+        *ret_look = LOOK_RECORD;
+        return tell(sc, STORE_DROPPED, at, r.bytes);
+    }
+    return look_inside(sc, at, &r, slice_of(window, n), ret_look);
+}
+
+// --- Between records -----------------------------------------------------------------------------
+
+static bool zero(const uint8_t *p, size_t n) {
+    return n == 0 || (p[0] == 0 && memcmp(p, p + 1, n - 1) == 0);
+}
+
+// The next place at or behind `at` that holds bytes at all, as far as the file system can tell.
+static uint64_t skip_hole(const struct scan *sc, uint64_t at) {
+    off_t data = lseek(sc->g->fd, (off_t)at, SEEK_DATA);
+    if (data < 0)
+        return errno == ENXIO ? sc->to : at;
+    return (uint64_t)data <= at ? at : (uint64_t)data / RECORD_ALIGN * RECORD_ALIGN;
+}
+
+static bool header_at(struct scan *sc, const uint8_t *p, size_t n, uint64_t at) {
+    uint8_t whole[RECORD_HEADER];
+    struct record r;
+    if (p[0] != 'G') // of both magics: most places are ruled out without a second look
+        return false;
+    if (n < RECORD_HEADER) {
+        if (read_some(sc, whole, sizeof whole, at) < sizeof whole)
+            return false;
+        p = whole;
+    }
+    return record_read(sc->s->sealer, store_id_of(sc->s, sc->g), at, p, &r);
+}
+
+// Where the next header stands behind `start`, or `to`. *ret_zero: nothing but zeros before it.
+static uint64_t find_header(struct scan *sc, uint64_t start, bool *ret_zero) {
+    enum { BLOCK = 64 * 1024, SMALL = 4096 };
+    uint8_t *block = sc->s->scratch;
+    uint64_t at = start;
+    *ret_zero = true;
+    for (size_t want = BLOCK; at < sc->to;) {
+        at = skip_hole(sc, at);
+        size_t n = read_some(sc, block, want, at);
+        if (n == 0 && want == BLOCK && at < sc->to) {
+            want = SMALL; // around a bad sector
+            continue;
+        }
+        if (n == 0) {
+            *ret_zero = false;
+            at += SMALL;
+            continue;
+        }
+        want = BLOCK;
+        if (!zero(block, n)) {
+            for (size_t i = 0; i + 4 <= n; i += RECORD_ALIGN) {
+                if (at + i > start && header_at(sc, block + i, n - i, at + i)) {
+                    *ret_zero = *ret_zero && zero(block, i);
+                    return at + i;
+                }
+            }
+            *ret_zero = false;
+        }
+        at += (n + RECORD_ALIGN - 1) / RECORD_ALIGN * RECORD_ALIGN;
+    }
+    return sc->to;
+}
+
+// --- The segment ---------------------------------------------------------------------------------
+
+// A record that does not open. What it is shows only when it is known whether another follows.
+struct suspect {
+    uint64_t at, bytes;
+};
+
+static enum err tell_suspect(struct scan *sc, struct suspect *bad, bool last) {
+    enum err e = tell(sc, last && sc->lenient ? STORE_TORN : STORE_DAMAGED, bad->at, bad->bytes);
+    bad->bytes = 0;
+    return e;
+}
+
+// No header at `at`: goes on to the next one, telling of what lies between.
+static enum err pass_gap(struct scan *sc, struct suspect *bad, uint64_t *at) {
+    bool only_zero;
+    uint64_t next = find_header(sc, *at, &only_zero);
+    bool last = next >= sc->to;
+    enum err e = tell_suspect(sc, bad, last);
+    if (last) {
+        sc->rest_zero = only_zero && sc->end == *at;
+        if (e == OK && !(only_zero && sc->lenient))
+            e = tell(sc, sc->lenient ? STORE_TORN : STORE_DAMAGED, *at, sc->to - *at);
+    } else if (e == OK) {
+        e = tell(sc, only_zero && sc->lenient ? STORE_TORN : STORE_DAMAGED, *at, next - *at);
+    }
+    *at = next;
+    return e;
+}
+
+enum err store_scan_segment(struct scan *sc, uint64_t from) {
+    struct suspect bad = {0};
+    enum err e = OK;
+    sc->end = from;
+    sc->rest_zero = true;
+    for (uint64_t at = from; e == OK && at < sc->to;) {
+        enum look look;
+        uint64_t bytes = 0;
+        e = look_at(sc, at, &look, &bytes);
+        if (e != OK)
+            break;
+        if (look == LOOK_NOTHING) {
+            e = pass_gap(sc, &bad, &at);
+            continue;
+        }
+        e = tell_suspect(sc, &bad, false);
+        at += bytes;
+        if (look == LOOK_BAD) {
+            bad = (struct suspect){at - bytes, bytes};
+            sc->rest_zero = false;
+        } else {
+            sc->end = at;
+            sc->rest_zero = true;
+            sc->n_found++;
+        }
+    }
+    return e == OK ? tell_suspect(sc, &bad, true) : e;
+}
+
+enum err store_scan(struct store *s, uint32_t from_segment, uint64_t from_offset, enum store_scan_level level,
+                    store_found_fn *found, void *arg, struct fault *f) {
+    for (size_t i = 0; i < s->n_segments; i++) {
+        struct segment *g = s->segments[i];
+        if (g->number < from_segment)
+            continue;
+        enum err e = s->recovered ? store_segment_fd(s, g, f) : store_segment_look(s, g, f);
+        if (e != OK)
+            return e;
+        struct scan sc = {.s = s, .g = g, .to = g->end, .level = level, .found = found, .arg = arg, .f = f,
+                          .lenient = !s->recovered && !g->closed};
+        uint64_t from = g->number == from_segment ? from_offset : 0;
+        e = store_scan_segment(&sc, from < SEGMENT_PAGE ? SEGMENT_PAGE : from / RECORD_ALIGN * RECORD_ALIGN);
+        if (e != OK)
+            return e;
+    }
+    return OK;
+}
