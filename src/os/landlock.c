@@ -23,8 +23,12 @@ struct ruleset {
 };
 
 int os_sandbox_landlock_abi(void) {
-    long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
-    return abi < 0 ? 0 : (int)abi;
+    static int known = -1; // asked once: inside the sandbox the call is forbidden
+    if (known < 0) {
+        long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+        known = abi < 0 ? 0 : (int)abi;
+    }
+    return known;
 }
 
 static uint64_t all_fs_rights(int abi) {
