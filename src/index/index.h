@@ -1,9 +1,25 @@
-// The index: what queries and retrievals need to know of every object, derived from the records of
-// the store and built again from them at will. SQLite with sealed pages (index/vfs_seal.h).
+// The index: which objects there are, by what queries ask for, and where they lie in the store.
 //
-// It parses no DICOM and checks no rights: attributes come as UTF-8 (std/index_attr.h), conditions as
-// ipc/query.h has them. One thread. Writes are one long transaction that index_commit() ends now and
-// then; queries see what is not yet committed. Nothing here waits for the disk but index_commit().
+// It is derived: the segments are the truth, and whenever the index is damaged (ERR_CORRUPT) or lost,
+// index_remove() and a replay of the segments make it again. It is not a place for anything else.
+//
+// SQLite in DIR/index/index.db and index.db-wal, every page sealed (index/vfs_seal.h): nothing of a
+// patient is readable in the files. No other file is ever made.
+//
+// One thread, one process (the file is locked). A transaction begins by itself with the first change
+// and lasts until index_commit(), which the owner calls on a timer; queries see changes at once. A
+// mark for each segment, saved in the same transaction, says from where to replay after a crash.
+//
+// What it keeps of each level: of patient, study and series the first value seen that is not empty;
+// later, different ones are not kept (each object's own are in its summary). A patient is Patient ID and
+// issuer; without an ID, name and birth date. A study has its own copy of the patient's attributes (as its
+// first object says), so that a wrong Patient ID never shows another patient's name.
+//
+// Objects are known by the triple study, series, SOP instance. The same SOP Instance UID in two
+// series is two objects. See index_add() for the same triple twice.
+//
+// Values are UTF-8 and are kept as given; the matching forms are the worker's (dicom/match.h), compared by
+// base/glob.h. No DICOM is parsed here.
 #ifndef INDEX_INDEX_H
 #define INDEX_INDEX_H
 
@@ -12,78 +28,154 @@
 #include "ipc/query.h"
 #include "std/index_attr.h"
 
+enum {
+    INDEX_KEY_BYTES = 32,
+    INDEX_DIGEST_MAX = 32,
+    INDEX_RETURNS_MAX = 128,
+    INDEX_QUERIES_MAX = 4096, // open at once
+};
+
 struct index;
 
-enum { INDEX_KEY_BYTES = 32 };
-
-// Opens or makes DIR/index.db, migrates it. ERR_CORRUPT: damaged, or the wrong key: delete the folder's files
-// and build again from the store. ERR_BUSY: another process has it.
-enum err index_open(const char *index_dir, const uint8_t key[INDEX_KEY_BYTES], struct index **ret_index,
-                    struct fault *f);
-void index_close(struct index *x); // commits first
-enum err index_commit(struct index *x, struct fault *f);
-enum err index_destroy(const char *index_dir, struct fault *f); // removes its files
-
-// Where the object lies; the store's business, kept as it is.
-struct index_ref {
-    uint32_t segment, front_bytes;
-    uint64_t offset, length;
+struct index_options {
+    uint32_t cache_bytes;      // of pages; 0: 24 MiB
+    uint32_t wal_limit_bytes;  // checkpointed when larger; 0: 8 MiB
+    bool read_only;            // for a look beside nobody: no changes, no migration
 };
 
-// How far the records of a segment are indexed (blob/store.h, struct store_mark); part of the same transaction.
+// Opens or creates the index in an existing folder and brings an older schema up to date (in one
+// transaction; ERR_UNSUPPORTED for a newer one). ERR_CORRUPT: damaged, or sealed with another key:
+// index_remove() and replay everything. ERR_BUSY: another process has it open. options may be NULL.
+enum err index_open(const char *index_dir, const uint8_t key[INDEX_KEY_BYTES],
+                    const struct index_options *options, struct fault *f, struct index **ret_index);
+void index_close(struct index *ix); // rolls back what is not committed; end queries first. NULL is fine.
+enum err index_remove(const char *index_dir, struct fault *f); // deletes its files
+
+struct index_migration {
+    int from, to; // schema versions; equal: nothing to do
+};
+// What index_open() would do, tried out and rolled back.
+enum err index_migrate_dry_run(const char *index_dir, const uint8_t key[INDEX_KEY_BYTES], struct fault *f,
+                               struct index_migration *ret_migration);
+
+// --- Changes ------------------------------------------------------------------------------------
+
+// Where an object lies (the same fields as blob/store.h, which the index does not know).
+struct index_ref {
+    uint32_t segment;
+    uint32_t front_bytes;
+    uint64_t offset;
+    uint64_t length;
+};
+
+struct index_object {
+    struct slice study, series, sop_instance, sop_class, transfer_syntax; // UIDs: digits and dots, 1 to 64
+    struct slice attributes; // as std/index_attr.h says; refused as a whole if malformed
+    struct slice digest;     // of the content, 0 to 32 bytes; empty: unknown
+    struct index_ref ref;
+};
+
+enum index_outcome {
+    INDEX_NEW,
+    INDEX_KNOWN,     // this very record is indexed already (a replay): nothing changed
+    INDEX_IDENTICAL, // the same content is there already: nothing changed, the new record may be dropped
+    INDEX_BESIDE,    // other content under the same UIDs: the first stays served, this one is on record
+};
+
+// Is the content of the object being added that of `other`? Called only when the triple is known and
+// the digests don't tell. NULL instead: differing unless the digests say equal.
+typedef enum err index_same_fn(void *arg, const struct index_ref *other, bool *ret_same, struct fault *f);
+
+// ERR_SYNTAX, ERR_UID: the caller's object is malformed. ERR_CORRUPT: rebuild. On any error nothing of this
+// object has changed.
+enum err index_add(struct index *ix, const struct index_object *o, index_same_fn *same, void *arg,
+                   struct fault *f, enum index_outcome *ret_outcome);
+
+// Takes a record (served or beside) out again; counts follow, empty series, studies and patients go.
+// If a served one has another beside it, that one is served from now on. ERR_NO_SUCH_OBJECT.
+enum err index_delete(struct index *ix, struct slice study, struct slice series, struct slice sop_instance,
+                      const struct index_ref *ref, struct fault *f);
+
+// How far the index knows a segment.
 struct index_mark {
     uint32_t segment;
-    uint64_t end, objects, dead_bytes;
+    uint64_t end;
+    uint64_t objects;
+    uint64_t dead_bytes;
 };
-enum err index_set_mark(struct index *x, const struct index_mark *m, struct fault *f);
-// All marks, ascending; free() the array.
-enum err index_marks(struct index *x, struct index_mark **ret_marks, size_t *ret_count, struct fault *f);
+enum err index_set_mark(struct index *ix, const struct index_mark *mark, struct fault *f);
+enum err index_drop_mark(struct index *ix, uint32_t segment, struct fault *f);
+// All marks, ascending; *ret_marks is malloc'd, the caller's.
+enum err index_get_marks(struct index *ix, struct fault *f, struct index_mark **ret_marks, size_t *ret_count);
 
-struct index_put {
-    struct slice study, series, sop_instance, sop_class, transfer_syntax;
-    struct slice attributes; // list as in std/index_attr.h
-    struct index_ref ref;
-    uint64_t received_ms;
+enum err index_commit(struct index *ix, struct fault *f);   // nothing to commit: OK
+enum err index_rollback(struct index *ix, struct fault *f);
+bool index_is_dirty(const struct index *ix); // something waits for index_commit()
+
+// --- Queries ------------------------------------------------------------------------------------
+
+enum index_order {
+    INDEX_ORDER_ANY,    // as they come, nothing is sorted; the same as long as nothing is added
+    INDEX_ORDER_NEWEST, // study level only: Study Date descending, then later stored first
 };
 
-// Objects we have under these UIDs: the one that is served first, then those kept beside it.
-enum err index_find(struct index *x, struct slice study, struct slice series, struct slice sop_instance,
-                    struct index_ref *ret_refs, size_t cap, size_t *ret_count, struct fault *f);
-// Adds an object. When the UIDs are taken already it is kept beside (*ret_beside true) and not served.
-// The first object's values of patient, study and series stay; what they left empty is filled in.
-enum err index_add(struct index *x, const struct index_put *p, bool *ret_beside, struct fault *f);
+struct index_query_spec {
+    enum index_level level;                    // one row for each entity of this level
+    const struct query_condition *conditions;  // of this level or above; all must hold
+    size_t condition_count;
+    const uint16_t *returns;                   // enum index_attr, of this level or above
+    size_t return_count;
+    uint64_t offset, limit;                    // limit 0: all
+    enum index_order order;
+};
 
-// --- Queries. Conditions of levels at or above the query's level; at STUDY level of QUERY_ROOT_STUDY the patient's
-// attributes count as the study's. ModalitiesInStudy matches when any series does.
+// Conditions (PS3.4 C.2.2.2): operands are matching forms. SINGLE and LIST: equal to the value (PN: to one of
+// its groups, glob_match_name). WILDCARD: one operand matches. RANGE: pairs of low and high, inclusive; one
+// pair matches. EMPTY: no value. Attributes of kind MULTI match when one of the values does. UIDs take SINGLE,
+// LIST and EMPTY only. Of the COMPUTED ones ModalitiesInStudy and SOPClassesInStudy can be matched (when any
+// series, any instance does). ERR_UNSUPPORTED: a condition or return that is not possible at this level.
+//
+// The spec is copied. The query must be closed before the index.
 struct index_query;
-enum err index_query_begin(struct index *x, enum query_root root, enum query_level level,
-                           const struct query_condition *conditions, size_t count,
-                           const uint16_t *returns, size_t return_count, struct index_query **ret_query,
-                           struct fault *f);
-struct index_row {
-    struct slice values[INDEX_ATTR_COUNT_]; // in the order of `returns`; until the next step
-    struct index_ref ref;                   // of a representative object, for its summary
-};
-enum err index_query_step(struct index_query *q, struct index_row *ret_row, bool *ret_done, struct fault *f);
-void index_query_end(struct index_query *q);
+enum err index_query_open(struct index *ix, const struct index_query_spec *spec, struct fault *f,
+                          struct index_query **ret_query);
+void index_query_close(struct index_query *q); // NULL is fine
 
-// --- Retrieval: objects that match conditions (UIDs, patient ID), in a stable order.
-struct index_locate;
-// *ret_count: how many. `pairs` gets the distinct "class NUL transfer syntax NUL".
-enum err index_locate_begin(struct index *x, const struct query_condition *conditions, size_t count,
-                            struct buf *pairs, uint64_t *ret_count, struct index_locate **ret_locate,
-                            struct fault *f);
-struct index_object {
-    char sop_class[65], sop_instance[65], transfer_syntax[65];
-    struct index_ref ref;
+enum index_step {
+    INDEX_ROW,
+    INDEX_AGAIN, // looked at many entities without a match: let others run, then step again
+    INDEX_END,
 };
-enum err index_locate_step(struct index_locate *l, struct index_object *ret_object, bool *ret_done, struct fault *f);
-void index_locate_end(struct index_locate *l);
+enum err index_query_step(struct index_query *q, struct fault *f, enum index_step *ret_step);
+
+// Of the current row, valid until the next step, commit or change. `i` counts the spec's returns; empty when
+// there is no value. UIDs and numbers are text.
+struct slice index_query_value(const struct index_query *q, size_t i);
+// Where the current row's instance is; at higher levels: the first stored instance of it.
+enum err index_query_ref(struct index_query *q, struct fault *f, struct index_ref *ret_ref);
+
+// --- Single objects -----------------------------------------------------------------------------
+
+// ERR_NO_SUCH_OBJECT. Empty study and series: any object with this SOP Instance UID (storage commitment).
+enum err index_find(struct index *ix, struct slice study, struct slice series, struct slice sop_instance,
+                    struct fault *f, struct index_ref *ret_ref);
+
+// The records kept beside others. Returning anything but OK stops with it.
+struct index_beside {
+    struct slice study, series, sop_instance;
+    struct index_ref served, beside;
+};
+typedef enum err index_beside_fn(void *arg, const struct index_beside *b);
+enum err index_each_beside(struct index *ix, index_beside_fn *fn, void *arg, struct fault *f);
 
 struct index_info {
     uint64_t patients, studies, series, instances, beside;
-    uint64_t file_bytes;
+    uint64_t file_bytes, wal_bytes;
+    int schema_version;
 };
-enum err index_status(struct index *x, struct index_info *ret_info, struct fault *f);
+enum err index_status(struct index *ix, struct fault *f, struct index_info *ret_info);
+
+// Reads and authenticates everything and checks the structure: for `galena verify`. ERR_CORRUPT.
+enum err index_check(struct index *ix, struct fault *f);
 
 #endif
