@@ -27,7 +27,8 @@ static bool go(const char *dir, struct cli_dir *d, struct stat *ret_st) {
     }
     close(fd);
     if (faccessat(AT_FDCWD, "galena.conf", F_OK, AT_SYMLINK_NOFOLLOW) != 0)
-        return cli_fail("%s is not an archive (no galena.conf); make one with galena init", d->shown), false;
+        return cli_fail("%s is not an archive (no galena.conf); make one with galena init", d->shown),
+               false;
     return true;
 }
 
@@ -42,10 +43,13 @@ bool cli_dir_enter(const char *dir, struct cli_dir *ret_dir) {
         return false;
     umask(077);
     if (geteuid() == 0 && st.st_uid != 0 && !cli_become(st.st_uid, st.st_gid))
-        return cli_fail("cannot become the archive's owner %u: %s", (unsigned)st.st_uid, strerror(errno)), false;
+        return cli_fail("cannot become the archive's owner %u: %s", (unsigned)st.st_uid,
+                        strerror(errno)),
+               false;
     if (geteuid() != st.st_uid)
-        return cli_fail("%s belongs to another user (%u); run this as root or as that user", ret_dir->shown,
-                        (unsigned)st.st_uid), false;
+        return cli_fail("%s belongs to another user (%u); run this as root or as that user",
+                        ret_dir->shown, (unsigned)st.st_uid),
+               false;
     return true;
 }
 

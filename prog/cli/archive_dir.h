@@ -12,9 +12,10 @@ struct cli_dir {
     char shown[PATH_MAX]; // absolute where possible: for messages and lines to paste
 };
 
-// Makes DIR the working folder, so that "." is the archive, also where the way to it is closed to its owner.
-// Root takes the owner's user and group for good, so that whatever is created belongs to the archive and nothing in
-// it can lead root astray; files named by the caller must be opened before. Says what is wrong.
+// Makes DIR the working folder, so that "." is the archive, also where the way to it is closed to its
+// owner. Root takes the owner's user and group for good, so that whatever is created belongs to the
+// archive and nothing in it can lead root astray; files named by the caller must be opened before. Says
+// what is wrong.
 bool cli_dir_enter(const char *dir, struct cli_dir *ret_dir);
 
 // The same without giving up root.

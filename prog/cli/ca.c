@@ -68,8 +68,10 @@ static bool set_serial(X509 *x) {
 
 static bool set_subject(X509 *x, const char *organisation, const char *common_name) {
     X509_NAME *n = X509_get_subject_name(x);
-    return X509_NAME_add_entry_by_txt(n, "O", MBSTRING_UTF8, (const unsigned char *)organisation, -1, -1, 0) == 1 &&
-           X509_NAME_add_entry_by_txt(n, "CN", MBSTRING_UTF8, (const unsigned char *)common_name, -1, -1, 0) == 1;
+    return X509_NAME_add_entry_by_txt(n, "O", MBSTRING_UTF8, (const unsigned char *)organisation, -1, -1,
+                                      0) == 1 &&
+           X509_NAME_add_entry_by_txt(n, "CN", MBSTRING_UTF8, (const unsigned char *)common_name, -1, -1,
+                                      0) == 1;
 }
 
 static bool add_extension(X509 *x, X509 *issuer, int nid, const char *value) {
@@ -82,10 +84,11 @@ static bool add_extension(X509 *x, X509 *issuer, int nid, const char *value) {
 }
 
 // All but the extensions and the signature. Valid from an hour ago: clocks differ.
-static X509 *new_certificate(EVP_PKEY *key, const char *organisation, const char *common_name, int years) {
+static X509 *new_certificate(EVP_PKEY *key, const char *organisation, const char *common_name,
+                             int years) {
     X509 *x = X509_new();
-    if (x && X509_set_version(x, X509_VERSION_3) && set_serial(x) && set_subject(x, organisation, common_name) &&
-        X509_gmtime_adj(X509_getm_notBefore(x), -3600) &&
+    if (x && X509_set_version(x, X509_VERSION_3) && set_serial(x) &&
+        set_subject(x, organisation, common_name) && X509_gmtime_adj(X509_getm_notBefore(x), -3600) &&
         X509_time_adj_ex(X509_getm_notAfter(x), years * 365, 0, NULL) && X509_set_pubkey(x, key))
         return x;
     X509_free(x);
@@ -94,7 +97,8 @@ static X509 *new_certificate(EVP_PKEY *key, const char *organisation, const char
 
 enum err ca_create(const char *tls_dir, const char *archive_name, struct fault *f) {
     CLEANUP_PKEY EVP_PKEY *key = EVP_EC_gen("P-256");
-    CLEANUP_X509 X509 *x = key ? new_certificate(key, archive_name, "Galena certification authority", CA_YEARS) : NULL;
+    CLEANUP_X509 X509 *x =
+        key ? new_certificate(key, archive_name, "Galena certification authority", CA_YEARS) : NULL;
     if (!x || !X509_set_issuer_name(x, X509_get_subject_name(x)) ||
         !add_extension(x, x, NID_basic_constraints, "critical,CA:TRUE,pathlen:0") ||
         !add_extension(x, x, NID_key_usage, "critical,keyCertSign,cRLSign") ||
@@ -104,7 +108,8 @@ enum err ca_create(const char *tls_dir, const char *archive_name, struct fault *
     return e != OK ? e : save_cert(x, tls_dir, "ca.pem", f);
 }
 
-static enum err load_authority(const char *tls_dir, EVP_PKEY **ret_key, X509 **ret_cert, struct fault *f) {
+static enum err load_authority(const char *tls_dir, EVP_PKEY **ret_key, X509 **ret_cert,
+                               struct fault *f) {
     char path[4096];
     snprintf(path, sizeof path, "%s/ca.key.pem", tls_dir);
     CLEANUP_BIO BIO *key_file = BIO_new_file(path, "r");
@@ -113,8 +118,9 @@ static enum err load_authority(const char *tls_dir, EVP_PKEY **ret_key, X509 **r
     CLEANUP_PKEY EVP_PKEY *key = key_file ? PEM_read_bio_PrivateKey(key_file, NULL, NULL, NULL) : NULL;
     CLEANUP_X509 X509 *cert = cert_file ? PEM_read_bio_X509(cert_file, NULL, NULL, NULL) : NULL;
     if (!key || !cert || X509_check_private_key(cert, key) != 1)
-        return openssl_fault(f, "the certification authority in tls/ca.key.pem and tls/ca.pem cannot be used; give the "
-                                "peer's own certificate with --cert");
+        return openssl_fault(
+            f, "the certification authority in tls/ca.key.pem and tls/ca.pem cannot be used; give the "
+               "peer's own certificate with --cert");
     *ret_key = TAKE(key);
     *ret_cert = TAKE(cert);
     return OK;
@@ -130,8 +136,8 @@ static void organisation_of(const X509 *x, char *dst, size_t cap) {
         snprintf(dst, cap, "Galena");
 }
 
-enum err ca_issue(const char *tls_dir, const struct ca_request *r, uint8_t ret_fingerprint[CONF_FINGERPRINT_BYTES],
-                  struct fault *f) {
+enum err ca_issue(const char *tls_dir, const struct ca_request *r,
+                  uint8_t ret_fingerprint[CONF_FINGERPRINT_BYTES], struct fault *f) {
     CLEANUP_PKEY EVP_PKEY *ca_key = NULL;
     CLEANUP_X509 X509 *ca = NULL;
     enum err e = load_authority(tls_dir, &ca_key, &ca, f);
@@ -140,14 +146,16 @@ enum err ca_issue(const char *tls_dir, const struct ca_request *r, uint8_t ret_f
     char organisation[CONF_NAME_MAX + 1];
     organisation_of(ca, organisation, sizeof organisation);
     CLEANUP_PKEY EVP_PKEY *key = EVP_EC_gen("P-256");
-    CLEANUP_X509 X509 *x = key ? new_certificate(key, organisation, r->common_name, CA_LEAF_YEARS) : NULL;
+    CLEANUP_X509 X509 *x =
+        key ? new_certificate(key, organisation, r->common_name, CA_LEAF_YEARS) : NULL;
     if (!x || !X509_set_issuer_name(x, X509_get_subject_name(ca)) ||
         !add_extension(x, ca, NID_basic_constraints, "critical,CA:FALSE") ||
         !add_extension(x, ca, NID_key_usage, "critical,digitalSignature") ||
         !add_extension(x, ca, NID_ext_key_usage, "clientAuth,serverAuth") ||
         !add_extension(x, ca, NID_subject_alt_name, r->alt_names) ||
         !add_extension(x, ca, NID_subject_key_identifier, "hash") ||
-        !add_extension(x, ca, NID_authority_key_identifier, "keyid") || !X509_sign(x, ca_key, EVP_sha256()))
+        !add_extension(x, ca, NID_authority_key_identifier, "keyid") ||
+        !X509_sign(x, ca_key, EVP_sha256()))
         return openssl_fault(f, "making the certificate");
     e = save_key(key, r->out_dir, r->key_name, f);
     if (e == OK)

@@ -17,13 +17,13 @@ enum err ca_create(const char *tls_dir, const char *archive_name, struct fault *
 
 struct ca_request {
     const char *common_name;
-    const char *alt_names;   // "DNS:localhost,IP:127.0.0.1"
-    const char *out_dir;     // where the files go
+    const char *alt_names; // "DNS:localhost,IP:127.0.0.1"
+    const char *out_dir;   // where the files go
     const char *key_name, *cert_name;
 };
 // Makes a key and a certificate for it, signed by the authority in tls_dir.
-enum err ca_issue(const char *tls_dir, const struct ca_request *r, uint8_t ret_fingerprint[CONF_FINGERPRINT_BYTES],
-                  struct fault *f);
+enum err ca_issue(const char *tls_dir, const struct ca_request *r,
+                  uint8_t ret_fingerprint[CONF_FINGERPRINT_BYTES], struct fault *f);
 
 // The first certificate of a PEM or DER file: its fingerprint, and itself as PEM (free() it).
 struct ca_found {

@@ -45,7 +45,8 @@ int cli_fail_fault(const char *what, const struct fault *f);
 extern const struct cli_verb verb_init, verb_serve, verb_status, verb_stop, verb_reload;
 extern const struct cli_verb verb_peer_add, verb_peer_list, verb_peer_show, verb_peer_remove;
 extern const struct cli_verb verb_user_add, verb_user_list, verb_user_password, verb_user_remove;
-extern const struct cli_verb verb_import, verb_export, verb_verify, verb_reindex, verb_dump, verb_version;
+extern const struct cli_verb verb_import, verb_export, verb_verify, verb_reindex, verb_dump,
+    verb_version;
 
 extern const struct cli_verb *const cli_verbs[]; // in the order of the help; NULL-terminated
 

@@ -98,13 +98,16 @@ bool cli_roff_verb(const struct cli_verb *v) {
 }
 
 void cli_roff_all(void) {
-    printf(".TH galena 1 \"\" \"Galena %s\" \"Galena\"\n.SH NAME\ngalena \\- an archive for medical images (DICOM)\n"
-           ".SH SYNOPSIS\n.B galena\nVERB [ARGUMENT]...\n.SH VERBS\n", GALENA_VERSION);
+    printf(".TH galena 1 \"\" \"Galena %s\" \"Galena\"\n.SH NAME\ngalena \\- an archive for medical "
+           "images (DICOM)\n"
+           ".SH SYNOPSIS\n.B galena\nVERB [ARGUMENT]...\n.SH VERBS\n",
+           GALENA_VERSION);
     for (size_t i = 0; cli_verbs[i]; i++) {
         char page[64];
         page_name(cli_verbs[i], page);
         printf(".TP\n\\fB%s\\fR %s\n", cli_verbs[i]->name, cli_verbs[i]->positional);
         roff_text(cli_verbs[i]->summary);
     }
-    printf(".SH SEE ALSO\n.BR galena\\-init (1),\n.BR galena\\-serve (1),\n.BR galena\\-peer\\-add (1)\n");
+    printf(
+        ".SH SEE ALSO\n.BR galena\\-init (1),\n.BR galena\\-serve (1),\n.BR galena\\-peer\\-add (1)\n");
 }

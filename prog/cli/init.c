@@ -33,12 +33,16 @@ static bool settings(const struct cli_args *args, struct conf *ret_conf) {
     if (name && !slice_to_cstr(slice_str(name), ret_conf->name, sizeof ret_conf->name))
         return cli_fail("--name %s: at most %d bytes", name, CONF_NAME_MAX), false;
     if (ae && !conf_ae_parse(slice_str(ae), ret_conf->ae_title))
-        return cli_fail("--ae %s: an AE title has 1 to 16 characters, no backslash and no control characters", ae), false;
+        return cli_fail(
+                   "--ae %s: an AE title has 1 to 16 characters, no backslash and no control characters",
+                   ae),
+               false;
     for (size_t i = 0; i < sizeof addresses / sizeof *addresses; i++) {
         const char *text = cli_option(args, addresses[i].option);
         struct conf_addr *a = (struct conf_addr *)(void *)((uint8_t *)ret_conf + addresses[i].offset);
         struct fault f = {0};
-        if (text && conf_listen_parse(slice_str(text), addresses[i].offset == offsetof(struct conf, plain), a, &f) != OK)
+        if (text && conf_listen_parse(slice_str(text),
+                                      addresses[i].offset == offsetof(struct conf, plain), a, &f) != OK)
             return cli_fail("--%s %s: %s", addresses[i].option, text, f.detail), false;
     }
     return true;
@@ -74,7 +78,8 @@ static bool make_home(const char *dir, struct cli_dir *d) {
     }
     good = fchmod(fd, 0700) == 0;
     if (good && geteuid() == 0)
-        good = fchown(fd, OS_UID_ARCHIVE, OS_UID_ARCHIVE) == 0 && cli_become(OS_UID_ARCHIVE, OS_UID_ARCHIVE);
+        good = fchown(fd, OS_UID_ARCHIVE, OS_UID_ARCHIVE) == 0 &&
+               cli_become(OS_UID_ARCHIVE, OS_UID_ARCHIVE);
     close(fd);
     return good || (cli_fail("%s: %s", d->shown, strerror(errno)), false);
 }
@@ -109,14 +114,20 @@ static enum err make_certificates(const struct conf *c, struct fault *f) {
         if (conf_addr_parse(slice_str(text), &named, NULL) == OK)
             ca_alt_name_add(names, sizeof names, named.host);
     }
-    if (conf_addr_is_set(&c->dicom) && strcmp(c->dicom.host, "0.0.0.0") != 0 && strcmp(c->dicom.host, "::") != 0)
+    if (conf_addr_is_set(&c->dicom) && strcmp(c->dicom.host, "0.0.0.0") != 0 &&
+        strcmp(c->dicom.host, "::") != 0)
         ca_alt_name_add(names, sizeof names, c->dicom.host);
     enum err e = ca_create("tls", c->name, f);
     if (e != OK)
         return e;
-    return ca_issue("tls", &(struct ca_request){.common_name = conf_addr_is_set(&named) ? named.host : "localhost",
-                               .alt_names = names, .out_dir = "tls", .key_name = "server.key.pem",
-                               .cert_name = "server.cert.pem"}, fingerprint, f);
+    return ca_issue(
+        "tls",
+        &(struct ca_request){.common_name = conf_addr_is_set(&named) ? named.host : "localhost",
+                             .alt_names = names,
+                             .out_dir = "tls",
+                             .key_name = "server.key.pem",
+                             .cert_name = "server.cert.pem"},
+        fingerprint, f);
 }
 
 static enum err make_administrator(char ret_password[32], struct fault *f) {
@@ -155,13 +166,18 @@ static void say_what_next(const char *dir, const struct conf *c, const char *pas
     printf("Made the archive \"%s\" in %s.\n\n", c->name, dir);
     printf("  user      administrator\n  password  %s\n\n", password);
     printf("This password is shown once. galena user password makes a new one.\n"
-           "Copy %s/keys/root.key to a safe place: without it, nobody can read the images, you included.\n\n", dir);
-    printf("Next:\n"
-           "  galena peer add %s NAME --ae AE_TITLE --can store    for each device that may send images\n"
-           "  galena serve %s                                      AE title %s, DICOM over TLS at %s\n",
-           dir, dir, c->ae_title, dicom);
+           "Copy %s/keys/root.key to a safe place: without it, nobody can read the images, you "
+           "included.\n\n",
+           dir);
+    printf(
+        "Next:\n"
+        "  galena peer add %s NAME --ae AE_TITLE --can store    for each device that may send images\n"
+        "  galena serve %s                                      AE title %s, DICOM over TLS at %s\n",
+        dir, dir, c->ae_title, dicom);
     if (conf_addr_is_loopback(&c->dicom))
-        printf("\nIt listens on this machine only. To be reached by others, set dicom in %s/galena.conf.\n", dir);
+        printf(
+            "\nIt listens on this machine only. To be reached by others, set dicom in %s/galena.conf.\n",
+            dir);
 }
 
 static int run_init(const struct cli_args *args) {
@@ -182,15 +198,21 @@ static int run_init(const struct cli_args *args) {
 }
 
 const struct cli_verb verb_init = {
-    "init", "DIR", "make a new archive",
-    "Makes DIR, readable by its owner alone, with a certification authority of its own, the server's certificate, the "
-    "root key that\nseals the images, and one user, administrator, whose random password is printed once.\n\n"
-    "Nobody has access until galena peer add says so, and it listens on this machine only until told otherwise.\n\n"
+    "init",
+    "DIR",
+    "make a new archive",
+    "Makes DIR, readable by its owner alone, with a certification authority of its own, the server's "
+    "certificate, the "
+    "root key that\nseals the images, and one user, administrator, whose random password is printed "
+    "once.\n\n"
+    "Nobody has access until galena peer add says so, and it listens on this machine only until told "
+    "otherwise.\n\n"
     "Run as root, the folder is given to the user number the archive process runs as (61100).",
     {{"name", "NAME", "what the archive is called (Galena)"},
      {"ae", "AE_TITLE", "its AE title (GALENA)"},
      {"dicom", "ADDR:PORT", "where DICOM over TLS listens (127.0.0.1:2762)"},
-     {"plain", "ADDR:PORT", "where DICOM without TLS listens, for named peers that cannot do better (off)"},
+     {"plain", "ADDR:PORT",
+      "where DICOM without TLS listens, for named peers that cannot do better (off)"},
      {"https", "ADDR:PORT", "kept for the web side, which does not exist yet (127.0.0.1:8443)"}},
     run_init,
 };

@@ -8,10 +8,22 @@
 #include <string.h>
 
 const struct cli_verb *const cli_verbs[] = {
-    &verb_init, &verb_serve, &verb_status, &verb_reload, &verb_stop,
-    &verb_peer_add, &verb_peer_list, &verb_peer_show, &verb_peer_remove,
-    &verb_user_add, &verb_user_list, &verb_user_password, &verb_user_remove,
-    &verb_verify, &verb_reindex, &verb_version,
+    &verb_init,
+    &verb_serve,
+    &verb_status,
+    &verb_reload,
+    &verb_stop,
+    &verb_peer_add,
+    &verb_peer_list,
+    &verb_peer_show,
+    &verb_peer_remove,
+    &verb_user_add,
+    &verb_user_list,
+    &verb_user_password,
+    &verb_user_remove,
+    &verb_verify,
+    &verb_reindex,
+    &verb_version,
     NULL,
 };
 
@@ -78,7 +90,8 @@ static int roff(int argc, char *const *argv) {
 }
 
 int main(int argc, char **argv) {
-    if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
+    if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+        strcmp(argv[1], "help") == 0) {
         cli_help_all();
         return argc < 2 ? CLI_USAGE : CLI_OK;
     }

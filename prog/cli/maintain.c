@@ -23,13 +23,21 @@ static int run_reindex(const struct cli_args *args) {
 }
 
 const struct cli_verb verb_verify = {
-    "verify", "DIR", "check every stored object",
-    "Reads all objects, opens their seals and compares them with the index. Changes nothing. Exit status 1 when\n"
+    "verify",
+    "DIR",
+    "check every stored object",
+    "Reads all objects, opens their seals and compares them with the index. Changes nothing. Exit "
+    "status 1 when\n"
     "anything is damaged.",
-    {{0}}, run_verify,
+    {{0}},
+    run_verify,
 };
 const struct cli_verb verb_reindex = {
-    "reindex", "DIR", "rebuild the index from the stored objects",
-    "The index is derived: it can be lost and is made again from the store. The server must not be running.",
-    {{0}}, run_reindex,
+    "reindex",
+    "DIR",
+    "rebuild the index from the stored objects",
+    "The index is derived: it can be lost and is made again from the store. The server must not be "
+    "running.",
+    {{0}},
+    run_reindex,
 };

@@ -57,7 +57,9 @@ enum err password_hash(const char *password, char ret_hash[CONF_HASH_MAX + 1], s
     uint8_t salt[SALT_BYTES];
     if (RAND_bytes(salt, sizeof salt) != 1)
         return fault_set(f, ERR_IO, "no random numbers");
-    int e = argon2id_hash_encoded(PASSES, MEMORY_KIB, LANES, password, strlen(password), salt, sizeof salt, HASH_BYTES,
-                                  ret_hash, CONF_HASH_MAX + 1);
-    return e == ARGON2_OK ? OK : fault_set(f, ERR_NO_MEMORY, "hashing the password: %s", argon2_error_message(e));
+    int e = argon2id_hash_encoded(PASSES, MEMORY_KIB, LANES, password, strlen(password), salt,
+                                  sizeof salt, HASH_BYTES, ret_hash, CONF_HASH_MAX + 1);
+    return e == ARGON2_OK
+               ? OK
+               : fault_set(f, ERR_NO_MEMORY, "hashing the password: %s", argon2_error_message(e));
 }

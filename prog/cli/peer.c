@@ -28,8 +28,8 @@ static void lane_of(const struct conf_peer *p, char dst[128]) {
     if (p->plain_count)
         conf_cidr_format(&p->plain[0], cidr);
     snprintf(dst, 128, "%s%s%s%s%s", p->fingerprint_count ? "TLS" : "",
-             p->fingerprint_count && p->plain_count ? " and " : "", p->plain_count ? "plain from " : "", cidr,
-             p->plain_count > 1 ? ",…" : "");
+             p->fingerprint_count && p->plain_count ? " and " : "", p->plain_count ? "plain from " : "",
+             cidr, p->plain_count > 1 ? ",…" : "");
 }
 
 static int run_list(const struct cli_args *args) {
@@ -62,7 +62,9 @@ static int run_show(const struct cli_args *args) {
     if (!cli_dir_enter(args->positional[0], &d))
         return CLI_FAILED;
     if (conf_peer_load(".", args->positional[1], &p, &f) != OK)
-        return cli_fail("%s", f.code == ERR_NO_SUCH_OBJECT ? "there is no such peer; galena peer list shows them" : f.detail);
+        return cli_fail("%s", f.code == ERR_NO_SUCH_OBJECT
+                                  ? "there is no such peer; galena peer list shows them"
+                                  : f.detail);
     char text[CONF_ADDR_TEXT_MAX];
     printf("name         %s\nAE title     %s\n", p.name, p.ae_title);
     conf_rights_format(p.can, text);
@@ -123,8 +125,12 @@ const struct cli_verb verb_peer_show = {
     "peer show", "DIR NAME", "show all about one device", "", {{0}}, run_show,
 };
 const struct cli_verb verb_peer_remove = {
-    "peer remove", "DIR NAME", "shut a device out",
-    "Removes the peer with its key and certificates. A running server knows at once; associations that are open go on to\n"
+    "peer remove",
+    "DIR NAME",
+    "shut a device out",
+    "Removes the peer with its key and certificates. A running server knows at once; associations that "
+    "are open go on to\n"
     "their end. Images that the device stored stay.",
-    {{0}}, run_remove,
+    {{0}},
+    run_remove,
 };

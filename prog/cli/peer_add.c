@@ -29,7 +29,9 @@ static bool take_networks(const char *text, struct conf_peer *p) {
         if (conf_cidr_parse(one, c, &f) != OK)
             return cli_fail("--plain %s: %s", text, f.detail), false;
         if (c->bits == 0)
-            return cli_fail("--plain %s: the plain lane is for named addresses, not for every address there is", text),
+            return cli_fail("--plain %s: the plain lane is for named addresses, not for every address "
+                            "there is",
+                            text),
                    false;
     } while (rest.p);
     return true;
@@ -41,21 +43,26 @@ static bool take_options(const struct cli_args *args, struct conf_peer *p) {
     struct fault f = {0};
     *p = (struct conf_peer){.can = CONF_CAN_STORE, .plain_can = CONF_CAN_STORE};
     if (!conf_name_valid(slice_str(args->positional[1])))
-        return cli_fail("%s: a peer's name has letters, digits, '-', '_' and '.', at most %d", args->positional[1],
-                        CONF_NAME_MAX), false;
+        return cli_fail("%s: a peer's name has letters, digits, '-', '_' and '.', at most %d",
+                        args->positional[1], CONF_NAME_MAX),
+               false;
     strcpy(p->name, args->positional[1]);
     if (!ae)
         return cli_fail("--ae is missing: the AE title the device calls itself"), false;
     if (!conf_ae_parse(slice_str(ae), p->ae_title))
-        return cli_fail("--ae %s: an AE title has 1 to 16 characters, no backslash and no control characters", ae), false;
+        return cli_fail(
+                   "--ae %s: an AE title has 1 to 16 characters, no backslash and no control characters",
+                   ae),
+               false;
     if (can && !conf_rights_parse(slice_str(can), &p->can))
-        return cli_fail("--can %s: a list of store, query and retrieve, such as store,query", can), false;
+        return cli_fail("--can %s: a list of store, query and retrieve, such as store,query", can),
+               false;
     if (address && conf_addr_parse(slice_str(address), &p->address, &f) != OK)
         return cli_fail("--address %s: %s", address, f.detail), false;
     if (plain && !take_networks(plain, p))
         return false;
-    // Rights on the plain lane are spelled out by --can for this one peer, or stay store alone. One that has no
-    // certificate cannot receive over TLS either.
+    // Rights on the plain lane are spelled out by --can for this one peer, or stay store alone. One that
+    // has no certificate cannot receive over TLS either.
     bool plain_only = plain && !cli_option(args, "cert");
     if (plain_only) {
         p->plain_can = p->can;
@@ -75,7 +82,8 @@ static bool read_certificate(const char *path, struct ca_found *ret_found) {
         return cli_fail("%s: %s", path, f.detail), false;
     if (!ret_found->valid_now)
         return cli_fail("%s: this certificate is not valid today (it ends %s); get a new one", path,
-                        ret_found->not_after), false;
+                        ret_found->not_after),
+               false;
     return true;
 }
 
@@ -85,19 +93,22 @@ static bool is_free(const struct conf_peer *p) {
     char path[CONF_NAME_MAX + 16];
     snprintf(path, sizeof path, "peers/%s", p->name);
     if (access(path, F_OK) == 0)
-        return cli_fail("there is a peer %s already; remove it first, or choose another name", p->name), false;
+        return cli_fail("there is a peer %s already; remove it first, or choose another name", p->name),
+               false;
     if (conf_peers_load(".", &all, &f) != OK)
         return cli_fail_fault("peers", &f), false;
     const char *taken = NULL;
     for (size_t i = 0; i < all.n; i++) {
         const struct conf_peer *o = &all.v[i];
-        bool same_lane = (o->plain_count > 0 && p->plain_count > 0) || (o->fingerprint_count > 0 && p->plain_count == 0) ||
+        bool same_lane = (o->plain_count > 0 && p->plain_count > 0) ||
+                         (o->fingerprint_count > 0 && p->plain_count == 0) ||
                          (conf_addr_is_set(&o->address) && conf_addr_is_set(&p->address));
         if (strcmp(o->ae_title, p->ae_title) == 0 && same_lane)
             taken = o->name;
     }
     if (taken)
-        cli_fail("the AE title %s belongs to peer %s; AE titles are unique on a lane", p->ae_title, taken);
+        cli_fail("the AE title %s belongs to peer %s; AE titles are unique on a lane", p->ae_title,
+                 taken);
     conf_peers_fini(&all);
     return !taken;
 }
@@ -112,7 +123,8 @@ static enum err copy_authority(const char *folder, struct fault *f) {
 }
 
 // Either takes the certificate found, or issues one; on the plain lane alone there is none.
-static enum err put_proof(const char *folder, struct conf_peer *p, const struct ca_found *found, struct fault *f) {
+static enum err put_proof(const char *folder, struct conf_peer *p, const struct ca_found *found,
+                          struct fault *f) {
     if (!found->pem && p->plain_count > 0)
         return OK;
     enum err e = copy_authority(folder, f);
@@ -127,8 +139,13 @@ static enum err put_proof(const char *folder, struct conf_peer *p, const struct 
     ca_alt_name_add(names, sizeof names, p->name);
     if (conf_addr_is_set(&p->address))
         ca_alt_name_add(names, sizeof names, p->address.host);
-    return ca_issue("tls", &(struct ca_request){.common_name = p->ae_title, .alt_names = names, .out_dir = folder,
-                               .key_name = "key.pem", .cert_name = "cert.pem"}, p->fingerprints[0], f);
+    return ca_issue("tls",
+                    &(struct ca_request){.common_name = p->ae_title,
+                                         .alt_names = names,
+                                         .out_dir = folder,
+                                         .key_name = "key.pem",
+                                         .cert_name = "cert.pem"},
+                    p->fingerprints[0], f);
 }
 
 // Made under a name that nobody reads, then renamed: a running server sees all of it or nothing.
@@ -155,8 +172,8 @@ static void our_address(const struct conf_addr *a, char host[CONF_HOST_MAX + 1],
             strcpy(host, "HOST");
 }
 
-static void print_line(const char *tool, const struct conf_peer *p, const struct conf *c, const char *folder,
-                       bool tls, const char *more) {
+static void print_line(const char *tool, const struct conf_peer *p, const struct conf *c,
+                       const char *folder, bool tls, const char *more) {
     char host[CONF_HOST_MAX + 1], quoted[PATH_MAX * 4 + 3], ae[80], our_ae[80];
     unsigned port;
     our_address(tls ? &c->dicom : &c->plain, host, &port);
@@ -181,7 +198,8 @@ static void print_lines(const struct conf_peer *p, const struct conf *c, const c
     if (can & CONF_CAN_STORE)
         print_line("storescu", p, c, folder, tls, " FILE.dcm");
     if (can & CONF_CAN_QUERY)
-        print_line("findscu", p, c, folder, tls, " -S -k QueryRetrieveLevel=STUDY -k PatientName -k StudyInstanceUID");
+        print_line("findscu", p, c, folder, tls,
+                   " -S -k QueryRetrieveLevel=STUDY -k PatientName -k StudyInstanceUID");
 }
 
 static void say_added(const struct conf_peer *p, const struct conf *c, const char *dir, bool issued) {
@@ -190,13 +208,17 @@ static void say_added(const struct conf_peer *p, const struct conf *c, const cha
     conf_rights_format(p->fingerprint_count ? p->can : p->plain_can, can);
     printf("Peer %s, AE title %s, may: %s.\n", p->name, p->ae_title, can);
     if (issued)
-        printf("Give the device key.pem, cert.pem and ca.pem from %s.\nWhoever has key.pem is this device.\n", folder);
+        printf("Give the device key.pem, cert.pem and ca.pem from %s.\nWhoever has key.pem is this "
+               "device.\n",
+               folder);
     if (p->plain_count && (p->plain_can & (CONF_CAN_QUERY | CONF_CAN_RETRIEVE)))
-        printf("WARNING: anyone who can send from its address can pretend to be %s and read patients' data.\n",
+        printf("WARNING: anyone who can send from its address can pretend to be %s and read patients' "
+               "data.\n",
                p->ae_title);
     if (p->plain_count && !conf_addr_is_set(&c->plain))
         printf("The plain lane is off: set plain in %s/galena.conf.\n", dir);
-    bool tls = issued && conf_addr_is_set(&c->dicom), plain = p->plain_count && conf_addr_is_set(&c->plain);
+    bool tls = issued && conf_addr_is_set(&c->dicom),
+         plain = p->plain_count && conf_addr_is_set(&c->plain);
     if (tls || plain)
         printf("\nTo try it with DCMTK:\n\n");
     if (tls)
@@ -230,10 +252,14 @@ static int run_peer_add(const struct cli_args *args) {
 }
 
 const struct cli_verb verb_peer_add = {
-    "peer add", "DIR NAME", "let a device in",
-    "A device proves who it is by a certificate, and calls itself by the AE title that belongs to it. Without --cert the\n"
+    "peer add",
+    "DIR NAME",
+    "let a device in",
+    "A device proves who it is by a certificate, and calls itself by the AE title that belongs to it. "
+    "Without --cert the\n"
     "archive's own authority issues one: key.pem, cert.pem and ca.pem in DIR/peers/NAME.\n\n"
-    "With --plain, a device that cannot do TLS is heard from the named networks. Anyone at such an address can\n"
+    "With --plain, a device that cannot do TLS is heard from the named networks. Anyone at such an "
+    "address can\n"
     "pretend to be it, so it may store and nothing else unless --can spells out more.\n\n"
     "A running server knows the peer at once.",
     {{"ae", "AE_TITLE", "required: what the device calls itself"},

@@ -70,19 +70,34 @@ static int run_stop(const struct cli_args *args) {
 }
 
 const struct cli_verb verb_serve = {
-    "serve", "DIR", "run the archive, in the foreground",
-    "Says \"ready\" on standard error, and to systemd, once it takes connections. SIGTERM lets running associations finish;\n"
+    "serve",
+    "DIR",
+    "run the archive, in the foreground",
+    "Says \"ready\" on standard error, and to systemd, once it takes connections. SIGTERM lets running "
+    "associations finish;\n"
     "SIGHUP reads settings, peers and users again.\n\n"
-    "Started as root, each process runs as a user of its own; started as anyone else, its sandbox alone confines it.",
-    {{0}}, run_serve,
+    "Started as root, each process runs as a user of its own; started as anyone else, its sandbox alone "
+    "confines it.",
+    {{0}},
+    run_serve,
 };
 const struct cli_verb verb_status = {
-    "status", "DIR", "say whether it is being served", "Exit status 0 when it is, 3 when it is not.", {{0}}, run_status,
+    "status",
+    "DIR",
+    "say whether it is being served",
+    "Exit status 0 when it is, 3 when it is not.",
+    {{0}},
+    run_status,
 };
 const struct cli_verb verb_reload = {
-    "reload", "DIR", "make the server read its settings again", "Like SIGHUP. Listening addresses are read at start only.",
-    {{0}}, run_reload,
+    "reload",
+    "DIR",
+    "make the server read its settings again",
+    "Like SIGHUP. Listening addresses are read at start only.",
+    {{0}},
+    run_reload,
 };
 const struct cli_verb verb_stop = {
-    "stop", "DIR", "stop the server", "Like SIGTERM: running associations may finish first.", {{0}}, run_stop,
+    "stop", "DIR",    "stop the server", "Like SIGTERM: running associations may finish first.",
+    {{0}},  run_stop,
 };

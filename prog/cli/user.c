@@ -13,7 +13,8 @@
 #include <unistd.h>
 
 // From standard input with --stdin, else made up and printed once.
-static enum err set_password(const struct cli_args *args, struct conf_user *u, char made[32], struct fault *f) {
+static enum err set_password(const struct cli_args *args, struct conf_user *u, char made[32],
+                             struct fault *f) {
     char given[PASSWORD_MAX + 1];
     bool read = cli_option(args, "stdin") != NULL;
     made[0] = '\0';
@@ -43,9 +44,12 @@ static int run_add(const struct cli_args *args) {
     const char *roles = cli_option(args, "role"), *name = args->positional[1];
     char path[CONF_NAME_MAX + 16];
     if (!conf_name_valid(slice_str(name)))
-        return cli_fail("%s: a user's name has letters, digits, '-', '_' and '.', at most %d", name, CONF_NAME_MAX);
+        return cli_fail("%s: a user's name has letters, digits, '-', '_' and '.', at most %d", name,
+                        CONF_NAME_MAX);
     if (!conf_roles_parse(slice_str(roles ? roles : "reader"), &u.roles)) {
-        cli_fail("--role %s: a list of reader, radiographer, referrer, researcher, auditor, administrator", roles);
+        cli_fail(
+            "--role %s: a list of reader, radiographer, referrer, researcher, auditor, administrator",
+            roles);
         return CLI_USAGE;
     }
     if (!cli_dir_enter(args->positional[0], &d))
@@ -64,7 +68,9 @@ static int run_password(const struct cli_args *args) {
     if (!cli_dir_enter(args->positional[0], &d))
         return CLI_FAILED;
     if (conf_user_load(".", args->positional[1], &u, &f) != OK)
-        return cli_fail("%s", f.code == ERR_NO_SUCH_OBJECT ? "there is no such user; galena user list shows them" : f.detail);
+        return cli_fail("%s", f.code == ERR_NO_SUCH_OBJECT
+                                  ? "there is no such user; galena user list shows them"
+                                  : f.detail);
     return save(args, &u, "New password for");
 }
 
@@ -106,15 +112,23 @@ static int run_remove(const struct cli_args *args) {
 }
 
 const struct cli_verb verb_user_add = {
-    "user add", "DIR NAME", "add a person",
+    "user add",
+    "DIR NAME",
+    "add a person",
     "Makes a random password and prints it once. Users are for the web side, which does not exist yet.",
     {{"role", "ROLES", "of reader, radiographer, referrer, researcher, auditor, administrator (reader)"},
      {"stdin", NULL, "read the password from standard input instead, at least 12 characters"}},
     run_add,
 };
-const struct cli_verb verb_user_list = {"user list", "DIR", "list the people and their roles", "", {{0}}, run_list};
+const struct cli_verb verb_user_list = {"user list", "DIR", "list the people and their roles",
+                                        "",          {{0}}, run_list};
 const struct cli_verb verb_user_password = {
-    "user password", "DIR NAME", "set a new password", "Makes a random password and prints it once.",
-    {{"stdin", NULL, "read the password from standard input instead, at least 12 characters"}}, run_password,
+    "user password",
+    "DIR NAME",
+    "set a new password",
+    "Makes a random password and prints it once.",
+    {{"stdin", NULL, "read the password from standard input instead, at least 12 characters"}},
+    run_password,
 };
-const struct cli_verb verb_user_remove = {"user remove", "DIR NAME", "remove a person", "", {{0}}, run_remove};
+const struct cli_verb verb_user_remove = {"user remove", "DIR NAME", "remove a person", "",
+                                          {{0}},         run_remove};

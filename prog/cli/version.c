@@ -9,4 +9,5 @@ static int run_version(const struct cli_args *args) {
     return CLI_OK;
 }
 
-const struct cli_verb verb_version = {"version", "", "say which version this is", "", {{0}}, run_version};
+const struct cli_verb verb_version = {"version", "",    "say which version this is",
+                                      "",        {{0}}, run_version};

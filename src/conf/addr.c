@@ -5,7 +5,8 @@
 #include <stdio.h>
 
 static bool host_char(uint8_t c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '.' || c == '_';
 }
 
 static bool host_valid(struct slice host, bool bracketed) {
@@ -23,7 +24,8 @@ static bool host_valid(struct slice host, bool bracketed) {
 }
 
 // Finds where the host ends: at the ']' of "[…]:port", else at the only ':'.
-static bool split(struct slice text, struct slice *ret_host, struct slice *ret_port, bool *ret_bracketed) {
+static bool split(struct slice text, struct slice *ret_host, struct slice *ret_port,
+                  bool *ret_bracketed) {
     if (text.n > 0 && text.p[0] == '[') {
         const uint8_t *close = memchr(text.p, ']', text.n);
         if (!close || close + 1 >= text.p + text.n || close[1] != ':')
@@ -64,7 +66,8 @@ void conf_addr_format(const struct conf_addr *a, char ret_text[CONF_ADDR_TEXT_MA
 #pragma GCC diagnostic pop
 }
 
-bool conf_addr_to_sockaddr(const struct conf_addr *a, struct sockaddr_storage *ret_sa, socklen_t *ret_len) {
+bool conf_addr_to_sockaddr(const struct conf_addr *a, struct sockaddr_storage *ret_sa,
+                           socklen_t *ret_len) {
     struct sockaddr_storage sa = {0};
     struct sockaddr_in *v4 = (struct sockaddr_in *)&sa;
     struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&sa;
@@ -104,8 +107,8 @@ bool conf_addr_is_loopback(const struct conf_addr *a) {
 
 bool conf_addr_is_private(const struct conf_addr *a) {
     static const char *const networks[] = {
-        "127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16",
-        "::1", "fc00::/7", "fe80::/10",
+        "127.0.0.0/8",    "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16",
+        "169.254.0.0/16", "::1",        "fc00::/7",      "fe80::/10",
     };
     return in_networks(a, networks, sizeof networks / sizeof *networks);
 }
@@ -137,7 +140,8 @@ enum err conf_cidr_parse(struct slice text, struct conf_cidr *ret_cidr, struct f
         return fault_set(f, ERR_CONFIG, "the prefix must be a number from 0 to %u", max);
     c.bits = (uint8_t)bits;
     if (!cidr_mask(&c, max / 8))
-        return fault_set(f, ERR_CONFIG, "the address has bits set behind its /%u prefix", (unsigned)c.bits);
+        return fault_set(f, ERR_CONFIG, "the address has bits set behind its /%u prefix",
+                         (unsigned)c.bits);
     *ret_cidr = c;
     return OK;
 }
@@ -166,6 +170,7 @@ bool conf_cidr_contains(const struct conf_cidr *c, const struct sockaddr *sa) {
     struct sockaddr_in6 v6;
     memcpy(&v6, sa, sizeof v6);
     if (c->family == AF_INET)
-        return IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr) && prefix_equal(c->ip, v6.sin6_addr.s6_addr + 12, c->bits);
+        return IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr) &&
+               prefix_equal(c->ip, v6.sin6_addr.s6_addr + 12, c->bits);
     return prefix_equal(c->ip, v6.sin6_addr.s6_addr, c->bits);
 }

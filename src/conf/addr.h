@@ -30,11 +30,13 @@ enum err conf_addr_parse(struct slice text, struct conf_addr *ret_addr, struct f
 void conf_addr_format(const struct conf_addr *a, char ret_text[CONF_ADDR_TEXT_MAX]);
 
 // True when host is a literal IPv4 or IPv6 address, which is then in *ret_sa.
-bool conf_addr_to_sockaddr(const struct conf_addr *a, struct sockaddr_storage *ret_sa, socklen_t *ret_len);
+bool conf_addr_to_sockaddr(const struct conf_addr *a, struct sockaddr_storage *ret_sa,
+                           socklen_t *ret_len);
 
 // Literal addresses that the internet does not route to: loopback, RFC 1918, link-local, fc00::/7.
 bool conf_addr_is_loopback(const struct conf_addr *a);
-bool conf_addr_is_private(const struct conf_addr *a); // includes loopback; not the wildcard 0.0.0.0 or ::
+bool conf_addr_is_private(
+    const struct conf_addr *a); // includes loopback; not the wildcard 0.0.0.0 or ::
 
 enum err conf_cidr_parse(struct slice text, struct conf_cidr *ret_cidr, struct fault *f);
 void conf_cidr_format(const struct conf_cidr *c, char ret_text[64]);

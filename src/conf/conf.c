@@ -38,10 +38,12 @@ enum err conf_listen_parse(struct slice text, bool plain, struct conf_addr *ret_
     if (strcmp(a.host, "localhost") == 0)
         strcpy(a.host, "127.0.0.1");
     if (!conf_addr_to_sockaddr(&a, &sa, &n))
-        return fault_set(f, ERR_CONFIG, "listening needs a literal address such as 127.0.0.1:2762, not a name");
+        return fault_set(f, ERR_CONFIG,
+                         "listening needs a literal address such as 127.0.0.1:2762, not a name");
     if (plain && !conf_addr_is_private(&a))
-        return fault_set(f, ERR_CONFIG, "without TLS Galena listens on loopback or a private address only; "
-                                        "name this machine's own, such as 192.168.1.5:11112");
+        return fault_set(f, ERR_CONFIG,
+                         "without TLS Galena listens on loopback or a private address only; "
+                         "name this machine's own, such as 192.168.1.5:11112");
     *ret_addr = a;
     return OK;
 }
@@ -72,7 +74,8 @@ static bool take_order(void *dst, const struct conf_option *o, struct slice valu
     return true;
 }
 
-static bool take_private_class(void *dst, const struct conf_option *o, struct slice value, struct fault *f) {
+static bool take_private_class(void *dst, const struct conf_option *o, struct slice value,
+                               struct fault *f) {
     struct conf *c = dst;
     (void)o;
     if (!uid_valid(value)) {
@@ -83,7 +86,8 @@ static bool take_private_class(void *dst, const struct conf_option *o, struct sl
         fault_set(f, ERR_CONFIG, "at most %d UIDs", CONF_PRIVATE_CLASSES_MAX);
         return false;
     }
-    void *grown = realloc(c->private_sop_classes, (c->private_sop_class_count + 1) * sizeof *c->private_sop_classes);
+    void *grown = realloc(c->private_sop_classes,
+                          (c->private_sop_class_count + 1) * sizeof *c->private_sop_classes);
     if (!grown) {
         fault_set(f, ERR_NO_MEMORY, "not enough memory");
         return false;
@@ -92,20 +96,22 @@ static bool take_private_class(void *dst, const struct conf_option *o, struct sl
     return slice_to_cstr(value, c->private_sop_classes[c->private_sop_class_count++], UID_MAX + 1);
 }
 
-
 #define AT(member) offsetof(struct conf, member)
-#define COUNT(member, from, to, says) \
-    {#member, conf_take_u32, AT(limits.member), (from), (to), (says), false, false}
+#define COUNT(member, from, to, says)                                                                   \
+    { #member, conf_take_u32, AT(limits.member), (from), (to), (says), false, false }
 
 static const struct conf_option options[] = {
     {"name", take_name, AT(name), 0, 0, "What this archive is called.", false, false},
     {"ae_title", conf_take_ae, AT(ae_title), 0, 0, "The AE title peers call it by.", false, false},
     {"dicom", take_listen, AT(dicom), 0, 0,
-     "DICOM over TLS. 127.0.0.1 is this machine alone; 0.0.0.0:2762 is every network it is in.", false, false},
+     "DICOM over TLS. 127.0.0.1 is this machine alone; 0.0.0.0:2762 is every network it is in.", false,
+     false},
     {"plain", take_plain, AT(plain), 0, 0,
      "DICOM without TLS, for equipment that cannot do better. Off while empty. Only named peers at\n"
-     "named addresses are heard (galena peer add … --plain), and they may store, nothing else.", false, false},
-    {"https", take_listen, AT(https), 0, 0, "Kept for the web side; nothing listens here yet.", false, false},
+     "named addresses are heard (galena peer add … --plain), and they may store, nothing else.",
+     false, false},
+    {"https", take_listen, AT(https), 0, 0, "Kept for the web side; nothing listens here yet.", false,
+     false},
     {"reserve", conf_take_bytes, AT(reserve_bytes), 0, 0,
      "Free space that stays free: below it, objects are refused as out of resources.", false, false},
     {"accept_retired_sop_classes", conf_take_bool, AT(accept_retired_sop_classes), 0, 0,
@@ -113,18 +119,23 @@ static const struct conf_option options[] = {
     {"private_sop_classes", take_private_class, 0, 0, 0,
      "Storage SOP classes of manufacturers' own: {\"1.2.840.113619.4.30\"}", true, false},
     {"transfer_syntax_order", take_order, AT(prefer_archive_order), 0, 0,
-     "Whose order decides among transfer syntaxes: proposer keeps the sender's own encoding.", false, false},
+     "Whose order decides among transfer syntaxes: proposer keeps the sender's own encoding.", false,
+     false},
     COUNT(max_connections, 1, 65536, "Connections at once, altogether."),
     COUNT(per_source, 1, 65536, "Connections at once from one address."),
     COUNT(spare_workers, 0, 256, "Processes kept ready for the next connections."),
-    COUNT(penalty_s, 0, 3600, "Seconds for which an address waits after a connection of its crashed a worker."),
-    COUNT(artim_s, 1, 3600, "Seconds from connecting to a complete association request (ARTIM, PS3.8 9.1.5)."),
+    COUNT(penalty_s, 0, 3600,
+          "Seconds for which an address waits after a connection of its crashed a worker."),
+    COUNT(artim_s, 1, 3600,
+          "Seconds from connecting to a complete association request (ARTIM, PS3.8 9.1.5)."),
     COUNT(idle_s, 1, 86400, "Seconds after which a silent association is aborted."),
     COUNT(total_s, 0, 2592000, "Seconds an association may last altogether; 0 is no limit."),
     COUNT(drain_s, 0, 3600, "Seconds that running associations get to finish when the server stops."),
-    {"max_pdu", conf_take_u32, AT(limits.max_pdu_bytes), 4096, 1048576, "Longest PDU we receive, in bytes.", false, false},
+    {"max_pdu", conf_take_u32, AT(limits.max_pdu_bytes), 4096, 1048576,
+     "Longest PDU we receive, in bytes.", false, false},
     COUNT(max_operations, 1, 255, "Asynchronous operations granted on one association."),
-    COUNT(max_matches, 1, 100000000, "Answers to one query; one that has more is refused, never cut short."),
+    COUNT(max_matches, 1, 100000000,
+          "Answers to one query; one that has more is refused, never cut short."),
 };
 enum { OPTION_COUNT = sizeof options / sizeof *options };
 
@@ -136,11 +147,20 @@ void conf_init(struct conf *c) {
         .https = {"127.0.0.1", 8443},
         .reserve_bytes = 64 << 20,
         .accept_retired_sop_classes = true,
-        .limits = {
-            .max_connections = 2048, .per_source = 1200, .spare_workers = 4, .penalty_s = 10,
-            .artim_s = 30, .idle_s = 600, .total_s = 0, .drain_s = 30,
-            .max_pdu_bytes = 131072, .max_operations = 8, .max_matches = 100000,
-        },
+        .limits =
+            {
+                .max_connections = 2048,
+                .per_source = 1200,
+                .spare_workers = 4,
+                .penalty_s = 10,
+                .artim_s = 30,
+                .idle_s = 600,
+                .total_s = 0,
+                .drain_s = 30,
+                .max_pdu_bytes = 131072,
+                .max_operations = 8,
+                .max_matches = 100000,
+            },
     };
 }
 

@@ -13,8 +13,8 @@
 #include "conf/addr.h"
 
 enum {
-    CONF_NAME_MAX = 64,         // name of an archive, a peer, a user: bytes
-    CONF_AE_MAX = 16,           // PS3.5 6.2, AE
+    CONF_NAME_MAX = 64, // name of an archive, a peer, a user: bytes
+    CONF_AE_MAX = 16,   // PS3.5 6.2, AE
     CONF_PRIVATE_CLASSES_MAX = 256,
     CONF_FILE_MAX_BYTES = 64 * 1024,
 };
@@ -41,7 +41,7 @@ struct conf {
     struct conf_addr https; // kept for the web side; nothing listens on it yet
     uint64_t reserve_bytes; // free space on the store's file system below which C-STORE is refused
     bool accept_retired_sop_classes;
-    bool prefer_archive_order; // transfer syntaxes: false = the proposer's first that we support
+    bool prefer_archive_order;       // transfer syntaxes: false = the proposer's first that we support
     char (*private_sop_classes)[65]; // UIDs accepted as storage classes besides the standard's
     size_t private_sop_class_count;
     struct conf_limits limits;

@@ -82,11 +82,13 @@ static int on_value(cfg_t *cfg, cfg_opt_t *opt) {
 static enum err open_file(const char *path, const char *shown, FILE **ret_file, struct fault *f) {
     int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
-        return fault_set(f, errno == ENOENT ? ERR_NO_SUCH_OBJECT : ERR_IO, "%s: %s", shown, strerror(errno));
+        return fault_set(f, errno == ENOENT ? ERR_NO_SUCH_OBJECT : ERR_IO, "%s: %s", shown,
+                         strerror(errno));
     struct stat st;
     if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size > CONF_FILE_MAX_BYTES) {
         close(fd);
-        return fault_set(f, ERR_CONFIG, "%s: is not an ordinary file of at most %d bytes", shown, CONF_FILE_MAX_BYTES);
+        return fault_set(f, ERR_CONFIG, "%s: is not an ordinary file of at most %d bytes", shown,
+                         CONF_FILE_MAX_BYTES);
     }
     FILE *file = fdopen(fd, "r");
     if (!file) {
@@ -128,8 +130,8 @@ static enum err parse_open(FILE *file, struct fault *f) {
     return check_required(f);
 }
 
-enum err conf_file_parse(const char *path, const char *shown, const struct conf_option *options, size_t n,
-                         void *dst, struct fault *f) {
+enum err conf_file_parse(const char *path, const char *shown, const struct conf_option *options,
+                         size_t n, void *dst, struct fault *f) {
     bug_unless(n <= CONF_OPTIONS_MAX);
     FILE *file = NULL;
     enum err e = open_file(path, shown, &file, f);
@@ -173,8 +175,14 @@ static const struct {
     uint64_t factor;
 } units[] = {
     {"", 1},
-    {"GiB", 1ull << 30}, {"MiB", 1ull << 20}, {"KiB", 1ull << 10}, {"TiB", 1ull << 40},
-    {"GB", 1000000000ull}, {"MB", 1000000ull}, {"kB", 1000ull}, {"TB", 1000000000000ull},
+    {"GiB", 1ull << 30},
+    {"MiB", 1ull << 20},
+    {"KiB", 1ull << 10},
+    {"TiB", 1ull << 40},
+    {"GB", 1000000000ull},
+    {"MB", 1000000ull},
+    {"kB", 1000ull},
+    {"TB", 1000000000000ull},
 };
 
 bool conf_bytes_parse(struct slice text, uint64_t *ret_bytes) {
@@ -186,7 +194,8 @@ bool conf_bytes_parse(struct slice text, uint64_t *ret_bytes) {
     if (!slice_to_u64(slice_sub(text, 0, digits), UINT64_MAX, &number))
         return false;
     for (size_t i = 0; i < sizeof units / sizeof *units; i++)
-        if (slice_eq_str(unit, units[i].unit) && !__builtin_mul_overflow(number, units[i].factor, &number)) {
+        if (slice_eq_str(unit, units[i].unit) &&
+            !__builtin_mul_overflow(number, units[i].factor, &number)) {
             *ret_bytes = number;
             return true;
         }
@@ -196,7 +205,8 @@ bool conf_bytes_parse(struct slice text, uint64_t *ret_bytes) {
 void conf_bytes_format(uint64_t bytes, char ret_text[32]) {
     for (size_t i = 1; i < 4; i++)
         if (bytes >= units[i].factor && bytes % units[i].factor == 0) {
-            snprintf(ret_text, 32, "%llu %s", (unsigned long long)(bytes / units[i].factor), units[i].unit);
+            snprintf(ret_text, 32, "%llu %s", (unsigned long long)(bytes / units[i].factor),
+                     units[i].unit);
             return;
         }
     snprintf(ret_text, 32, "%llu", (unsigned long long)bytes);
@@ -223,7 +233,8 @@ bool conf_take_addr(void *dst, const struct conf_option *o, struct slice value, 
 bool conf_take_ae(void *dst, const struct conf_option *o, struct slice value, struct fault *f) {
     if (conf_ae_parse(value, (char *)dst + o->offset))
         return true;
-    fault_set(f, ERR_CONFIG, "an AE title has 1 to 16 characters, no backslash and no control characters");
+    fault_set(f, ERR_CONFIG,
+              "an AE title has 1 to 16 characters, no backslash and no control characters");
     return false;
 }
 

@@ -23,12 +23,13 @@ enum { CONF_OPTIONS_MAX = 32 };
 
 // path: to open (never a link, at most CONF_FILE_MAX_BYTES); shown: how errors name it.
 // A file that is not there: ERR_NO_SUCH_OBJECT.
-enum err conf_file_parse(const char *path, const char *shown, const struct conf_option *options, size_t n,
-                         void *dst, struct fault *f);
+enum err conf_file_parse(const char *path, const char *shown, const struct conf_option *options,
+                         size_t n, void *dst, struct fault *f);
 
 bool conf_take_u32(void *dst, const struct conf_option *o, struct slice value, struct fault *f);
 bool conf_take_bool(void *dst, const struct conf_option *o, struct slice value, struct fault *f);
-bool conf_take_bytes(void *dst, const struct conf_option *o, struct slice value, struct fault *f); // "5 GB"
+bool conf_take_bytes(void *dst, const struct conf_option *o, struct slice value,
+                     struct fault *f); // "5 GB"
 bool conf_take_addr(void *dst, const struct conf_option *o, struct slice value, struct fault *f);
 bool conf_take_ae(void *dst, const struct conf_option *o, struct slice value, struct fault *f);
 bool conf_bytes_parse(struct slice text, uint64_t *ret_bytes);

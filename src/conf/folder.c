@@ -40,7 +40,8 @@ enum err conf_folder_list(const char *path, const char *suffix, size_t max, stru
     while (d && (entry = readdir(d))) {
         if (names.n >= max || !take_entry(entry->d_name, suffix, &names)) {
             free(names.v);
-            return fault_set(f, ERR_LIMIT, "%.64s: more than %zu entries, or not enough memory", path, max);
+            return fault_set(f, ERR_LIMIT, "%.64s: more than %zu entries, or not enough memory", path,
+                             max);
         }
     }
     if (names.n > 1)

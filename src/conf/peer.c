@@ -84,7 +84,8 @@ static bool take_rights(void *dst, const struct conf_option *o, struct slice val
     return true;
 }
 
-static bool take_address_tls(void *dst, const struct conf_option *o, struct slice value, struct fault *f) {
+static bool take_address_tls(void *dst, const struct conf_option *o, struct slice value,
+                             struct fault *f) {
     bool tls;
     struct conf_option at_zero = *o;
     at_zero.offset = 0;
@@ -94,7 +95,8 @@ static bool take_address_tls(void *dst, const struct conf_option *o, struct slic
     return true;
 }
 
-static bool take_fingerprint(void *dst, const struct conf_option *o, struct slice value, struct fault *f) {
+static bool take_fingerprint(void *dst, const struct conf_option *o, struct slice value,
+                             struct fault *f) {
     struct conf_peer *p = dst;
     (void)o;
     if (p->fingerprint_count >= CONF_FINGERPRINTS_MAX) {
@@ -119,7 +121,8 @@ static bool take_cidr(void *dst, const struct conf_option *o, struct slice value
     if (conf_cidr_parse(value, &p->plain[p->plain_count], f) != OK)
         return false;
     if (p->plain[p->plain_count].bits == 0) {
-        fault_set(f, ERR_CONFIG, "the plain lane is for named addresses, not for every address there is");
+        fault_set(f, ERR_CONFIG,
+                  "the plain lane is for named addresses, not for every address there is");
         return false;
     }
     p->plain_count++;
@@ -130,15 +133,17 @@ static bool take_cidr(void *dst, const struct conf_option *o, struct slice value
 
 static const struct conf_option options[] = {
     {"ae_title", conf_take_ae, AT(ae_title), 0, 0, "The AE title it calls itself.", false, true},
-    {"can", take_rights, AT(can), 0, 0, "What it may do once it has proven itself by certificate.", false, true},
-    {"fingerprint", take_fingerprint, 0, 0, 0, "SHA-256 of its certificate; a second one while it is renewed.",
-     true, false},
+    {"can", take_rights, AT(can), 0, 0, "What it may do once it has proven itself by certificate.",
+     false, true},
+    {"fingerprint", take_fingerprint, 0, 0, 0,
+     "SHA-256 of its certificate; a second one while it is renewed.", true, false},
     {"plain", take_cidr, 0, 0, 0, "Networks from which it may come without TLS.", true, false},
     {"plain_can", take_rights, AT(plain_can), 0, 0,
      "What it may do without TLS. Anyone at its address can pretend to be it: store is meant to be all.",
      false, false},
     {"address", conf_take_addr, AT(address), 0, 0, "Where C-MOVE sends its images.", false, false},
-    {"address_tls", take_address_tls, 0, 0, 0, "no: they go there readable by everyone on the way.", false, false},
+    {"address_tls", take_address_tls, 0, 0, 0, "no: they go there readable by everyone on the way.",
+     false, false},
 };
 enum { OPTION_COUNT = sizeof options / sizeof *options };
 
@@ -146,7 +151,9 @@ enum err conf_peer_load(const char *dir, const char *name, struct conf_peer *ret
     char path[4096], shown[CONF_NAME_MAX + 32];
     struct conf_peer p = {.plain_can = CONF_CAN_STORE};
     if (!conf_name_valid(slice_str(name)))
-        return fault_set(f, ERR_CONFIG, "a peer's name has letters, digits, '-', '_' and '.', at most %d", CONF_NAME_MAX);
+        return fault_set(f, ERR_CONFIG,
+                         "a peer's name has letters, digits, '-', '_' and '.', at most %d",
+                         CONF_NAME_MAX);
     strcpy(p.name, name);
     snprintf(shown, sizeof shown, "peers/%s/peer.conf", name);
     if ((size_t)snprintf(path, sizeof path, "%s/%s", dir, shown) >= sizeof path)
@@ -155,7 +162,9 @@ enum err conf_peer_load(const char *dir, const char *name, struct conf_peer *ret
     if (e != OK)
         return e;
     if (p.fingerprint_count == 0 && p.plain_count == 0)
-        return fault_set(f, ERR_CONFIG, "%s: neither fingerprint nor plain is set; the peer could never connect", shown);
+        return fault_set(f, ERR_CONFIG,
+                         "%s: neither fingerprint nor plain is set; the peer could never connect",
+                         shown);
     *ret_peer = p;
     return OK;
 }
@@ -225,7 +234,8 @@ static const char *conflict(const struct conf_peers *all, const struct conf_peer
         const struct conf_peer *other = &all->v[i];
         if (strcmp(other->ae_title, p->ae_title) != 0)
             continue;
-        if ((other->fingerprint_count && p->fingerprint_count) || (other->plain_count && p->plain_count) ||
+        if ((other->fingerprint_count && p->fingerprint_count) ||
+            (other->plain_count && p->plain_count) ||
             (conf_addr_is_set(&other->address) && conf_addr_is_set(&p->address)))
             return other->name;
     }
@@ -242,8 +252,10 @@ static void load_one(const char *dir, const char *name, struct conf_peers *all) 
     }
     const char *other = conflict(all, &p);
     if (other) {
-        snprintf(text, sizeof text, "peers/%s/peer.conf: peer %s has the same AE title on the same lane; "
-                 "remove one of them", name, other);
+        snprintf(text, sizeof text,
+                 "peers/%s/peer.conf: peer %s has the same AE title on the same lane; "
+                 "remove one of them",
+                 name, other);
         conf_problem_add(&all->problems, &all->problem_count, text);
         return;
     }

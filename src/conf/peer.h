@@ -17,7 +17,12 @@ enum conf_right {
     CONF_CAN_RETRIEVE = 4,
 };
 
-enum { CONF_PEERS_MAX = 4096, CONF_FINGERPRINT_BYTES = 32, CONF_FINGERPRINTS_MAX = 8, CONF_CIDRS_MAX = 32 };
+enum {
+    CONF_PEERS_MAX = 4096,
+    CONF_FINGERPRINT_BYTES = 32,
+    CONF_FINGERPRINTS_MAX = 8,
+    CONF_CIDRS_MAX = 32
+};
 
 struct conf_peer {
     char name[CONF_NAME_MAX + 1];
@@ -56,11 +61,13 @@ const struct conf_peer *conf_peers_by_name(const struct conf_peers *p, const cha
 const struct conf_peer *conf_peers_destination(const struct conf_peers *p, struct slice ae);
 
 enum err conf_peer_load(const char *dir, const char *name, struct conf_peer *ret_peer, struct fault *f);
-enum err conf_peer_save(const char *peer_dir, const struct conf_peer *p, struct fault *f); // peer_dir/peer.conf
+enum err conf_peer_save(const char *peer_dir, const struct conf_peer *p,
+                        struct fault *f); // peer_dir/peer.conf
 // "store,query" → bits; false on an unknown or an empty word.
 bool conf_rights_parse(struct slice text, unsigned *ret_rights);
 void conf_rights_format(unsigned rights, char ret_text[32]); // "store,query,retrieve", "nothing"
-bool conf_fingerprint_parse(struct slice hex, uint8_t ret_fingerprint[CONF_FINGERPRINT_BYTES]); // colons allowed
+bool conf_fingerprint_parse(struct slice hex,
+                            uint8_t ret_fingerprint[CONF_FINGERPRINT_BYTES]); // colons allowed
 void conf_fingerprint_format(const uint8_t fingerprint[CONF_FINGERPRINT_BYTES], char ret_hex[65]);
 
 #endif

@@ -10,9 +10,9 @@ static const struct {
     const char *word;
     unsigned role;
 } roles[] = {
-    {"reader", CONF_ROLE_READER},         {"radiographer", CONF_ROLE_RADIOGRAPHER},
-    {"referrer", CONF_ROLE_REFERRER},     {"researcher", CONF_ROLE_RESEARCHER},
-    {"auditor", CONF_ROLE_AUDITOR},       {"administrator", CONF_ROLE_ADMINISTRATOR},
+    {"reader", CONF_ROLE_READER},     {"radiographer", CONF_ROLE_RADIOGRAPHER},
+    {"referrer", CONF_ROLE_REFERRER}, {"researcher", CONF_ROLE_RESEARCHER},
+    {"auditor", CONF_ROLE_AUDITOR},   {"administrator", CONF_ROLE_ADMINISTRATOR},
 };
 
 static unsigned role_of(struct slice word) {
@@ -47,7 +47,8 @@ static bool take_roles(void *dst, const struct conf_option *o, struct slice valu
     (void)o;
     if (conf_roles_parse(value, &((struct conf_user *)dst)->roles))
         return true;
-    fault_set(f, ERR_CONFIG, "must be a list of reader, radiographer, referrer, researcher, auditor, administrator");
+    fault_set(f, ERR_CONFIG,
+              "must be a list of reader, radiographer, referrer, researcher, auditor, administrator");
     return false;
 }
 
@@ -57,7 +58,8 @@ static bool take_password(void *dst, const struct conf_option *o, struct slice v
     bool hash = value.n > 10 && memcmp(value.p, "$argon2id$", 10) == 0;
     if ((value.n == 0 || hash) && slice_to_cstr(value, u->password, sizeof u->password))
         return true;
-    fault_set(f, ERR_CONFIG, "must be an Argon2id hash, not the password; set it with galena user password");
+    fault_set(f, ERR_CONFIG,
+              "must be an Argon2id hash, not the password; set it with galena user password");
     return false;
 }
 
@@ -71,7 +73,9 @@ enum err conf_user_load(const char *dir, const char *name, struct conf_user *ret
     char path[4096], shown[CONF_NAME_MAX + 32];
     struct conf_user u = {0};
     if (!conf_name_valid(slice_str(name)))
-        return fault_set(f, ERR_CONFIG, "a user's name has letters, digits, '-', '_' and '.', at most %d", CONF_NAME_MAX);
+        return fault_set(f, ERR_CONFIG,
+                         "a user's name has letters, digits, '-', '_' and '.', at most %d",
+                         CONF_NAME_MAX);
     strcpy(u.name, name);
     snprintf(shown, sizeof shown, "users/%s.conf", name);
     if ((size_t)snprintf(path, sizeof path, "%s/%s", dir, shown) >= sizeof path)

@@ -38,7 +38,8 @@ enum err conf_write_file(const char *dir_path, const char *name, mode_t mode, st
         return fault_set(f, ERR_CONFIG, "the name %.40s… is too long", name);
     // A leftover of an interrupted write is ours to remove; O_EXCL then refuses to follow a link.
     unlinkat(dir, temporary, 0);
-    CLEANUP(close_fd) int fd = openat(dir, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+    CLEANUP(close_fd)
+    int fd = openat(dir, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
     if (fd < 0)
         return fault_errno(f, name);
     if (!write_all(fd, content) || fchmod(fd, mode) != 0 || fsync(fd) != 0 ||

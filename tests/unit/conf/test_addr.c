@@ -70,7 +70,8 @@ static void host_lengths(void **state) {
         memset(text, 'a', n);
         memcpy(text + n, ":80", 4);
         struct conf_addr a;
-        assert_int_equal(conf_addr_parse(slice_str(text), &a, NULL), n <= CONF_HOST_MAX ? OK : ERR_CONFIG);
+        assert_int_equal(conf_addr_parse(slice_str(text), &a, NULL),
+                         n <= CONF_HOST_MAX ? OK : ERR_CONFIG);
     }
 }
 
@@ -80,11 +81,11 @@ static void kinds(void **state) {
         const char *host;
         bool loopback, private;
     } cases[] = {
-        {"127.0.0.1", true, true},    {"127.255.0.9", true, true}, {"::1", true, true},
-        {"10.0.0.1", false, true},    {"11.0.0.1", false, false},  {"172.16.0.1", false, true},
-        {"172.32.0.1", false, false}, {"192.168.9.9", false, true}, {"192.169.0.1", false, false},
-        {"169.254.1.1", false, true}, {"0.0.0.0", false, false},   {"::", false, false},
-        {"8.8.8.8", false, false},    {"fd00::1", false, true},    {"fe80::1", false, true},
+        {"127.0.0.1", true, true},     {"127.255.0.9", true, true},  {"::1", true, true},
+        {"10.0.0.1", false, true},     {"11.0.0.1", false, false},   {"172.16.0.1", false, true},
+        {"172.32.0.1", false, false},  {"192.168.9.9", false, true}, {"192.169.0.1", false, false},
+        {"169.254.1.1", false, true},  {"0.0.0.0", false, false},    {"::", false, false},
+        {"8.8.8.8", false, false},     {"fd00::1", false, true},     {"fe80::1", false, true},
         {"2001:db8::1", false, false}, {"localhost", false, false},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
@@ -100,12 +101,24 @@ static void networks_parse(void **state) {
     static const struct {
         const char *text, *back; // back NULL: refused
     } cases[] = {
-        {"10.1.0.0/16", "10.1.0.0/16"}, {"192.0.2.7", "192.0.2.7/32"}, {"192.0.2.7/32", "192.0.2.7/32"},
-        {"0.0.0.0/0", "0.0.0.0/0"},     {"fe80::/10", "fe80::/10"},    {"::1", "::1/128"},
-        {"10.1.2.0/23", "10.1.2.0/23"}, {"10.1.0.0/33", NULL},         {"::1/129", NULL},
-        {"10.1.0.1/16", NULL},          {"10.1.3.0/23", NULL},         {"10.1.0.0/", NULL},
-        {"10.1.0.0/x", NULL},           {"10.1.0/16", NULL},           {"ct1/32", NULL},
-        {"", NULL},                     {"10.1.0.0/16/2", NULL},       {"fe80::1/10", NULL},
+        {"10.1.0.0/16", "10.1.0.0/16"},
+        {"192.0.2.7", "192.0.2.7/32"},
+        {"192.0.2.7/32", "192.0.2.7/32"},
+        {"0.0.0.0/0", "0.0.0.0/0"},
+        {"fe80::/10", "fe80::/10"},
+        {"::1", "::1/128"},
+        {"10.1.2.0/23", "10.1.2.0/23"},
+        {"10.1.0.0/33", NULL},
+        {"::1/129", NULL},
+        {"10.1.0.1/16", NULL},
+        {"10.1.3.0/23", NULL},
+        {"10.1.0.0/", NULL},
+        {"10.1.0.0/x", NULL},
+        {"10.1.0/16", NULL},
+        {"ct1/32", NULL},
+        {"", NULL},
+        {"10.1.0.0/16/2", NULL},
+        {"fe80::1/10", NULL},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct conf_cidr c;
@@ -125,13 +138,20 @@ static void networks_contain(void **state) {
         const char *network, *ip;
         bool inside;
     } cases[] = {
-        {"10.1.0.0/16", "10.1.255.255", true},   {"10.1.0.0/16", "10.2.0.0", false},
-        {"10.1.2.0/23", "10.1.3.9", true},       {"10.1.2.0/23", "10.1.4.0", false},
-        {"192.0.2.7/32", "192.0.2.7", true},     {"192.0.2.7/32", "192.0.2.6", false},
-        {"0.0.0.0/0", "8.8.8.8", true},          {"0.0.0.0/0", "::1", false},
-        {"10.1.0.0/16", "::ffff:10.1.2.3", true}, {"10.1.0.0/16", "::ffff:10.2.2.3", false},
-        {"::1/128", "::1", true},                {"::1/128", "::2", false},
-        {"fe80::/10", "febf::9", true},          {"fe80::/10", "fec0::9", false},
+        {"10.1.0.0/16", "10.1.255.255", true},
+        {"10.1.0.0/16", "10.2.0.0", false},
+        {"10.1.2.0/23", "10.1.3.9", true},
+        {"10.1.2.0/23", "10.1.4.0", false},
+        {"192.0.2.7/32", "192.0.2.7", true},
+        {"192.0.2.7/32", "192.0.2.6", false},
+        {"0.0.0.0/0", "8.8.8.8", true},
+        {"0.0.0.0/0", "::1", false},
+        {"10.1.0.0/16", "::ffff:10.1.2.3", true},
+        {"10.1.0.0/16", "::ffff:10.2.2.3", false},
+        {"::1/128", "::1", true},
+        {"::1/128", "::2", false},
+        {"fe80::/10", "febf::9", true},
+        {"fe80::/10", "fec0::9", false},
         {"::1/128", "127.0.0.1", false},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
@@ -152,7 +172,7 @@ static void networks_contain(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(addresses), cmocka_unit_test(host_lengths),     cmocka_unit_test(kinds),
+        cmocka_unit_test(addresses),      cmocka_unit_test(host_lengths),     cmocka_unit_test(kinds),
         cmocka_unit_test(networks_parse), cmocka_unit_test(networks_contain),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

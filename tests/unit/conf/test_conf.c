@@ -66,8 +66,10 @@ static void galena_conf_errors(void **state) {
         {"plain = \"[::]:11112\"\n", "galena.conf:1: plain: without TLS"},
         {"plain = \"8.8.8.8:11112\"\n", "galena.conf:1: plain: without TLS"},
         {"name = \"a\"\nname = \"b\"\n", "galena.conf:2: name is given twice, first in line 1"},
-        {"private_sop_classes = {\"1.2\"}\nprivate_sop_classes = {\"1.3\"}\n", "galena.conf:2: private_sop_classes is given twice"},
-        {"private_sop_classes = {\"1.2\", \"1..2\"}\n", "galena.conf:1: private_sop_classes: must be a list of UIDs"},
+        {"private_sop_classes = {\"1.2\"}\nprivate_sop_classes = {\"1.3\"}\n",
+         "galena.conf:2: private_sop_classes is given twice"},
+        {"private_sop_classes = {\"1.2\", \"1..2\"}\n",
+         "galena.conf:1: private_sop_classes: must be a list of UIDs"},
         {"reserve = \"much\"\n", "galena.conf:1: reserve: must be a size"},
         {"reserve = \"99999999999 TiB\"\n", "galena.conf:1: reserve: must be a size"},
         {"artim_s = 0\n", "galena.conf:1: artim_s: must be a number from 1 to 3600"},
@@ -97,9 +99,10 @@ static void galena_conf_errors(void **state) {
 
 static void galena_conf_good(void **state) {
     (void)state;
-    put("galena.conf", "name = \"Röntgen $1 \\\"Ost\\\"\"\nae_title = \" OST \"\ndicom = \"*:2762\"\n"
-                       "plain = \"localhost:11112\"\nreserve = \"500 MB\"\nidle_s = 60\nmax_pdu = 4096\n"
-                       "private_sop_classes = {\"1.2.3\", \"1.2.4\"}\ntransfer_syntax_order = archive\n");
+    put("galena.conf",
+        "name = \"Röntgen $1 \\\"Ost\\\"\"\nae_title = \" OST \"\ndicom = \"*:2762\"\n"
+        "plain = \"localhost:11112\"\nreserve = \"500 MB\"\nidle_s = 60\nmax_pdu = 4096\n"
+        "private_sop_classes = {\"1.2.3\", \"1.2.4\"}\ntransfer_syntax_order = archive\n");
     struct conf c, again;
     struct fault f = {0};
     assert_int_equal(conf_load(dir, &c, &f), OK);
@@ -214,7 +217,8 @@ static void peers_found(void **state) {
     put("peers/ct1/peer.conf", "ae_title = \"CT1\"\ncan = \"store, query\"\nfingerprint = {\"" FP "\"}\n"
                                "address = \"[::1]:104\"\n");
     put("peers/ct2/peer.conf", "ae_title = \"CT2\"\ncan = \"store\"\nfingerprint = {\"" FP "\"}\n");
-    put("peers/old/peer.conf", "ae_title = \"OLD\"\ncan = \"store\"\nplain = {\"10.1.0.0/16\", \"::1\"}\n");
+    put("peers/old/peer.conf",
+        "ae_title = \"OLD\"\ncan = \"store\"\nplain = {\"10.1.0.0/16\", \"::1\"}\n");
     put("peers/twin/peer.conf", "ae_title = \"CT1\"\ncan = \"retrieve\"\nfingerprint = {\"" FP "\"}\n");
     put("peers/zz/peer.conf", "ae_title = \n");
     put("peers/.new/peer.conf", "ae_title = \"X\"\n");
@@ -238,7 +242,8 @@ static void peers_found(void **state) {
     socklen_t n;
     struct conf_addr a = {"10.1.2.3", 9};
     assert_true(conf_addr_to_sockaddr(&a, &from, &n));
-    const struct conf_peer *p = conf_peers_by_address(&all, (const struct sockaddr *)&from, SLICE_LIT("OLD"));
+    const struct conf_peer *p =
+        conf_peers_by_address(&all, (const struct sockaddr *)&from, SLICE_LIT("OLD"));
     assert_string_equal(p->name, "old");
     assert_int_equal(p->plain_can, CONF_CAN_STORE); // not what `can` says
     assert_null(conf_peers_by_address(&all, (const struct sockaddr *)&from, SLICE_LIT("CT1")));
@@ -249,9 +254,14 @@ static void peers_found(void **state) {
 
 static void peer_round_trip(void **state) {
     (void)state;
-    struct conf_peer p = {.name = "ct9", .ae_title = "A \"B\"$9", .can = CONF_CAN_STORE | CONF_CAN_RETRIEVE,
-                          .plain_can = CONF_CAN_QUERY, .address = {"ct9.example", 104}, .address_plain = true,
-                          .fingerprint_count = 2, .plain_count = 1};
+    struct conf_peer p = {.name = "ct9",
+                          .ae_title = "A \"B\"$9",
+                          .can = CONF_CAN_STORE | CONF_CAN_RETRIEVE,
+                          .plain_can = CONF_CAN_QUERY,
+                          .address = {"ct9.example", 104},
+                          .address_plain = true,
+                          .fingerprint_count = 2,
+                          .plain_count = 1};
     struct conf_peer back;
     struct fault f = {0};
     char path[128];
@@ -270,10 +280,21 @@ static void names_and_titles(void **state) {
         const char *text;
         bool name, ae;
     } cases[] = {
-        {"ct1", true, true},   {"CT-1_a.b", true, true}, {"", false, false},      {".", false, true},
-        {"..", false, true},   {".x", false, true},      {"-x", false, true},     {"a/b", false, true},
-        {"a b", false, true},  {"a\\b", false, false},   {"a\nb", false, false},  {"a\x7f", false, false},
-        {"\xff", false, false}, {"   ", false, false},   {"1234567890123456", true, true},
+        {"ct1", true, true},
+        {"CT-1_a.b", true, true},
+        {"", false, false},
+        {".", false, true},
+        {"..", false, true},
+        {".x", false, true},
+        {"-x", false, true},
+        {"a/b", false, true},
+        {"a b", false, true},
+        {"a\\b", false, false},
+        {"a\nb", false, false},
+        {"a\x7f", false, false},
+        {"\xff", false, false},
+        {"   ", false, false},
+        {"1234567890123456", true, true},
         {"12345678901234567", true, false},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
@@ -293,7 +314,8 @@ static void fingerprints(void **state) {
     uint8_t fp[CONF_FINGERPRINT_BYTES];
     char hex[65];
     assert_true(conf_fingerprint_parse(SLICE_LIT("00:11:22:33:44:55:66:77:88:99:aa:bb:cc:dd:ee:ff:"
-                                                 "00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF"), fp));
+                                                 "00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF"),
+                                       fp));
     conf_fingerprint_format(fp, hex);
     assert_string_equal(hex, "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff");
     assert_false(conf_fingerprint_parse(SLICE_LIT(""), fp));
@@ -304,7 +326,8 @@ static void fingerprints(void **state) {
 
 static void users(void **state) {
     (void)state;
-    put("users/anna.conf", "roles = \"reader, auditor\"\npassword = \"$argon2id$v=19$m=1,t=1,p=1$c2FsdA$aGFzaA\"\n");
+    put("users/anna.conf",
+        "roles = \"reader, auditor\"\npassword = \"$argon2id$v=19$m=1,t=1,p=1$c2FsdA$aGFzaA\"\n");
     put("users/bob.conf", "roles = \"king\"\n");
     put("users/eve.conf", "roles = \"reader\"\npassword = \"secret\"\n");
     put("users/.x.conf", "roles = \"reader\"\n");
@@ -316,7 +339,8 @@ static void users(void **state) {
     assert_non_null(strstr(all.problems[0], "users/bob.conf:1: roles: must be a list"));
     assert_non_null(strstr(all.problems[1], "users/eve.conf:2: password: must be an Argon2id hash"));
     assert_null(strstr(all.problems[1], "secret")); // nor does the log hold it
-    assert_int_equal(conf_users_by_name(&all, SLICE_LIT("anna"))->roles, CONF_ROLE_READER | CONF_ROLE_AUDITOR);
+    assert_int_equal(conf_users_by_name(&all, SLICE_LIT("anna"))->roles,
+                     CONF_ROLE_READER | CONF_ROLE_AUDITOR);
     assert_int_equal(conf_user_save(dir, &all.v[0], &f), OK);
     struct conf_user back;
     assert_int_equal(conf_user_load(dir, "anna", &back, &f), OK);
@@ -326,11 +350,17 @@ static void users(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(galena_conf_errors), cmocka_unit_test(galena_conf_good),
-        cmocka_unit_test(galena_conf_defaults), cmocka_unit_test(special_files),
-        cmocka_unit_test(file_mode_and_replacement), cmocka_unit_test(peer_conf_errors),
-        cmocka_unit_test(peers_found), cmocka_unit_test(peer_round_trip), cmocka_unit_test(names_and_titles),
-        cmocka_unit_test(fingerprints), cmocka_unit_test(users),
+        cmocka_unit_test(galena_conf_errors),
+        cmocka_unit_test(galena_conf_good),
+        cmocka_unit_test(galena_conf_defaults),
+        cmocka_unit_test(special_files),
+        cmocka_unit_test(file_mode_and_replacement),
+        cmocka_unit_test(peer_conf_errors),
+        cmocka_unit_test(peers_found),
+        cmocka_unit_test(peer_round_trip),
+        cmocka_unit_test(names_and_titles),
+        cmocka_unit_test(fingerprints),
+        cmocka_unit_test(users),
     };
     return cmocka_run_group_tests(tests, make_dir, remove_dir);
 }
