@@ -79,4 +79,5 @@ def image():
 
 
 if __name__ == "__main__":
-    image().save_as(sys.argv[1] if len(sys.argv) > 1 else "tests/data/first-image.dcm", write_like_original=False)
+    path = sys.argv[1] if len(sys.argv) > 1 else "tests/data/first-image.dcm"
+    image().save_as(path, write_like_original=False)

@@ -1,0 +1,33 @@
+# What ./run and ./check need from Debian 12. Sourced by both.
+# shellcheck shell=sh
+
+build_packages="gcc libc6-dev meson ninja-build pkg-config python3 libssl-dev libseccomp-dev libconfuse-dev
+libargon2-dev libarchive-dev zlib1g-dev libsqlite3-dev"
+# The lines that ./run prints use these.
+demo_packages="dcmtk socat"
+test_packages="clang libcmocka-dev python3-pytest python3-pydicom openssl procps man-db unzip zip"
+
+# install_missing PACKAGE...: says what it does; asks for nothing when all are there.
+install_missing() {
+    missing=""
+    for package in "$@"; do
+        case $(dpkg-query -W -f='${db:Status-Abbrev}' "$package" 2>/dev/null) in
+        ii*) ;;
+        *) missing="$missing $package" ;;
+        esac
+    done
+    [ -n "$missing" ] || return 0
+    as_root=""
+    if [ "$(id -u)" != 0 ]; then
+        command -v sudo >/dev/null || {
+            echo "These Debian packages are missing:$missing" >&2
+            echo "Install them as root: apt-get install$missing" >&2
+            return 1
+        }
+        as_root=sudo
+    fi
+    echo "Installing from Debian:$missing"
+    # shellcheck disable=SC2086
+    $as_root apt-get update -qq &&
+        $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
+}
