@@ -57,11 +57,12 @@ enum {
     STORE_WHOLE_MAX = 4 * 1024 * 1024,   // body of store_put_whole; beyond it stream
 };
 
-// Makes an empty folder's store usable needs nothing more than the folder. `keyring` is borrowed and must
-// outlive the store. ERR_BUSY: another process has it open for writing.
+// The folder must exist; an empty one is an empty store. `keyring` is borrowed and must outlive the store.
+// ERR_BUSY: another process has it open for writing.
 enum err store_open(const char *store_dir, struct keyring *keyring, const struct store_options *options,
                     struct fault *f, struct store **ret_store);
-void store_close(struct store *s); // no sync: what is not synced stays unacknowledged. Open gets, streams: end them first.
+// Without a sync: what was not synced stays unacknowledged. End open gets and streams first.
+void store_close(struct store *s);
 
 // --- Recovery -----------------------------------------------------------------------------------
 
@@ -89,7 +90,7 @@ struct store_found {
     struct slice meta;        // borrowed until the callback returns
 };
 
-// Return anything but OK to stop the scan with it.
+// Return anything but OK to stop the scan with it. It may get objects, and drop them.
 typedef enum err store_found_fn(void *arg, const struct store_found *found);
 
 // Must come once, before the first put: looks at every segment past its mark (no mark: from its start),
@@ -147,8 +148,9 @@ enum err store_drop(struct store *s, const struct blob_ref *ref, struct fault *f
 
 bool store_sync_begin(struct store *s); // false: nothing to sync, or a round is under way
 void store_sync_run(struct store *s);
-enum err store_sync_end(struct store *s, struct fault *f); // an error: at least one segment failed
-enum err store_sync(struct store *s, struct fault *f);     // all three
+// An error: at least one segment failed. Without a round under way it does nothing.
+enum err store_sync_end(struct store *s, struct fault *f);
+enum err store_sync(struct store *s, struct fault *f); // all three
 
 enum store_durability {
     STORE_PENDING, // its round has not ended

@@ -11,7 +11,7 @@
 
 enum {
     STORE_OPEN_FILES = 256,           // segments with a descriptor kept for reading
-    STORE_SCRATCH = 4 * SEAL_STRIDE,  // sealed bytes gathered for one write: fits the L2 cache
+    STORE_SCRATCH = 8 * SEAL_STRIDE,  // sealed bytes gathered for one write: most objects in one
     STREAM_FRONT = 16 * 1024,         // where a streamed body starts: room for header and front
     STORE_READ_AHEAD = 8 * 1024,      // first read of a front whose length is not known
 };

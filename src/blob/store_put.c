@@ -62,11 +62,14 @@ static bool out_padding(struct out *o) {
 
 // --- Common --------------------------------------------------------------------------------------
 
+static enum err writable(const struct store *s, struct fault *f) {
+    return s->options.read_only ? fault_set(f, ERR_DENIED, "the store is open for reading only") : OK;
+}
+
 static enum err may_put(const struct store *s, struct fault *f) {
-    if (s->options.read_only)
-        return fault_set(f, ERR_DENIED, "the store is open for reading only");
-    bug_unless(s->recovered);
-    return OK;
+    enum err e = writable(s, f);
+    bug_unless(e != OK || s->recovered); // before that nobody knows where the segments end
+    return e;
 }
 
 // The study's key, made when it is new, and this object's keys from it.
@@ -326,7 +329,7 @@ void store_put_abort(struct store_stream *take_stream) {
 enum err store_drop(struct store *s, const struct blob_ref *ref, struct fault *f) {
     uint8_t p[RECORD_HEADER], mark[4];
     struct record r;
-    enum err e = may_put(s, f);
+    enum err e = writable(s, f);
     if (e != OK)
         return e;
     struct segment *g = store_segment(s, ref->segment);

@@ -132,8 +132,8 @@ static enum err recover_segment(struct recovery *r, const struct store_mark *mar
         return remove_unused(r->s, g, f);
     }
     e = settle_end(r->s, g, &sc, f);
-    g->mark_changed = !mark || mark->end != g->durable_end || mark->objects != g->objects;
-    if (g->closed || g->failed || g->foreign)
+    g->mark_changed |= !mark || mark->end != g->durable_end || mark->objects != g->objects;
+    if ((g->closed || g->failed || g->foreign) && !g->dirty)
         store_segment_shut(r->s, g);
     return e;
 }
