@@ -79,8 +79,8 @@ void dicom_dataset_remove(struct dicom_dataset *ds, uint32_t tag);
 struct dicom_builder {
     struct arena *arena;
     struct dicom_dataset *stack[DICOM_DEPTH_MAX + 1];
+    bool sequence_skipped[DICOM_DEPTH_MAX + 1]; // its tag was there before
     struct dicom_dataset *root;
-    bool is_summary; // references (VR BR) are read as such
 };
 enum err dicom_builder_init(struct dicom_builder *b, struct arena *a);
 enum err dicom_builder_event(void *builder, const struct dicom_event *ev, struct fault *f);

@@ -12,11 +12,13 @@
 //   - Other text: case-sensitive, blanks that the VR calls insignificant ignored.
 //   - IS, DS and binary numbers: compared as numbers (1.50 = 1.5).
 //   - TM, DT: a value is the span its precision names: "10" matches 10:00 up to 10:59:59.999999; a stored
-//     value
-//     is the start of its span.
+//     value is the start of its span.
 //   - Several values in a key where multiple value matching was not negotiated: any of them may match.
 //   - A stored element with several values matches when one of them does (PS3.4 C.2.2.3).
 //   - A range with its ends exchanged matches nothing.
+//   - A time zone in the query (0008,0201) moves its times to the site's, and a range that then crosses
+//     midnight becomes two; dates without times stay (a day has no moment). Stored DA and TM are taken
+//     to be in the site's zone.
 // Wildcards where the VR has none (UI, DA, IS …) are refused: such a key can't mean anything.
 //
 // Sequence matching is in dicom/match_sq.h.
@@ -39,7 +41,7 @@ enum dicom_match_kind {
     DICOM_MATCH_SINGLE,    // 1 operand: equal (PN: by groups)
     DICOM_MATCH_LIST,      // n operands: equal to one of them
     DICOM_MATCH_ALL,       // n operands: each equal to one of the stored values
-    DICOM_MATCH_WILDCARD,  // n operands with * and ?: one of them matches
+    DICOM_MATCH_WILDCARD,  // n operands, any with * and ?: one of them matches
     DICOM_MATCH_RANGE,     // 2n operands: low, high, inclusive, "" is open; in one of the ranges
     DICOM_MATCH_EMPTY,     // no operand: no value, or absent
 };
@@ -79,16 +81,16 @@ bool dicom_match_value(const struct dicom_match *m, struct slice value, int zone
 bool dicom_match_normal(const struct dicom_match *m, struct slice normal);
 
 // Appends the normalised form of the values of a stored element (as in dicom_match_value), separated by
-// '\'. False when a value is not valid (a date that is none): what was appended for it is the trimmed text,
-// which still answers to wildcards and single values but to no range.
+// '\\'. False when one is not valid (a date that is none, a number that is none): it is empty in the
+// result, and neither in a range nor equal to anything.
 bool dicom_match_normalise(enum vr vr, struct slice value, int zone_min, struct buf *out);
 
-// Combined date and time matching (PS3.4 C.2.2.2.5, negotiated; always in QIDO-RS): when both keys are
-// ranges of the same form, the pair is matched as one moment. False: they are not; match each by itself.
-// ret_match gets kind RANGE and VR DT; its stored value is the normalised date followed by the normalised
-// time.
-bool dicom_match_combine(const struct dicom_match *date, const struct dicom_match *time, struct arena *a,
-                         struct dicom_match *ret_match);
+// Combined date and time matching (PS3.4 C.2.2.2.5, negotiated; always in QIDO-RS): when both keys, raw as
+// received, are ranges of the same form, the pair is matched as one moment. False: they are not; match
+// each by itself. ret_match gets kind RANGE, VR DT and tag 0; what it is compared with is the normalised
+// date followed by the normalised time (dicom_match_normal).
+bool dicom_match_combine(struct slice date_key, struct slice time_key, const struct dicom_match_policy *policy,
+                         struct arena *a, struct dicom_match *ret_match);
 
 const char *dicom_match_kind_name(enum dicom_match_kind kind);
 

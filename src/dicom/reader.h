@@ -39,13 +39,13 @@ enum dicom_event_kind {
     // an element whose value is longer than value_max: header only; `value` is empty
     DICOM_EV_BULK,
     DICOM_EV_SEQUENCE,          // a sequence begins; items and SEQUENCE_END follow, also when it is empty
-    DICOM_EV_SEQUENCE_END,      // `length` is now what its items took, delimiter not counted
+    DICOM_EV_SEQUENCE_END,      // `total` is what its items took, delimiter not counted
     DICOM_EV_ITEM,              // depth is one more than the sequence's; `item` counts from 0
     DICOM_EV_ITEM_END,
     DICOM_EV_ENCAPSULATED,      // Pixel Data in fragments begins (PS3.5 A.4)
     // `item` 0 is the Basic Offset Table, with its value (unless longer than value_max)
     DICOM_EV_FRAGMENT,
-    DICOM_EV_ENCAPSULATED_END,  // `length` is now what all its items took, delimiter not counted
+    DICOM_EV_ENCAPSULATED_END,  // `total` likewise
     DICOM_EV_CHUNK,             // bytes of the BULK or FRAGMENT before it; only when options.chunks
     DICOM_EV_END,               // the data set is complete
 };

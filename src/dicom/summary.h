@@ -91,7 +91,8 @@ bool dicom_frames_native(const struct dicom_frames *f, uint32_t frame, struct di
 bool dicom_frames_locate(const struct dicom_frames *f, uint32_t frame, size_t *ret_first, size_t *ret_count);
 bool dicom_frames_fragment(const struct dicom_frames *f, size_t fragment, struct dicom_ref *ret_ref);
 
-// Back to a data set; references become elements with is_ref. Errors as dicom_dataset_parse().
+// Back to a data set; references become elements with is_ref. Values are borrowed from `summary`, which
+// must live as long. ERR_CORRUPT: no summary; ERR_LIMIT: the arena is full.
 enum err dicom_summary_parse(struct slice summary, struct arena *a, struct fault *f, struct dicom_dataset **ret_ds);
 // One top-level element without parsing the rest (lengths are followed, nothing is copied).
 // False when absent. items are not filled in: for a sequence `value` is its encoded items.
