@@ -1,5 +1,5 @@
 # What ./run and ./check need from Debian 12. Sourced by both.
-# shellcheck shell=sh
+# shellcheck shell=sh disable=SC2034
 
 build_packages="gcc libc6-dev meson ninja-build pkg-config python3 libssl-dev libseccomp-dev libconfuse-dev
 libargon2-dev libarchive-dev zlib1g-dev libsqlite3-dev"
