@@ -22,7 +22,8 @@ enum status_service {
     STATUS_GET,
 };
 
-#include "std/statuses.h" // generated: #define STATUS_CODE_STORE_OUT_OF_RESOURCES 0xA700 …, STATUS_CODE_CANCEL 0xFE00
+// Generated: #define STATUS_CODE_STORE_OUT_OF_RESOURCES 0xA700u and its like.
+#include "std/statuses.h"
 
 struct std_status {
     uint16_t code;       // digits that vary are 0
