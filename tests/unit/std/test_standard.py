@@ -30,7 +30,8 @@ def compare_tags(report):
             report.append("%s is missing" % tag)
             continue
         seen.add(tag)
-        vr = "-" if a["valueRepresentation"].startswith("See") else a["valueRepresentation"].replace(" or ", "/")
+        vr = a["valueRepresentation"]
+        vr = "-" if vr.startswith("See") else vr.replace(" or ", "/")
         vm = a["valueMultiplicity"].replace("1-n or 1", "1-n") or "1"
         expected = [vr, vm, "R" if a["retired"] == "Y" else "", a["keyword"].strip().replace("\u200b", "")]
         if row[1:5] != expected and row[6] == "":
