@@ -70,9 +70,9 @@ static enum err add_date(struct parse *p, struct slice s) {
 // From the query's time zone to the site's. What then crosses midnight is two ranges of a day.
 static enum err add_shifted(struct parse *p, struct dicom_span *span, int minutes) {
     if (!span->low[0])
-        strcpy(span->low, "000000.000000");
+        memcpy(span->low, "000000.000000", DICOM_TIME_CHARS + 1);
     if (!span->high[0])
-        strcpy(span->high, "235959.999999");
+        memcpy(span->high, "235959.999999", DICOM_TIME_CHARS + 1);
     if (strcmp(span->low, span->high) > 0)
         return add_range(p, span->low, span->high);
     int low_day = dicom_time_shift(span->low, minutes), high_day = dicom_time_shift(span->high, minutes);
@@ -148,21 +148,24 @@ static void put_tails(struct slice name, unsigned tails, struct buf *out) {
     }
 }
 
+static bool already(const struct parse *p, size_t from, struct slice operand) {
+    for (size_t i = from; i < p->count; i++)
+        if (slice_eq(p->operands[i], operand))
+            return true;
+    return false;
+}
+
 static enum err add_name_variants(struct parse *p, struct slice folded) {
     struct buf variant = BUF_INIT(2 * DICOM_MATCH_MAX_OPERAND_BYTES);
-    struct slice before = {NULL, 0};
+    size_t from = p->count;
     enum err e = OK;
-    for (unsigned tails = 8; e == OK && tails-- > 0;) {
+    for (unsigned tails = 1u << DICOM_PN_GROUPS; e == OK && tails-- > 0;) {
         buf_reset(&variant);
         put_tails(folded, tails, &variant);
-        bool again = false;
-        for (size_t i = 0; i < p->count; i++)
-            again |= slice_eq(p->operands[i], buf_slice(&variant));
         if (!buf_ok(&variant))
             e = fail(p, ERR_NO_MEMORY, "too long");
-        else if (!again || before.p == NULL)
+        else if (!already(p, from, buf_slice(&variant)))
             e = add_pattern(p, buf_slice(&variant));
-        before = buf_slice(&variant);
     }
     buf_fini(&variant);
     return e;
@@ -203,10 +206,6 @@ static enum err add_value(struct parse *p, struct slice s) {
 
 // --- the key as a whole ---
 
-static bool is_range(enum vr vr) {
-    return std_vr_info(vr)->range;
-}
-
 // PS3.4 C.2.2.2.8: these VRs, and more than one value defined.
 static bool takes_multiple(const struct dicom_match *m) {
     static const enum vr vrs[] = {VR_AE, VR_AS, VR_AT, VR_CS, VR_LO, VR_PN, VR_SH, VR_UC};
@@ -219,6 +218,14 @@ static bool takes_multiple(const struct dicom_match *m) {
     return false;
 }
 
+// Lone dates are no ranges: low and high are the same.
+static void dates_to_list(struct dicom_match *m, struct slice *operands) {
+    m->count /= 2;
+    for (size_t i = 0; i < m->count; i++)
+        operands[i] = operands[2 * i];
+    m->kind = m->count > 1 ? DICOM_MATCH_LIST : DICOM_MATCH_SINGLE;
+}
+
 static enum err finish(struct parse *p, size_t values) {
     struct dicom_match *m = p->m;
     bool all = p->policy->multiple_values && values > 1 && takes_multiple(m);
@@ -226,9 +233,12 @@ static enum err finish(struct parse *p, size_t values) {
         return fail(p, ERR_SYNTAX, "wildcards among multiple values (PS3.4 C.2.2.2.8)");
     if (p->count == 0 || p->universal)
         return OK; // universal
+    bool range = std_vr_info(m->vr)->range;
     m->operands = p->operands;
     m->count = p->count;
-    if (is_range(m->vr))
+    if (range && m->vr == VR_DA && p->single)
+        dates_to_list(m, p->operands);
+    else if (range)
         m->kind = DICOM_MATCH_RANGE;
     else if (p->wildcard)
         m->kind = DICOM_MATCH_WILDCARD;
@@ -236,13 +246,7 @@ static enum err finish(struct parse *p, size_t values) {
         m->kind = all ? DICOM_MATCH_ALL : DICOM_MATCH_LIST;
     else
         m->kind = DICOM_MATCH_SINGLE;
-    m->span = is_range(m->vr) && p->single;
-    // A lone date is no range.
-    if (m->vr == VR_DA && m->span && m->count == 2) {
-        m->kind = DICOM_MATCH_SINGLE;
-        m->count = 1;
-        m->span = false;
-    }
+    m->span = m->kind == DICOM_MATCH_RANGE && p->single;
     return OK;
 }
 
