@@ -45,7 +45,8 @@ static uint64_t all_fs_rights(int abi) {
 // The archive keeps plain files and folders: no devices, sockets, pipes, and nothing to execute.
 static uint64_t folder_rights(uint64_t all) {
     uint64_t files = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE
-        | LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_REMOVE_FILE | 1ULL << FS_REFER_BIT | 1ULL << FS_TRUNCATE_BIT;
+        | LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_REMOVE_FILE
+        | 1ULL << FS_REFER_BIT | 1ULL << FS_TRUNCATE_BIT;
     uint64_t folders = LANDLOCK_ACCESS_FS_READ_DIR | LANDLOCK_ACCESS_FS_MAKE_DIR
         | LANDLOCK_ACCESS_FS_REMOVE_DIR;
     return all & (files | folders);

@@ -44,6 +44,9 @@ static int arrange_fds(const struct os_proc_spec *spec, int report) {
         if (high[i] < 0)
             fail_in_child(report, "fcntl");
     }
+    int errors = -1;
+    if (spec->stderr_fd > 0)
+        errors = fcntl(spec->stderr_fd, F_DUPFD, OS_PROC_FD_FIRST + OS_PROC_FDS_MAX + 1);
     int last = OS_PROC_FD_FIRST + (int)spec->fd_count;
     for (unsigned i = 0; i <= spec->fd_count; i++)
         if (dup2(high[i], OS_PROC_FD_FIRST + (int)i) < 0)
@@ -51,6 +54,8 @@ static int arrange_fds(const struct os_proc_spec *spec, int report) {
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0)
         fail_in_child(last, "/dev/null");
+    if (errors >= 0 && dup2(errors, STDERR_FILENO) < 0)
+        fail_in_child(last, "standard error");
     if (fcntl(last, F_SETFD, FD_CLOEXEC) < 0 || syscall(SYS_close_range, last + 1, ~0U, 0) < 0)
         fail_in_child(last, "close_range");
     return last;

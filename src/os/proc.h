@@ -19,11 +19,12 @@ struct os_proc_spec {
     const char *const *env;    // NULL-terminated "NAME=value"; NULL: an empty environment
     int fd[OS_PROC_FDS_MAX];   // fd[i] becomes number 3 + i; they stay the caller's
     unsigned fd_count;
+    int stderr_fd;             // becomes standard error; 0: ours is kept
     bool own_session;          // setsid: a Ctrl-C at the terminal reaches the supervisor alone
 };
 
-// fork and exec. Standard input and output become /dev/null, standard error stays; every descriptor
-// not given is closed, signal handlers and masks are reset, the child dies with its parent.
+// fork and exec. Standard input and output become /dev/null; every descriptor not given is
+// closed, signal handlers and masks are reset, the child dies with its parent.
 enum err os_proc_spawn(const struct os_proc_spec *spec, pid_t *ret_pid, struct fault *f);
 
 // "/usr/libexec/galena/galena-gate": name in the folder of the running program.

@@ -34,6 +34,7 @@ enum {
     OS_UID_GATE = 61101,
     OS_UID_DIMSE = 61102,
     OS_UID_AUTH = 61103,
+    OS_UID_DIALER = 61104, // the short-lived child that resolves names and connects
 };
 
 const char *os_role_name(enum os_role role); // "gate"

@@ -22,6 +22,10 @@ static enum err send_reply(int ctl, pid_t pid, struct fault *f) {
     return os_msg_send(ctl, slice_of(&reply, sizeof reply), NULL, 0, f);
 }
 
+enum err os_template_say_ready(int ctl, struct fault *f) {
+    return send_reply(ctl, 0, f);
+}
+
 static enum err receive_request(int ctl, int *ret_child_ctl, struct fault *f) {
     struct request request;
     struct os_msg_fds fds;
@@ -48,7 +52,7 @@ static enum err become_worker(enum os_role role, struct fault *f) {
 enum err os_template_serve(enum os_role role, int template_ctl, int *ret_child_ctl, struct fault *f) {
     enum err e = os_sandbox_selftest(role, f);
     if (e == OK)
-        e = send_reply(template_ctl, 0, f);
+        e = os_template_say_ready(template_ctl, f);
     while (e == OK) {
         CLEANUP_FD int child_ctl = -1;
         e = receive_request(template_ctl, &child_ctl, f);

@@ -20,6 +20,9 @@ enum { OS_TEMPLATE_CTL = 3 }; // the template's own socket, see os_proc_spec
 // exits 0). In a worker: closes template_ctl, confines, runs the self-test again, returns OK.
 enum err os_template_serve(enum os_role role, int template_ctl, int *ret_child_ctl, struct fault *f);
 
+// For auth, which is no template but says in the same way that it is up.
+enum err os_template_say_ready(int ctl, struct fault *f);
+
 // The supervisor's side; both may return ERR_PEER_GONE when the template died.
 enum err os_template_await_ready(int template_ctl, int timeout_ms, struct fault *f);
 // Asks for a worker that gets child_ctl (stays the caller's: close it). Waits for the answer.

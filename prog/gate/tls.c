@@ -1,0 +1,225 @@
+// PS3.15 B.12 (BCP 195: RFC 9325): TLS 1.2 and 1.3, forward secrecy and AEAD only, both sides prove
+// themselves. Who may do what is not decided here: the archive compares the certificate's
+// SHA-256 with its peers, so that trust here is only about possession of a key that is expected at all.
+#include "gate.h"
+
+#include "base/cleanup.h"
+#include "os/fd.h"
+
+#include <errno.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+    PEM_MAX_BYTES = 16 * 1024 * 1024, // thousands of peers' certificates
+    READ_AHEAD_BYTES = 128 * 1024,
+};
+
+static SSL_CTX *contexts[2]; // [0] we are the server, [1] we are the client
+static BIO_METHOD *outbox_method;
+
+static const char ciphers[] = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
+                              "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
+                              "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
+
+static enum err tls_fault(struct fault *f, const char *what) {
+    unsigned long code = ERR_peek_last_error();
+    const char *reason = ERR_reason_error_string(code);
+    ERR_clear_error();
+    return fault_set(f, ERR_CONFIG, "%s: %s", what, reason ? reason : "unknown error");
+}
+
+static enum err read_pem(int fd, BIO **ret_bio, struct buf *b, struct fault *f) {
+    enum err e = os_fd_read_all(fd, b, f);
+    close(fd);
+    if (e != OK)
+        return e;
+    BIO *bio = BIO_new_mem_buf(b->p, (int)b->n);
+    if (!bio)
+        return tls_fault(f, "memory");
+    *ret_bio = bio;
+    return OK;
+}
+
+static void cleanse(struct buf *b) {
+    if (b->p)
+        OPENSSL_cleanse(b->p, b->n);
+    buf_fini(b);
+}
+
+static enum err load_key(EVP_PKEY **ret_key, struct fault *f) {
+    CLEANUP(cleanse) struct buf b = BUF_INIT(64 * 1024);
+    BIO *bio = NULL;
+    enum err e = read_pem(GATE_KEY_FD, &bio, &b, f);
+    if (e != OK)
+        return e;
+    // No pass phrase: whoever starts the server unattended needs the key in reach.
+    EVP_PKEY *key = PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL);
+    BIO_free(bio);
+    if (!key)
+        return tls_fault(f, "the server's private key (tls/server.key.pem)");
+    *ret_key = key;
+    return OK;
+}
+
+// The leaf first, whatever intermediate certificates follow sent along with it.
+static enum err use_chain(SSL_CTX *ctx, struct slice pem, struct fault *f) {
+    BIO *bio = BIO_new_mem_buf(pem.p, (int)pem.n);
+    X509 *leaf = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+    bool good = leaf && SSL_CTX_use_certificate(ctx, leaf) == 1;
+    X509_free(leaf);
+    X509 *next;
+    while (good && (next = PEM_read_bio_X509(bio, NULL, NULL, NULL))) {
+        good = SSL_CTX_add0_chain_cert(ctx, next) == 1;
+        if (!good)
+            X509_free(next);
+    }
+    BIO_free(bio);
+    if (!good)
+        return tls_fault(f, "the server's certificate (tls/server.cert.pem)");
+    ERR_clear_error(); // the end of the file
+    return OK;
+}
+
+static enum err load_trust(X509_STORE *store, struct fault *f) {
+    CLEANUP(buf_fini) struct buf b = BUF_INIT(PEM_MAX_BYTES);
+    BIO *bio = NULL;
+    enum err e = read_pem(GATE_TRUST_FD, &bio, &b, f);
+    if (e != OK)
+        return e;
+    X509 *x;
+    while ((x = PEM_read_bio_X509(bio, NULL, NULL, NULL))) {
+        X509_STORE_add_cert(store, x); // a second time is no error
+        X509_free(x);
+    }
+    BIO_free(bio);
+    ERR_clear_error();
+    // A peer's own certificate is enough, whoever issued it.
+    X509_STORE_set_flags(store, X509_V_FLAG_PARTIAL_CHAIN);
+    return OK;
+}
+
+static bool set_rules(SSL_CTX *ctx) {
+    char groups[] = "X25519:P-256:P-384"; // the macro below casts const away
+    SSL_CTX_set_security_level(ctx, 2);
+    SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_NO_TICKET
+                                 | SSL_OP_IGNORE_UNEXPECTED_EOF | SSL_OP_PRIORITIZE_CHACHA);
+    SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF); // each connection proves itself anew
+    SSL_CTX_set_num_tickets(ctx, 0);
+    SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+    SSL_CTX_set_verify_depth(ctx, 5);
+    // Equipment often has one certificate for both directions: its extended key usage decides nothing here.
+    SSL_CTX_set_purpose(ctx, X509_PURPOSE_ANY);
+    SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE
+                              | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    SSL_CTX_set_read_ahead(ctx, 1);
+    SSL_CTX_set_default_read_buffer_len(ctx, READ_AHEAD_BYTES);
+    return SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) == 1
+        && SSL_CTX_set_cipher_list(ctx, ciphers) == 1
+        && SSL_CTX_set1_groups_list(ctx, groups) == 1;
+}
+
+static enum err make_context(const SSL_METHOD *method, EVP_PKEY *key, struct slice chain, X509_STORE *store,
+                             SSL_CTX **ret_ctx, struct fault *f) {
+    SSL_CTX *ctx = SSL_CTX_new(method);
+    if (!ctx || !set_rules(ctx))
+        return tls_fault(f, "TLS set-up");
+    enum err e = use_chain(ctx, chain, f);
+    if (e != OK)
+        return e;
+    if (SSL_CTX_use_PrivateKey(ctx, key) != 1)
+        return tls_fault(f, "the server's private key does not belong to its certificate");
+    SSL_CTX_set1_cert_store(ctx, store);
+    *ret_ctx = ctx;
+    return OK;
+}
+
+// --- the outbox as an OpenSSL sink
+
+static int outbox_write(BIO *bio, const char *p, int n) {
+    struct outbox *out = BIO_get_data(bio);
+    BIO_clear_retry_flags(bio);
+    if (out->from == out->to)
+        out->from = out->to = 0;
+    if (n <= 0 || (size_t)n > sizeof out->bytes - out->to) {
+        BIO_set_retry_write(bio);
+        return -1;
+    }
+    memcpy(out->bytes + out->to, p, (size_t)n);
+    out->to += (size_t)n;
+    return n;
+}
+
+static long outbox_ctrl(BIO *bio, int command, long number, void *p) {
+    (void)bio, (void)number, (void)p;
+    return command == BIO_CTRL_FLUSH ? 1 : 0;
+}
+
+static int outbox_create(BIO *bio) {
+    BIO_set_init(bio, 1);
+    return 1;
+}
+
+static enum err make_outbox_method(struct fault *f) {
+    outbox_method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "outbox");
+    if (!outbox_method || !BIO_meth_set_write(outbox_method, outbox_write)
+        || !BIO_meth_set_ctrl(outbox_method, outbox_ctrl)
+        || !BIO_meth_set_create(outbox_method, outbox_create))
+        return tls_fault(f, "TLS set-up");
+    return OK;
+}
+
+enum err gate_tls_load(struct fault *f) {
+    CLEANUP(buf_fini) struct buf chain = BUF_INIT(1024 * 1024);
+    EVP_PKEY *key = NULL;
+    X509_STORE *store = X509_STORE_new();
+    enum err e = store ? make_outbox_method(f) : ERR_NO_MEMORY;
+    if (e == OK)
+        e = os_fd_read_all(GATE_CERT_FD, &chain, f);
+    close(GATE_CERT_FD);
+    if (e == OK)
+        e = load_key(&key, f);
+    if (e == OK)
+        e = load_trust(store, f);
+    if (e == OK)
+        e = make_context(TLS_server_method(), key, buf_slice(&chain), store, &contexts[0], f);
+    if (e == OK)
+        e = make_context(TLS_client_method(), key, buf_slice(&chain), store, &contexts[1], f);
+    EVP_PKEY_free(key);
+    X509_STORE_free(store);
+    return e;
+}
+
+enum err gate_tls_open(struct gate *g, struct fault *f) {
+    SSL *ssl = SSL_new(contexts[g->outbound]);
+    BIO *in = BIO_new_socket(g->client, BIO_NOCLOSE);
+    BIO *out = BIO_new(outbox_method);
+    if (!ssl || !in || !out)
+        return tls_fault(f, "TLS set-up");
+    BIO_set_data(out, &g->out);
+    SSL_set0_rbio(ssl, in);
+    SSL_set0_wbio(ssl, out);
+    if (g->outbound)
+        SSL_set_connect_state(ssl);
+    else
+        SSL_set_accept_state(ssl);
+    g->ssl = ssl;
+    return OK;
+}
+
+bool gate_flush(struct gate *g) {
+    while (gate_has_output(g)) {
+        ssize_t n = send(g->client, g->out.bytes + g->out.from, g->out.to - g->out.from, MSG_NOSIGNAL);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return errno == EAGAIN;
+        g->out.from += (size_t)n;
+    }
+    return true;
+}
