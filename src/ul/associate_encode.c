@@ -156,7 +156,8 @@ enum err ul_associate_encode(enum ul_pdu_type type, const struct ul_associate *a
     put_title(&e, a->called);
     put_title(&e, a->calling);
     buf_append(out, zeros, sizeof zeros);
-    put_item(&e, 0x10, a->application_context);
+    if (a->application_context.n)
+        put_item(&e, 0x10, a->application_context);
     for (size_t i = 0; i < a->context_count; i++)
         put_context(&e, rq, &a->contexts[i]);
     put_user_information(&e, rq, a);

@@ -178,7 +178,7 @@ static enum err decode_element(struct rd *r, struct dimse_command *c, struct fau
     if (c->has & el->has)
         return fault_set(f, ERR_SYNTAX, "command element (0000,%04X) comes twice", number);
     enum err e = get_value(el, &value, c, f);
-    if (e == OK)
+    if (e == OK && (el->kind != KIND_LO || c->comment[0])) // a comment of blanks is none
         c->has |= el->has;
     return e;
 }

@@ -74,6 +74,7 @@ static void errors(void **state) {
         {"unknown field", "00000001 02000000 3412 " ID NO_DATA, OK},
         {"response without status", "00000001 02000000 0180 00002001 02000000 0100 " NO_DATA, ERR_PROTOCOL},
         {"tags of 6 bytes", CLASS ECHO ID NO_DATA "00000109 06000000 080018000800", ERR_SYNTAX},
+        {"a comment of blanks twice", CLASS ECHO ID NO_DATA "00000209 02000000 2020 00000209 02000000 2020", OK},
         {"tags", CLASS ECHO ID NO_DATA "00000109 08000000 0800180008001600", OK},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
