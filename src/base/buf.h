@@ -14,7 +14,7 @@ struct buf {
 
 #define BUF_INIT(max_bytes) ((struct buf){NULL, 0, 0, (max_bytes), false})
 
-void buf_fini(struct buf *b); // frees; the buffer may be used again from empty
+void buf_fini(struct buf *b);  // frees; the buffer may be used again from empty
 void buf_reset(struct buf *b); // empties, keeps the memory, clears the failure
 bool buf_reserve(struct buf *b, size_t more);
 void buf_append(struct buf *b, const void *p, size_t n);

@@ -9,11 +9,11 @@
 
 #define CLEANUP(fn) __attribute__((cleanup(fn)))
 
-#define TAKE(p)                         \
-    __extension__({                     \
-        __typeof__(p) taken_ = (p);     \
-        (p) = NULL;                     \
-        taken_;                         \
+#define TAKE(p)                                                                                              \
+    __extension__({                                                                                          \
+        __typeof__(p) taken_ = (p);                                                                          \
+        (p) = NULL;                                                                                          \
+        taken_;                                                                                              \
     })
 
 static inline void free_ptr(void *pp) {

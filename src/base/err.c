@@ -49,7 +49,9 @@ enum err fault_set(struct fault *f, enum err code, const char *fmt, ...) {
 
 enum err fault_errno(struct fault *f, const char *what) {
     int e = errno;
-    enum err code = e == ENOSPC || e == EDQUOT || e == EFBIG ? ERR_NO_SPACE : e == ENOMEM ? ERR_NO_MEMORY : ERR_IO;
+    enum err code = e == ENOSPC || e == EDQUOT || e == EFBIG ? ERR_NO_SPACE
+                    : e == ENOMEM                            ? ERR_NO_MEMORY
+                                                             : ERR_IO;
     return fault_set(f, code, "%s: %s", what, strerror(e));
 }
 

@@ -41,7 +41,7 @@ enum err {
 #define X(id, dimse, http, text) id,
     ERR_TABLE(X)
 #undef X
-    ERR_COUNT_
+        ERR_COUNT_
 };
 
 const char *err_name(enum err e);
@@ -57,16 +57,17 @@ struct fault {
 };
 
 // Records the first fault only (later ones are consequences) and returns its code.
-enum err fault_set(struct fault *f, enum err code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+enum err fault_set(struct fault *f, enum err code, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 enum err fault_errno(struct fault *f, const char *what); // from errno: ENOSPC, EDQUOT, ENOMEM, else ERR_IO
 
 // Our own mistake: says where and aborts. A worker that gets here takes one connection along.
 _Noreturn void bug_at(const char *file, int line, const char *what);
 #define bug(what) bug_at(__FILE__, __LINE__, what)
-#define bug_unless(cond)            \
-    do {                            \
-        if (!(cond))                \
-            bug("broken: " #cond);  \
+#define bug_unless(cond)                                                                                     \
+    do {                                                                                                     \
+        if (!(cond))                                                                                         \
+            bug("broken: " #cond);                                                                           \
     } while (0)
 
 #endif

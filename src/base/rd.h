@@ -29,8 +29,8 @@ uint32_t rd_u32le(struct rd *r);
 uint64_t rd_u64le(struct rd *r);
 uint16_t rd_u16be(struct rd *r);
 uint32_t rd_u32be(struct rd *r);
-struct slice rd_bytes(struct rd *r, size_t n);   // borrowed; empty when it failed
-struct rd rd_sub(struct rd *r, size_t n);        // a failed sub-reader when n is too long
+struct slice rd_bytes(struct rd *r, size_t n); // borrowed; empty when it failed
+struct rd rd_sub(struct rd *r, size_t n);      // a failed sub-reader when n is too long
 void rd_skip(struct rd *r, size_t n);
 
 #endif

@@ -22,9 +22,9 @@ static inline struct slice slice_str(const char *s) {
     return slice_of(s, strlen(s));
 }
 bool slice_eq(struct slice a, struct slice b);
-int slice_cmp(struct slice a, struct slice b);             // bytewise, shorter first
+int slice_cmp(struct slice a, struct slice b); // bytewise, shorter first
 bool slice_eq_str(struct slice a, const char *s);
-struct slice slice_sub(struct slice s, size_t from, size_t n); // clamped to s
+struct slice slice_sub(struct slice s, size_t from, size_t n);  // clamped to s
 struct slice slice_trim_right(struct slice s, const char *set); // drops trailing bytes found in set
 struct slice slice_trim(struct slice s, const char *set);       // both ends
 

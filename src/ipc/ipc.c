@@ -101,7 +101,8 @@ static bool decode_field(struct rd *r, const struct ipc_field *field, uint8_t *a
     return false;
 }
 
-enum err ipc_decode(struct slice bytes, enum ipc_link link, uint32_t phase, struct ipc_msg *ret_msg, struct fault *f) {
+enum err ipc_decode(struct slice bytes, enum ipc_link link, uint32_t phase, struct ipc_msg *ret_msg,
+                    struct fault *f) {
     struct rd r = rd_init(bytes);
     uint16_t type = rd_u16le(&r);
     const struct ipc_row *row = row_of(type);
@@ -128,8 +129,8 @@ enum err ipc_send(int fd, enum ipc_type type, const void *body, const int *fds, 
     return os_msg_send(fd, buf_slice(&b), fds, fd_count, NULL);
 }
 
-static enum err decode_with_fds(struct slice bytes, enum ipc_link link, uint32_t phase, struct os_msg_fds *fds,
-                                struct ipc_msg *ret_msg, struct fault *f) {
+static enum err decode_with_fds(struct slice bytes, enum ipc_link link, uint32_t phase,
+                                struct os_msg_fds *fds, struct ipc_msg *ret_msg, struct fault *f) {
     struct ipc_msg m;
     enum err e = ipc_decode(bytes, link, phase, &m, f);
     if (e != OK)

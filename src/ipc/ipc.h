@@ -43,7 +43,8 @@ enum err ipc_encode(struct buf *b, enum ipc_type type, const void *body);
 // Decodes one whole message that came over `link` while the session was in `phase` (one of
 // enum ipc_phase; 0 skips the phase check, for ends that keep none). Checks everything named
 // above but the descriptors. The fault's detail names message and field, never the content.
-enum err ipc_decode(struct slice bytes, enum ipc_link link, uint32_t phase, struct ipc_msg *ret_msg, struct fault *f);
+enum err ipc_decode(struct slice bytes, enum ipc_link link, uint32_t phase, struct ipc_msg *ret_msg,
+                    struct fault *f);
 
 // Sends one message; blocks if the socket does. fds stay the caller's. ERR_PEER_GONE when the
 // other end is closed; ERR_BUSY when a non-blocking socket is full.

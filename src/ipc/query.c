@@ -16,13 +16,13 @@ void query_put(struct buf *b, const struct query_condition *c) {
 static bool count_fits(uint8_t kind, uint16_t count) {
     switch (kind) {
     case QUERY_SINGLE:
-    case QUERY_WILDCARD:
         return count == 1;
     case QUERY_RANGE:
-        return count == 2;
+        return count >= 2 && count % 2 == 0;
     case QUERY_EMPTY:
         return count == 0;
     case QUERY_LIST:
+    case QUERY_WILDCARD:
         return count >= 1;
     default:
         return false;
@@ -59,7 +59,8 @@ enum err query_get_all(struct slice bytes, struct arena *a, struct query_conditi
     while (rd_ok(&r) && rd_left(&r) > 0) {
         struct query_condition c = {.attribute = rd_u16le(&r), .kind = rd_u8(&r), .count = rd_u16le(&r)};
         operands += c.count;
-        if (!rd_ok(&r) || n == QUERY_MAX_CONDITIONS || operands > QUERY_MAX_OPERANDS || !count_fits(c.kind, c.count))
+        if (!rd_ok(&r) || n == QUERY_MAX_CONDITIONS || operands > QUERY_MAX_OPERANDS ||
+            !count_fits(c.kind, c.count))
             return fault_set(f, ERR_PROTOCOL, "query condition %zu is malformed", n);
         enum err e = get_operands(&r, a, &c, f);
         if (e != OK)

@@ -24,8 +24,8 @@ enum query_level { QUERY_LEVEL_PATIENT, QUERY_LEVEL_STUDY, QUERY_LEVEL_SERIES, Q
 enum query_kind {
     QUERY_SINGLE,   // one operand, equal
     QUERY_LIST,     // equal to one of the operands
-    QUERY_WILDCARD, // one operand with * and ?
-    QUERY_RANGE,    // two operands, inclusive; an empty one is open
+    QUERY_WILDCARD, // operands with * and ?, one of which must match
+    QUERY_RANGE,    // pairs of operands, inclusive, of which one must hold; an empty operand is open
     QUERY_EMPTY,    // no operand: the stored value is empty
     QUERY_KIND_COUNT_,
 };

@@ -1,0 +1,167 @@
+// The archive process: rights, keys, index and store. It parses nothing from outside: it gets
+// typed fields (src/ipc) and opaque bodies, and checks lengths, UID grammar and UTF-8 again.
+//
+// One event loop, one thread (and one more that only calls fdatasync). Every handler runs to its
+// end without waiting for a peer: answers go out non-blocking, and a session whose channel is
+// full or that breaks a rule ends.
+#ifndef ARCHIVE_ARCHIVE_H
+#define ARCHIVE_ARCHIVE_H
+
+#include <stdio.h>
+
+#include "base/cleanup.h"
+#include "blob/store.h"
+#include "conf/conf.h"
+#include "conf/peer.h"
+#include "index/index.h"
+#include "ipc/ipc.h"
+#include "ipc/query.h"
+#include "os/log.h"
+#include "os/memfd.h"
+#include "rights.h"
+
+enum {
+    RING_BODY_BYTES = 1024 * 1024,
+    RING_AUX_BYTES = 1024 * 1024,
+    RINGS_MAPPED_MAX = 40, // beyond it the least recently used one is unmapped: bounds our memory
+    INDEX_COMMIT_MS = 1000,
+};
+
+struct session;
+
+// What an epoll event belongs to.
+enum watch_kind { WATCH_SUPERVISOR, WATCH_AUTH, WATCH_WORKER, WATCH_GATE, WATCH_SYNC };
+struct watch {
+    enum watch_kind kind;
+    int fd;
+    struct session *session;
+};
+
+// Shared memory for the bodies of one worker. Unmapped when others need the room.
+struct ring {
+    int fd;                        // -1: none yet
+    uint8_t *p;                    // NULL: not mapped now
+    struct session *newer, *older; // in the list of mapped rings
+};
+
+// A put that waits for its sync.
+struct pending {
+    struct pending *next;
+    struct session *session; // NULL: the connection ended meanwhile; the object is still indexed
+    struct blob_ref ref;
+    struct buf meta;
+};
+
+// What became of an object that was stored (STORE_DONE.outcome).
+enum stored { STORED_NEW, STORED_IDENTICAL, STORED_BESIDE };
+
+struct session {
+    struct session *next, *previous;
+    uint64_t id;
+    struct proof proof;
+    char source[81];
+    struct watch worker, gate;
+    uint32_t phase; // enum ipc_phase
+    uint32_t rights;
+    char peer[CONF_NAME_MAX + 1];
+    bool ending; // freed once the handler has returned
+    struct ring ring;
+    struct store_stream *stream;
+    char stream_study[65];
+    struct pending *waits;
+    struct index_query *query;
+    uint32_t query_flags;
+    uint16_t returns[INDEX_ATTR_COUNT_];
+    size_t return_count;
+    struct arena arena; // of the query's or retrieval's conditions
+    struct index_query *located;
+    struct store_object *open; // the object being read
+    uint64_t read_bytes, body_bytes;
+    uint64_t request; // that auth or the supervisor is working on
+    uint8_t wanted_fingerprints[CONF_FINGERPRINTS_MAX][CONF_FINGERPRINT_BYTES]; // of the destination dialled
+    size_t wanted_count;
+    int dialled_fd; // waits for its gate to prove the destination; -1: none
+    struct watch dialled_gate;
+};
+
+struct archive {
+    const char *dir;
+    struct conf conf;
+    struct conf_peers peers;
+    struct keyring *keyring;
+    struct store *store;
+    struct index *index;
+    int epoll;
+    struct watch supervisor, auth, sync_done;
+    struct session *sessions, *ended;
+    struct session *newest_ring, *oldest_ring;
+    unsigned rings_mapped;
+    struct pending *pending, **pending_end; // put since the last round began
+    struct pending *syncing;                // belong to the round under way
+    int sync_start_fd;                      // eventfd: wakes the sync thread
+    bool index_dirty;
+    int64_t index_commit_due_ms;
+    uint64_t next_request;
+    uint64_t stored, identical, beside, refused, queries, retrieved;
+    bool stopping;
+    uint8_t *buffer;    // IPC_MAX_BYTES: the message being handled
+    struct buf scratch; // for what is built and sent at once
+};
+
+// --- session.c
+void session_new(struct archive *a, const struct ipc_session_new *m, int take_worker_fd, int take_gate_fd);
+void session_end(struct archive *a, struct session *s, const char *why); // why: for the log, or NULL
+void sessions_bury(struct archive *a);                                   // frees those that ended
+void session_on_worker(struct archive *a, struct session *s);
+void session_on_gate(struct archive *a, struct session *s);
+void session_reply(struct archive *a, struct session *s, enum ipc_type type, const void *body, int fd);
+struct session *session_by_request(struct archive *a, uint64_t request, uint32_t phase);
+void session_log(struct archive *a, struct session *s, enum os_log_level level, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+void watch_add(struct archive *a, struct watch *w, enum watch_kind kind, int fd, struct session *s);
+void watch_close(struct archive *a, struct watch *w);
+
+// --- ring.c
+enum err ring_make(struct archive *a, struct session *s, struct fault *f);
+uint8_t *ring_map(struct archive *a, struct session *s); // body area; the auxiliary area follows
+void ring_close(struct archive *a, struct session *s);
+bool ring_body_range(uint32_t offset, uint32_t length); // lies in the body area?
+
+// --- handlers, one file a subject
+void associate_on_request(struct archive *a, struct session *s, const struct ipc_associate *m);
+void associate_on_auth(struct archive *a, const struct ipc_auth_result *m);
+void storing_on_body(struct archive *a, struct session *s, const struct ipc_store_body *m);
+void storing_on_commit(struct archive *a, struct session *s, const struct ipc_store_commit *m);
+void storing_on_abort(struct archive *a, struct session *s);
+void storing_forget(struct archive *a, struct session *s); // the session ends
+enum err conditions_take(struct archive *a, struct session *s, uint32_t bytes,
+                         struct query_condition **ret_conditions, size_t *ret_count, struct fault *f);
+void finding_on_query(struct archive *a, struct session *s, const struct ipc_query *m);
+void finding_on_more(struct archive *a, struct session *s);
+void finding_end(struct archive *a, struct session *s);
+void retrieving_on_locate(struct archive *a, struct session *s, const struct ipc_locate *m);
+void retrieving_on_next(struct archive *a, struct session *s);
+void retrieving_on_read(struct archive *a, struct session *s, const struct ipc_object_read *m);
+void retrieving_end(struct archive *a, struct session *s);
+void dialling_on_request(struct archive *a, struct session *s, const struct ipc_dial_peer *m);
+void dialling_on_dialed(struct archive *a, struct ipc_msg *m);
+void dialling_on_proof(struct archive *a, struct session *s);
+void dialling_end(struct archive *a, struct session *s);
+
+// --- commit.c: group commit
+enum err commit_init(struct archive *a, struct fault *f);
+void commit_start(struct archive *a); // begins a sync round if something waits and none is under way
+void commit_on_done(struct archive *a);
+void commit_index(struct archive *a, bool now); // the index's transaction, on its timer
+struct pending *commit_add(struct archive *a, struct session *s, const struct blob_ref *ref,
+                           struct buf *take_meta);
+
+// --- replay.c: from the store to the index
+struct blob_ref blob_ref_of(const struct index_ref *r);
+enum err replay_start(struct archive *a, struct fault *f);
+enum err replay_index_object(struct archive *a, const struct blob_ref *ref, struct slice meta,
+                             enum stored *ret_outcome, struct fault *f);
+int verify_main(const char *dir);
+int reindex_main(const char *dir);
+
+#endif

@@ -1,0 +1,268 @@
+// From the store to the index: what was put since the last commit of the index (at every start),
+// all of it (reindex), or nothing but looking (verify). Also the way every new object takes.
+#include "archive.h"
+
+#include <inttypes.h>
+#include <openssl/crypto.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "meta.h"
+#include "os/clock.h"
+#include "paths.h"
+
+enum { COMPARE_BYTES = 256 * 1024 };
+
+struct blob_ref blob_ref_of(const struct index_ref *r) {
+    return (struct blob_ref){r->segment, r->front_bytes, r->offset, r->length};
+}
+
+static struct index_ref index_ref_of(const struct blob_ref *r) {
+    return (struct index_ref){r->segment, r->front_bytes, r->offset, r->length};
+}
+
+static enum err bodies_equal(struct store_object *x, struct store_object *y, bool *ret_equal,
+                             struct fault *f) {
+    uint64_t n = store_get_body_bytes(x), at = 0;
+    if (n != store_get_body_bytes(y)) {
+        *ret_equal = false;
+        return OK;
+    }
+    CLEANUP_FREE uint8_t *p = malloc(2 * COMPARE_BYTES);
+    if (!p)
+        return fault_set(f, ERR_NO_MEMORY, "comparing objects");
+    bool equal = true;
+    while (equal && at < n) {
+        size_t part = n - at < COMPARE_BYTES ? (size_t)(n - at) : COMPARE_BYTES;
+        enum err e = store_get_read(x, at, p, part, f);
+        if (e == OK)
+            e = store_get_read(y, at, p + COMPARE_BYTES, part, f);
+        if (e != OK)
+            return e;
+        equal = memcmp(p, p + COMPARE_BYTES, part) == 0;
+        at += part;
+    }
+    *ret_equal = equal;
+    return OK;
+}
+
+static enum err same_body(struct archive *a, const struct blob_ref *x, const struct blob_ref *y,
+                          bool *ret_equal, struct fault *f) {
+    struct store_object *ox = NULL, *oy = NULL;
+    enum err e = store_get_open(a->store, x, f, &ox);
+    if (e == OK)
+        e = store_get_open(a->store, y, f, &oy);
+    if (e == OK)
+        e = bodies_equal(ox, oy, ret_equal, f);
+    if (ox)
+        store_get_close(ox);
+    if (oy)
+        store_get_close(oy);
+    return e;
+}
+
+struct same_as {
+    struct archive *a;
+    const struct blob_ref *ref;
+};
+
+// One that can't be read any more is not the same.
+static enum err is_same(void *arg, const struct index_ref *other, bool *ret_same, struct fault *f) {
+    const struct same_as *s = arg;
+    struct blob_ref have = blob_ref_of(other);
+    struct fault unreadable = {0};
+    (void)f;
+    *ret_same = false;
+    (void)same_body(s->a, &have, s->ref, ret_same, &unreadable);
+    return OK;
+}
+
+enum err replay_index_object(struct archive *a, const struct blob_ref *ref, struct slice meta,
+                             enum stored *ret_stored, struct fault *f) {
+    struct meta m;
+    enum err e = meta_get(meta, &m, f);
+    if (e != OK)
+        return e;
+    struct index_object object = {.study = m.study,
+                                  .series = m.series,
+                                  .sop_instance = m.sop_instance,
+                                  .sop_class = m.sop_class,
+                                  .transfer_syntax = m.transfer_syntax,
+                                  .attributes = m.attributes,
+                                  .ref = index_ref_of(ref)};
+    struct same_as same = {a, ref};
+    enum index_outcome outcome;
+    e = index_add(a->index, &object, is_same, &same, f, &outcome);
+    if (e != OK)
+        return e;
+    if (outcome == INDEX_IDENTICAL)
+        (void)store_drop(a->store, ref, NULL);
+    *ret_stored = outcome == INDEX_NEW      ? STORED_NEW
+                  : outcome == INDEX_BESIDE ? STORED_BESIDE
+                                            : STORED_IDENTICAL;
+    return OK;
+}
+
+struct replay {
+    struct archive *a;
+    uint64_t objects, erased, damaged, torn, bytes;
+    int64_t shown_ms;
+    bool show;
+};
+
+static void show_progress(struct replay *r, bool last) {
+    int64_t now = os_clock_ms();
+    if (!r->show || (!last && now - r->shown_ms < 500))
+        return;
+    r->shown_ms = now;
+    fprintf(stderr, "\r%" PRIu64 " objects, %.1f GB%s", r->objects, (double)r->bytes / 1e9,
+            last ? "\n" : " …");
+}
+
+static void count(struct replay *r, const struct store_found *found) {
+    r->bytes += found->ref.length;
+    r->objects += found->kind == STORE_OBJECT;
+    r->erased += found->kind == STORE_ERASED;
+    r->damaged += found->kind == STORE_DAMAGED || found->kind == STORE_NO_KEY;
+    r->torn += found->kind == STORE_TORN;
+    show_progress(r, false);
+}
+
+static enum err on_found(void *arg, const struct store_found *found) {
+    struct replay *r = arg;
+    struct fault f = {0};
+    enum stored outcome;
+    count(r, found);
+    if (found->kind == STORE_DAMAGED)
+        session_log(r->a, NULL, OS_LOG_ERROR,
+                    "store: segment %08x is damaged at %" PRIu64 ", %" PRIu64 " bytes", found->ref.segment,
+                    found->ref.offset, found->ref.length);
+    if (found->kind != STORE_OBJECT)
+        return OK;
+    enum err e = replay_index_object(r->a, &found->ref, found->meta, &outcome, &f);
+    if (e == ERR_CORRUPT) { // its own metadata are odd: the others still count
+        r->damaged++;
+        session_log(r->a, NULL, OS_LOG_ERROR, "store: a record cannot be indexed: %s", f.detail);
+        return OK;
+    }
+    return e;
+}
+
+static enum err open_index(struct archive *a, struct fault *f) {
+    char path[4096];
+    uint8_t key[KEY_BYTES];
+    path_in(path, a->dir, "index");
+    keyring_derive(a->keyring, "galena/index/v1", key);
+    enum err e = index_open(path, key, NULL, f, &a->index);
+    if (e == ERR_CORRUPT) {
+        session_log(a, NULL, OS_LOG_WARN, "the index is damaged (%s): it is built again from the store",
+                    f->detail);
+        *f = (struct fault){0};
+        e = index_remove(path, f);
+        if (e == OK)
+            e = index_open(path, key, NULL, f, &a->index);
+    }
+    OPENSSL_cleanse(key, sizeof key);
+    return e;
+}
+
+static enum err recover(struct replay *r, struct fault *f) {
+    struct archive *a = r->a;
+    struct index_mark *have = NULL;
+    size_t n = 0;
+    enum err e = index_get_marks(a->index, f, &have, &n);
+    struct store_mark *marks = e == OK ? calloc(n ? n : 1, sizeof *marks) : NULL;
+    if (e == OK && !marks)
+        e = fault_set(f, ERR_NO_MEMORY, "marks");
+    for (size_t i = 0; e == OK && i < n; i++)
+        marks[i] = (struct store_mark){have[i].segment, have[i].end, have[i].objects, have[i].dead_bytes};
+    if (e == OK)
+        e = store_recover(a->store, marks, n, on_found, r, f);
+    free(have);
+    free(marks);
+    a->index_dirty = true;
+    if (e == OK)
+        commit_index(a, true);
+    return e;
+}
+
+enum err replay_start(struct archive *a, struct fault *f) {
+    enum err e = open_index(a, f);
+    if (e != OK)
+        return e;
+    struct replay r = {.a = a};
+    e = recover(&r, f);
+    if (r.objects || r.torn || r.damaged)
+        session_log(a, NULL, OS_LOG_INFO,
+                    "store: %" PRIu64 " objects indexed that were stored last, %" PRIu64
+                    " torn ones dropped, %" PRIu64 " damaged",
+                    r.objects, r.torn, r.damaged);
+    return e;
+}
+
+static enum err open_store(struct archive *a, bool read_only, struct fault *f) {
+    char path[4096];
+    a->supervisor.fd = a->auth.fd = -1;
+    enum err e = keyring_open(path_in(path, a->dir, "keys"), f, &a->keyring);
+    struct store_options options = {.read_only = read_only};
+    if (e == OK)
+        e = store_open(path_in(path, a->dir, "store"), a->keyring, &options, f, &a->store);
+    return e;
+}
+
+static int failed(const char *what, enum err e, const struct fault *f) {
+    fprintf(stderr, "galena: %s: %s: %s\n", what, err_text(e), f->detail);
+    return 1;
+}
+
+int reindex_main(const char *dir) {
+    struct archive a = {.dir = dir};
+    struct fault f = {0};
+    char path[4096];
+    enum err e = open_store(&a, false, &f);
+    if (e == ERR_BUSY) {
+        fprintf(stderr, "galena: the archive is being served: stop it first\n");
+        return 1;
+    }
+    if (e == OK)
+        e = index_remove(path_in(path, dir, "index"), &f);
+    if (e == OK)
+        e = open_index(&a, &f);
+    struct replay r = {.a = &a, .show = isatty(2)};
+    if (e == OK)
+        e = recover(&r, &f);
+    if (e != OK)
+        return failed("reindex", e, &f);
+    show_progress(&r, true);
+    index_close(a.index);
+    store_close(a.store);
+    keyring_close(a.keyring);
+    printf("%" PRIu64 " objects indexed, %" PRIu64 " erased, %" PRIu64 " damaged\n", r.objects, r.erased,
+           r.damaged);
+    return r.damaged ? 1 : 0;
+}
+
+static enum err on_verified(void *arg, const struct store_found *found) {
+    struct replay *r = arg;
+    count(r, found);
+    if (found->kind == STORE_DAMAGED || found->kind == STORE_NO_KEY)
+        printf("damaged: segment %08x at %" PRIu64 ", %" PRIu64 " bytes%s\n", found->ref.segment,
+               found->ref.offset, found->ref.length,
+               found->kind == STORE_NO_KEY ? " (its key is missing)" : "");
+    return OK;
+}
+
+int verify_main(const char *dir) {
+    struct archive a = {.dir = dir};
+    struct fault f = {0};
+    enum err e = open_store(&a, true, &f);
+    struct replay r = {.a = &a, .show = isatty(2)};
+    if (e == OK)
+        e = store_scan(a.store, 0, 0, STORE_SCAN_ALL, on_verified, &r, &f);
+    if (e != OK)
+        return failed("verify", e, &f);
+    show_progress(&r, true);
+    printf("%" PRIu64 " objects, %.1f GB: %" PRIu64 " erased, %" PRIu64 " damaged\n", r.objects,
+           (double)r.bytes / 1e9, r.erased, r.damaged);
+    return r.damaged ? 1 : 0;
+}

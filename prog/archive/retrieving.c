@@ -1,0 +1,167 @@
+// C-GET and C-MOVE as the archive sees them: which objects, then one after the other into the ring.
+#include "archive.h"
+
+static bool may_retrieve(struct archive *a, struct session *s) {
+    if (s->rights & IPC_RIGHT_RETRIEVE)
+        return true;
+    session_end(a, s, "its worker retrieves without the right to");
+    return false;
+}
+
+enum { RETURN_CLASS, RETURN_INSTANCE, RETURN_TRANSFER };
+
+static enum err open_list(struct archive *a, const struct query_condition *conditions, size_t count,
+                          struct index_query **ret_query, struct fault *f) {
+    static const uint16_t returns[] = {[RETURN_CLASS] = INDEX_ATTR_SOPClassUID,
+                                       [RETURN_INSTANCE] = INDEX_ATTR_SOPInstanceUID,
+                                       [RETURN_TRANSFER] = INDEX_ATTR_AvailableTransferSyntaxUID};
+    struct index_query_spec spec = {.level = INDEX_INSTANCE,
+                                    .conditions = conditions,
+                                    .condition_count = count,
+                                    .returns = returns,
+                                    .return_count = 3};
+    return index_query_open(a->index, &spec, f, ret_query);
+}
+
+// The next object, however many rows it takes to find it.
+static enum err next_row(struct index_query *q, bool *ret_done, struct fault *f) {
+    enum index_step step = INDEX_AGAIN;
+    enum err e = OK;
+    while (e == OK && step == INDEX_AGAIN)
+        e = index_query_step(q, f, &step);
+    *ret_done = step == INDEX_END;
+    return e;
+}
+
+static bool has_pair(struct slice pairs, struct slice pair) {
+    for (; pairs.n >= pair.n; pairs = slice_sub(pairs, 1, pairs.n)) {
+        if (memcmp(pairs.p, pair.p, pair.n) == 0)
+            return true;
+        const uint8_t *end = memchr(pairs.p, 0, pairs.n); // over the class, then over the syntax
+        end = end ? memchr(end + 1, 0, pairs.n - (size_t)(end + 1 - pairs.p)) : NULL;
+        if (!end)
+            return false;
+        pairs = slice_sub(pairs, (size_t)(end - pairs.p), pairs.n);
+    }
+    return false;
+}
+
+static void add_pair(const struct index_query *q, struct buf *pairs) {
+    struct buf pair = BUF_INIT(256);
+    buf_append_slice(&pair, index_query_value(q, RETURN_CLASS));
+    buf_u8(&pair, 0);
+    buf_append_slice(&pair, index_query_value(q, RETURN_TRANSFER));
+    buf_u8(&pair, 0);
+    if (buf_ok(&pair) && !has_pair(buf_slice(pairs), buf_slice(&pair)) && pairs->n + pair.n <= pairs->max)
+        buf_append_slice(pairs, buf_slice(&pair));
+    buf_fini(&pair);
+}
+
+// How many, and which SOP classes in which transfer syntaxes: what has to be negotiated.
+static enum err survey(struct archive *a, const struct query_condition *conditions, size_t count,
+                       struct buf *pairs, uint64_t *ret_count, struct fault *f) {
+    struct index_query *q = NULL;
+    bool done = false;
+    uint64_t n = 0;
+    enum err e = open_list(a, conditions, count, &q, f);
+    while (e == OK && (e = next_row(q, &done, f)) == OK && !done) {
+        add_pair(q, pairs);
+        n++;
+    }
+    index_query_close(q);
+    *ret_count = n;
+    return e;
+}
+
+void retrieving_on_locate(struct archive *a, struct session *s, const struct ipc_locate *m) {
+    if (!may_retrieve(a, s))
+        return;
+    struct fault f = {0};
+    struct query_condition *conditions;
+    size_t count;
+    if (conditions_take(a, s, m->conditions_bytes, &conditions, &count, &f) != OK) {
+        session_end(a, s, "its worker sent UIDs that are none");
+        return;
+    }
+    struct buf pairs = BUF_INIT(57344);
+    struct ipc_located located = {0};
+    uint64_t n = 0;
+    // No condition at all would be everything: no service has that.
+    enum err e = count == 0 ? ERR_MISMATCH : survey(a, conditions, count, &pairs, &n, &f);
+    if (e == OK)
+        e = open_list(a, conditions, count, &s->located, &f);
+    located.error = (uint16_t)e;
+    located.count = (uint32_t)(n > UINT32_MAX ? UINT32_MAX : n);
+    located.pairs = buf_slice(&pairs);
+    if (e == OK) {
+        s->phase = IPC_PHASE_RETRIEVING;
+        session_log(a, s, OS_LOG_INFO, "peer %s retrieves %llu objects", s->peer, (unsigned long long)n);
+    } else {
+        session_log(a, s, OS_LOG_ERROR, "a retrieval of peer %s failed: %s: %s", s->peer, err_text(e),
+                    f.detail);
+    }
+    session_reply(a, s, IPC_LOCATED, &located, -1);
+    buf_fini(&pairs);
+}
+
+static void close_object(struct session *s) {
+    if (s->open)
+        store_get_close(TAKE(s->open));
+}
+
+void retrieving_on_next(struct archive *a, struct session *s) {
+    struct ipc_object m = {0};
+    struct fault f = {0};
+    bool done = !s->located;
+    close_object(s);
+    enum err e = done ? OK : next_row(s->located, &done, &f);
+    if (e == OK && !done) {
+        struct index_ref at;
+        m.sop_class = index_query_value(s->located, RETURN_CLASS);
+        m.sop_instance = index_query_value(s->located, RETURN_INSTANCE);
+        m.transfer_syntax = index_query_value(s->located, RETURN_TRANSFER);
+        e = index_query_ref(s->located, &f, &at);
+        struct blob_ref ref = blob_ref_of(&at);
+        if (e == OK)
+            e = store_get_open(a->store, &ref, &f, &s->open);
+        s->read_bytes = 0;
+        s->body_bytes = e == OK ? store_get_body_bytes(s->open) : 0;
+        m.length = s->body_bytes;
+        a->retrieved += e == OK;
+    }
+    if (e != OK)
+        session_log(a, s, OS_LOG_ERROR, "an object cannot be read: %s: %s", err_text(e), f.detail);
+    m.done = done;
+    m.error = (uint16_t)e;
+    session_reply(a, s, IPC_OBJECT, &m, -1);
+}
+
+void retrieving_on_read(struct archive *a, struct session *s, const struct ipc_object_read *m) {
+    uint8_t *ring = ring_map(a, s);
+    if (!ring || !s->open || !ring_body_range(m->ring_offset, m->max) || m->max == 0) {
+        session_end(a, s, "its worker reads what is not open");
+        return;
+    }
+    uint64_t left = s->body_bytes - s->read_bytes;
+    uint32_t n = left < m->max ? (uint32_t)left : m->max;
+    struct fault f = {0};
+    enum err e = n ? store_get_read(s->open, s->read_bytes, ring + m->ring_offset, n, &f) : OK;
+    if (e == OK)
+        s->read_bytes += n;
+    else
+        session_log(a, s, OS_LOG_ERROR, "an object cannot be read: %s: %s", err_text(e), f.detail);
+    struct ipc_object_data data = {.error = (uint16_t)e,
+                                   .ring_offset = m->ring_offset,
+                                   .length = e == OK ? n : 0,
+                                   .last = s->read_bytes == s->body_bytes};
+    session_reply(a, s, IPC_OBJECT_DATA, &data, -1);
+}
+
+void retrieving_end(struct archive *a, struct session *s) {
+    (void)a;
+    close_object(s);
+    if (s->located)
+        index_query_close(TAKE(s->located));
+    if (s->phase == IPC_PHASE_RETRIEVING)
+        s->phase = IPC_PHASE_READY;
+}

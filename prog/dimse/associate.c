@@ -1,0 +1,66 @@
+// The association request: form (PS3.8), then the archive's word on who this is and what it may
+// do, then negotiation within these rights.
+#include "os/clock.h"
+#include "worker.h"
+
+static void reject(struct worker *w, struct ul_refusal why) {
+    ul_assoc_reject(w->client.assoc, why, os_clock_ms());
+    (void)link_flush(&w->client);
+}
+
+static struct slice printable(struct slice s) {
+    return s.n > 192 ? slice_of(NULL, 0) : s;
+}
+
+static struct ipc_associate question(const struct ul_associate *rq) {
+    struct ipc_associate m = {.calling = slice_str(rq->calling),
+                              .called = slice_str(rq->called),
+                              .identity_type = rq->identity.type,
+                              .application = printable(rq->implementation_version)};
+    if (rq->identity.type == UL_IDENTITY_USERNAME || rq->identity.type == UL_IDENTITY_USERNAME_PASSCODE)
+        m.user = slice_sub(rq->identity.primary, 0, 256);
+    if (rq->identity.type == UL_IDENTITY_USERNAME_PASSCODE)
+        m.passcode = slice_sub(rq->identity.secondary, 0, 1024);
+    return m;
+}
+
+static bool negotiate(struct worker *w, const struct ul_associate *rq) {
+    struct arena arena = ARENA_INIT(UL_ARENA_BYTES_MAX);
+    struct ul_policy policy = {.rights = w->rights,
+                               .private_storage = w->private_class_count > 0,
+                               .private_classes = w->private_classes,
+                               .private_class_count = w->private_class_count,
+                               .identity_accepted = rq->identity.type == UL_IDENTITY_USERNAME_PASSCODE};
+    struct ul_associate ac;
+    struct fault f = {0};
+    enum err e = ul_negotiate_accept(rq, &policy, &arena, &ac, &f);
+    if (e == OK)
+        e = ul_assoc_accept(w->client.assoc, &ac, os_clock_ms(), &f);
+    if (e != OK) {
+        worker_log(w, OS_LOG_WARN, "association of %s refused: %s", rq->calling, f.detail);
+        reject(w, (struct ul_refusal){UL_REJECT_TRANSIENT, UL_REJECT_BY_PRESENTATION, UL_REJECT_LOCAL_LIMIT});
+    }
+    arena_fini(&arena);
+    return e == OK && link_flush(&w->client);
+}
+
+bool associate(struct worker *w, const struct ul_assoc_event *ev) {
+    const struct ul_associate *rq = ev->associate;
+    struct ul_refusal why;
+    if (!ul_negotiate_precheck(rq, &why)) {
+        worker_log(w, OS_LOG_WARN, "association refused: %s", ul_reject_text(why));
+        reject(w, why);
+        return false;
+    }
+    struct ipc_associate m = question(rq);
+    struct ipc_msg answer = archive_call(w, IPC_ASSOCIATE, &m, IPC_ASSOCIATE_RESULT);
+    const struct ipc_associate_result *r = &answer.u.associate_result;
+    if (!r->accept) { // the archive has said why, in the log
+        reject(w, (struct ul_refusal){r->result, r->source, r->reason});
+        return false;
+    }
+    w->rights = r->rights;
+    (void)slice_to_cstr(r->peer, w->peer, sizeof w->peer);
+    memcpy(w->calling, rq->calling, sizeof w->calling);
+    return negotiate(w, rq);
+}

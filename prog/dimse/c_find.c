@@ -1,0 +1,136 @@
+// C-FIND, PS3.4 C.4.1: the identifier becomes a query of the index; rows become pending answers as
+// they come; a C-CANCEL between them ends it.
+#include "base/rd.h"
+#include "find.h"
+#include "os/clock.h"
+
+enum { FLUSH_BYTES = 128 * 1024 };
+
+struct find {
+    struct worker *w;
+    const struct ul_assoc_event *rq;
+    struct find_plan plan;
+    struct buf answer;
+    uint64_t sent;
+};
+
+bool cancelled(struct worker *w, uint16_t message_id) {
+    struct ul_assoc_event ev;
+    while (link_peek(&w->client, &ev)) {
+        if (ev.kind == UL_EV_COMMAND && ev.command->field == DIMSE_C_CANCEL_RQ &&
+            ev.command->responded_to == message_id)
+            return true;
+        if (ev.kind == UL_EV_ABORTED || ev.kind == UL_EV_CLOSED)
+            return true;
+    }
+    return false;
+}
+
+static enum err send_answer(struct find *q, struct fault *f) {
+    struct ul_assoc *assoc = q->w->client.assoc;
+    struct dimse_command rsp =
+        dimse_response(q->rq->command, q->plan.unsupported ? DIMSE_PENDING_OPTIONAL_KEYS : DIMSE_PENDING);
+    rsp.data_set_type = DIMSE_DATA_SET;
+    enum err e = ul_assoc_send_command(assoc, q->rq->context, &rsp, f);
+    if (e == OK)
+        e = ul_assoc_send_data(assoc, q->rq->context, buf_slice(&q->answer), true, f);
+    if (e == OK && ul_assoc_output(assoc).n >= FLUSH_BYTES && !link_flush(&q->w->client))
+        e = ERR_PEER_GONE;
+    q->sent++;
+    return e;
+}
+
+static enum err send_row(struct find *q, struct rd *rows, struct slice summary, struct fault *f) {
+    struct slice values[INDEX_ATTR_COUNT_];
+    for (size_t i = 0; i < q->plan.return_count; i++) {
+        uint16_t n = rd_u16le(rows);
+        values[i] = rd_bytes(rows, n);
+    }
+    bool matches = false;
+    buf_reset(&q->answer);
+    enum err e = find_answer(&q->plan, values, summary, &matches, &q->answer, f);
+    return e == OK && matches ? send_answer(q, f) : e;
+}
+
+static enum err send_rows(struct find *q, const struct ipc_query_rows *m, struct fault *f) {
+    struct rd rows = rd_init(m->rows);
+    struct slice summary =
+        slice_of(q->w->ring.p + q->w->ring_body, m->summary_bytes <= q->w->ring_aux ? m->summary_bytes : 0);
+    enum err e = OK;
+    for (unsigned i = 0; e == OK && i < m->count; i++)
+        e = send_row(q, &rows, summary, f);
+    return e;
+}
+
+static struct ipc_query question(struct find *q, uint8_t returns[2 * INDEX_ATTR_COUNT_]) {
+    for (size_t i = 0; i < q->plan.return_count; i++) {
+        returns[2 * i] = (uint8_t)q->plan.returns[i];
+        returns[2 * i + 1] = (uint8_t)(q->plan.returns[i] >> 8);
+    }
+    memcpy(q->w->ring.p + q->w->ring_body, q->plan.conditions.p, q->plan.conditions.n);
+    return (struct ipc_query){.root = (uint8_t)q->plan.id->root,
+                              .level = (uint8_t)q->plan.id->level,
+                              .flags = q->plan.summaries ? QUERY_FLAG_SUMMARY : 0,
+                              .conditions_bytes = (uint32_t)q->plan.conditions.n,
+                              .returns = slice_of(returns, 2 * q->plan.return_count)};
+}
+
+// Status of the end: 0000, FE00 or an error. ERR_PEER_GONE: nobody is there to hear it.
+static enum err run(struct find *q, struct fault *f) {
+    uint8_t returns[2 * INDEX_ATTR_COUNT_];
+    struct ipc_query ask = question(q, returns);
+    struct ipc_msg m = archive_call(q->w, IPC_QUERY, &ask, IPC_QUERY_ROWS);
+    for (;;) {
+        const struct ipc_query_rows rows = m.u.query_rows;
+        if (rows.error != OK)
+            return fault_set(f, (enum err)rows.error, "the archive could not answer");
+        enum err e = send_rows(q, &rows, f);
+        bool stop = e != OK || cancelled(q->w, q->rq->command->message_id);
+        if (stop && !rows.done)
+            archive_tell(q->w, IPC_QUERY_END, &(struct ipc_query_end){0});
+        if (e != OK || stop)
+            return e != OK ? e : rows.done ? OK : ERR_CANCELLED;
+        if (rows.done)
+            return OK;
+        m = archive_call(q->w, IPC_QUERY_MORE, &(struct ipc_query_more){0}, IPC_QUERY_ROWS);
+    }
+}
+
+static uint16_t status_of(enum err e) {
+    return e == ERR_MISMATCH || e == ERR_UNSUPPORTED ? DIMSE_DATA_SET_MISMATCH : err_dimse_status(e);
+}
+
+void c_find(struct worker *w, const struct ul_assoc_event *ev) {
+    struct dimse_command command = *ev->command;
+    struct ul_assoc_event rq = *ev;
+    rq.command = &command;
+    struct identifier id;
+    struct fault f = {0};
+    uint16_t status;
+    if (!identifier_receive(w, &rq, &id, &status, &f)) {
+        if (status != 0) {
+            worker_log(w, OS_LOG_WARN, "C-FIND of peer %s refused with %04X: %s", w->peer, status, f.detail);
+            (void)reply_status(w, &rq, status, f.detail);
+        }
+        identifier_free(&id);
+        return;
+    }
+    struct find q = {.w = w, .rq = &rq, .answer = BUF_INIT(16 * 1024 * 1024)};
+    struct ul_query_options options =
+        ul_query_options_decode(ul_assoc_extended(w->client.assoc, command.affected_class));
+    enum err e = archive_ring(w, &f);
+    if (e == OK)
+        e = find_plan_make(&q.plan, &id, &options, &f);
+    q.plan.retrieve_ae = ul_assoc_request(w->client.assoc)->called;
+    if (e == OK)
+        e = run(&q, &f);
+    w->queries++;
+    if (e != ERR_PEER_GONE) {
+        if (e != OK && e != ERR_CANCELLED)
+            worker_log(w, OS_LOG_WARN, "C-FIND of peer %s failed: %s: %s", w->peer, err_text(e), f.detail);
+        (void)reply_status(w, &rq, status_of(e), f.detail);
+    }
+    find_plan_free(&q.plan);
+    buf_fini(&q.answer);
+    identifier_free(&id);
+}

@@ -1,0 +1,44 @@
+// A query between identifier and answers: which keys go to the index as conditions, which are
+// matched here on an object's summary, and where each value of an answer comes from.
+#ifndef DIMSE_FIND_H
+#define DIMSE_FIND_H
+
+#include "dicom/match.h"
+#include "identifier.h"
+#include "std/index_attr.h"
+
+enum { FIND_KEYS_MAX = 1024 };
+
+struct find_key {
+    const struct dicom_element *asked;
+    enum vr vr;
+    int slot;  // place among the values the index returns; -1: from the summary
+    bool here; // to be matched here, on the summary
+    struct dicom_match match;
+};
+
+struct find_plan {
+    struct identifier *id;
+    struct find_key *keys;
+    size_t count;
+    uint16_t returns[INDEX_ATTR_COUNT_];
+    size_t return_count;
+    struct buf conditions;
+    bool summaries;   // an answer needs the object's summary
+    bool unsupported; // a key was left out: answers are FF01 (PS3.4 C.4.1.1.4)
+    struct dicom_match_policy policy;
+    const char *retrieve_ae;
+    // RequestAttributesSequence is built from the index; the slots of its two attributes, or -1
+    int step_slot, procedure_slot;
+    struct arena row; // of the answer being made
+};
+
+enum err find_plan_make(struct find_plan *p, struct identifier *id, const struct ul_query_options *options,
+                        struct fault *f);
+void find_plan_free(struct find_plan *p);
+
+// One row to one answer: false when a key matched here says no. `values` as returned by the index.
+enum err find_answer(struct find_plan *p, const struct slice *values, struct slice summary, bool *ret_matches,
+                     struct buf *out, struct fault *f);
+
+#endif

@@ -1,0 +1,146 @@
+// galena-dimse: the template of the DICOM workers, and one worker a connection.
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "incoming.h"
+#include "os/clock.h"
+#include "os/fd.h"
+#include "dicom/charset.h"
+#include "os/proc.h"
+#include "os/template.h"
+#include "worker.h"
+
+enum { FDS_MAX = 64 };
+
+static void split_private_classes(struct worker *w, struct slice text) {
+    if (!slice_to_cstr(text, w->private_text, sizeof w->private_text))
+        return;
+    struct slice rest = slice_str(w->private_text);
+    while (rest.p && w->private_class_count < sizeof w->private_classes / sizeof w->private_classes[0]) {
+        struct slice one = slice_split(rest, '\n', &rest);
+        if (one.n > 0)
+            w->private_classes[w->private_class_count++] = one;
+    }
+}
+
+// Waits for the connection; false when there will be none.
+static bool await_connect(struct worker *w, int *ret_fd) {
+    struct ipc_msg m;
+    if (ipc_recv(w->ctl, IPC_SUPERVISOR_TO_CHILD, 0, w->message, &m, NULL) != OK || m.fd_count != 2)
+        return false;
+    const struct ipc_connect *c = &m.u.connect;
+    w->session = c->session;
+    w->lane = (enum ipc_lane)c->lane;
+    (void)slice_to_cstr(c->source, w->source, sizeof w->source);
+    w->timers = (struct ul_timers){.artim_ms = c->artim_ms, .idle_ms = c->idle_ms, .total_ms = c->total_ms};
+    split_private_classes(w, c->private_classes);
+    *ret_fd = ipc_msg_take_fd(&m, 0);
+    w->archive = ipc_msg_take_fd(&m, 1);
+    return true;
+}
+
+// What speaks to a plain DICOM port without speaking DICOM gets named for the administrator.
+static bool is_stranger(struct worker *w) {
+    uint8_t first[4] = {0};
+    ssize_t n = recv(w->client.fd, first, sizeof first, MSG_PEEK | MSG_DONTWAIT);
+    if (w->lane != IPC_LANE_PLAIN || n < 3)
+        return false;
+    if (first[0] == 0x16 && first[1] == 0x03) {
+        worker_log(w, OS_LOG_WARN,
+                   "a TLS client spoke to the plain port: let it use the TLS port, or turn its TLS off");
+        return true;
+    }
+    if (n == 4 && (memcmp(first, "GET ", 4) == 0 || memcmp(first, "POST", 4) == 0)) {
+        worker_log(w, OS_LOG_WARN, "a web client spoke to the DICOM port");
+        return true;
+    }
+    return false;
+}
+
+static void log_end(struct worker *w, const struct ul_assoc_event *ev) {
+    const char *who = w->peer[0] ? w->peer : "a stranger";
+    if (ev->kind == UL_EV_ABORTED && ev->ours && ev->fault)
+        worker_log(w, OS_LOG_WARN, "association with %s aborted: %s: %s", who, err_text(ev->fault->code),
+                   ev->fault->detail);
+    else if (ev->kind == UL_EV_ABORTED)
+        worker_log(w, OS_LOG_WARN, "association aborted by %s: %s", who, ul_abort_text(ev->refusal));
+    else if (ev->kind == UL_EV_CLOSED && w->peer[0])
+        worker_log(w, OS_LOG_WARN, "%s closed the connection without a release", who);
+}
+
+static void serve(struct worker *w) {
+    struct ul_assoc_event ev;
+    bool looked = false;
+    while (link_next(&w->client, &ev)) {
+        switch (ev.kind) {
+        case UL_EV_ASSOCIATE_RQ:
+            (void)associate(w, &ev);
+            break;
+        case UL_EV_COMMAND:
+            serve_command(w, &ev);
+            break;
+        case UL_EV_RELEASE_RQ:
+            ul_assoc_release_reply(w->client.assoc, os_clock_ms());
+            break;
+        case UL_EV_ABORTED:
+        case UL_EV_CLOSED:
+            if (!looked)
+                log_end(w, &ev);
+            looked = true;
+            break;
+        case UL_EV_NONE:
+        case UL_EV_ASSOCIATED:
+        case UL_EV_REJECTED:
+        case UL_EV_DATA:
+        case UL_EV_RELEASED:
+            break;
+        }
+    }
+}
+
+static void farewell(struct worker *w) {
+    if (w->stored + w->retrieved + w->queries > 0)
+        worker_log(w, OS_LOG_INFO, "association with %s ended: %llu stored, %llu sent, %llu queries", w->peer,
+                   (unsigned long long)w->stored, (unsigned long long)w->retrieved,
+                   (unsigned long long)w->queries);
+}
+
+static int work(int ctl) {
+    static struct worker w;
+    int fd = -1;
+    w.ctl = ctl;
+    w.ring = OS_SHM_NONE;
+    w.message = malloc(IPC_MAX_BYTES);
+    if (!w.message || !await_connect(&w, &fd))
+        return 0;
+    if (!link_open(&w.client, fd, ul_assoc_new_acceptor(&w.timers, os_clock_ms())))
+        return 0;
+    struct pollfd readable = {fd, POLLIN, 0};
+    (void)poll(&readable, 1, (int)w.timers.artim_ms);
+    if (!is_stranger(&w))
+        serve(&w);
+    farewell(&w);
+    link_close(&w.client);
+    return 0;
+}
+
+int main(void) {
+    struct fault f = {0};
+    int ctl = -1;
+    os_log_init("dimse", NULL, NULL);
+    enum err e = os_proc_harden(FDS_MAX, &f);
+    if (e == OK)
+        e = dicom_charset_preload(&f);
+    if (e == OK)
+        e = incoming_preload(&f);
+    if (e == OK)
+        e = os_sandbox_enter_template(OS_ROLE_DIMSE, &f);
+    if (e == OK)
+        e = os_template_serve(OS_ROLE_DIMSE, OS_TEMPLATE_CTL, &ctl, &f);
+    if (e != OK) {
+        os_log_fault(OS_LOG_ERROR, "the DICOM worker cannot start", &f);
+        return 1;
+    }
+    return work(ctl);
+}

@@ -1,0 +1,264 @@
+#include "subops.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "dicom/recode.h"
+#include "dicom/writer.h"
+#include "os/clock.h"
+#include "std/tag.h"
+#include "std/uid.h"
+
+struct object { // as the archive described it, copied out of the message
+    bool done;
+    enum err error;
+    char sop_class[UID_MAX + 1], sop_instance[UID_MAX + 1], transfer[UID_MAX + 1];
+};
+
+static struct object next_object(struct worker *w) {
+    struct ipc_msg m = archive_call(w, IPC_OBJECT_NEXT, &(struct ipc_object_next){0}, IPC_OBJECT);
+    struct object o = {.done = m.u.object.done, .error = (enum err)m.u.object.error};
+    (void)slice_to_cstr(m.u.object.sop_class, o.sop_class, sizeof o.sop_class);
+    (void)slice_to_cstr(m.u.object.sop_instance, o.sop_instance, sizeof o.sop_instance);
+    (void)slice_to_cstr(m.u.object.transfer_syntax, o.transfer, sizeof o.transfer);
+    return o;
+}
+
+static bool can_recode(const char *from, const char *to) {
+    return dicom_recode_possible(std_ts_find(slice_str(from)), std_ts_find(slice_str(to)));
+}
+
+// The context with the object's own transfer syntax, else one it can be re-encoded to without
+// touching a pixel.
+static const struct ul_agreed *find_context(const struct subops *s, const struct object *o) {
+    const struct ul_assoc *a = s->to->assoc;
+    const struct ul_agreed *best = NULL;
+    for (const struct ul_agreed *c = ul_assoc_context_after(a, 0); c; c = ul_assoc_context_after(a, c->id)) {
+        if (!c->we_are_scu || strcmp(c->abstract, o->sop_class) != 0)
+            continue;
+        if (strcmp(c->transfer, o->transfer) == 0)
+            return c;
+        if (!best && can_recode(o->transfer, c->transfer))
+            best = c;
+    }
+    return best;
+}
+
+static bool send_request(struct subops *s, const struct object *o, const struct ul_agreed *c,
+                         uint16_t message_id) {
+    struct dimse_command rq = {.field = DIMSE_C_STORE_RQ,
+                               .message_id = message_id,
+                               .priority = s->rq->command->priority,
+                               .data_set_type = DIMSE_DATA_SET,
+                               .has = DIMSE_HAS_MESSAGE_ID | DIMSE_HAS_PRIORITY};
+    dimse_command_set_uid(&rq, DIMSE_HAS_AFFECTED_CLASS, slice_str(o->sop_class));
+    dimse_command_set_uid(&rq, DIMSE_HAS_AFFECTED_INSTANCE, slice_str(o->sop_instance));
+    if (s->originator) {
+        rq.has |= DIMSE_HAS_ORIGINATOR_AE | DIMSE_HAS_ORIGINATOR_ID;
+        snprintf(rq.originator_ae, sizeof rq.originator_ae, "%s", s->originator);
+        rq.originator_id = s->rq->command->message_id;
+    }
+    struct fault f = {0};
+    return ul_assoc_send_command(s->to->assoc, c->id, &rq, &f) == OK;
+}
+
+struct sender {
+    struct subops *s;
+    uint8_t context;
+    struct dicom_recoder *recoder; // NULL: the bytes go out as they came in
+    struct buf out;
+};
+
+static enum err send_part(struct sender *t, struct slice part, bool last, struct fault *f) {
+    if (!t->recoder)
+        return link_send_piece(t->s->to, t->context, part, last) ? OK : ERR_PEER_GONE;
+    buf_reset(&t->out);
+    enum err e = dicom_recoder_feed(t->recoder, part, &t->out, f);
+    if (e == OK && last)
+        e = dicom_recoder_finish(t->recoder, &t->out, f);
+    if (e == OK && (t->out.n > 0 || last) && !link_send_piece(t->s->to, t->context, buf_slice(&t->out), last))
+        e = ERR_PEER_GONE;
+    return e;
+}
+
+static void ask_for(struct worker *w, uint32_t half) {
+    uint32_t bytes = (uint32_t)w->ring_body / 2;
+    archive_tell(w, IPC_OBJECT_READ, &(struct ipc_object_read){.ring_offset = half * bytes, .max = bytes});
+}
+
+static struct ipc_object_data await_data(struct worker *w) {
+    struct ipc_msg m;
+    if (ipc_recv(w->archive, IPC_ARCHIVE_TO_DIMSE, 0, w->message, &m, NULL) != OK ||
+        m.type != IPC_OBJECT_DATA)
+        exit(0); // the archive is gone
+    return m.u.object_data;
+}
+
+// The body comes in halves of the ring: while one goes out, the archive opens the next.
+static enum err send_body(struct sender *t, struct fault *f) {
+    struct worker *w = t->s->w;
+    enum err e = OK;
+    ask_for(w, 0);
+    for (uint32_t half = 0;; half ^= 1) {
+        struct ipc_object_data d = await_data(w);
+        if (d.error != OK)
+            return (enum err)d.error;
+        bool fits = d.ring_offset <= w->ring_body && d.length <= w->ring_body - d.ring_offset;
+        if (!d.last)
+            ask_for(w, half ^ 1);
+        if (e == OK && fits)
+            e = send_part(t, slice_of(w->ring.p + d.ring_offset, d.length), d.last, f);
+        if (d.last)
+            return e;
+    }
+}
+
+// The C-STORE response, by way of whatever else arrives: on C-GET's own association a C-CANCEL may.
+static enum err await_response(struct subops *s, uint16_t message_id, uint16_t *ret_status) {
+    struct ul_assoc_event ev;
+    while (link_next(s->to, &ev)) {
+        if (ev.kind == UL_EV_COMMAND && ev.command->field == DIMSE_C_STORE_RSP &&
+            ev.command->responded_to == message_id) {
+            *ret_status = ev.command->status;
+            return OK;
+        }
+        if (ev.kind == UL_EV_COMMAND && ev.command->field == DIMSE_C_CANCEL_RQ)
+            s->cancelled = s->cancelled || ev.command->responded_to == s->rq->command->message_id;
+        else if (ev.kind != UL_EV_DATA)
+            break;
+    }
+    return ERR_PEER_GONE;
+}
+
+static enum err send_with(struct subops *s, const struct object *o, const struct ul_agreed *c,
+                          uint16_t *ret_status, struct fault *f) {
+    uint16_t message_id = ++s->next_message_id;
+    struct sender t = {.s = s, .context = c->id, .out = BUF_INIT(8 * 1024 * 1024)};
+    if (strcmp(c->transfer, o->transfer) != 0) {
+        t.recoder =
+            dicom_recoder_new(std_ts_find(slice_str(o->transfer)), std_ts_find(slice_str(c->transfer)));
+        if (!t.recoder)
+            return fault_set(f, ERR_NO_MEMORY, "re-encoding");
+    }
+    enum err e = send_request(s, o, c, message_id) ? send_body(&t, f) : ERR_PEER_GONE;
+    dicom_recoder_free(t.recoder);
+    buf_fini(&t.out);
+    if (e == OK)
+        e = await_response(s, message_id, ret_status);
+    else if (e != ERR_PEER_GONE) { // a data set that was begun can only be broken off with the association
+        ul_assoc_abort(s->to->assoc, e, "an object could not be sent to its end", os_clock_ms());
+        (void)link_flush(s->to);
+    }
+    if (e != OK)
+        s->broken = true;
+    return e;
+}
+
+static void count_failure(struct subops *s, const struct object *o, const char *why) {
+    s->failed++;
+    if (!s->failure)
+        s->failure = why;
+    if (s->failed_uids.n > 0)
+        buf_u8(&s->failed_uids, '\\');
+    buf_append_str(&s->failed_uids, o->sop_instance);
+}
+
+static void send_object(struct subops *s, const struct object *o) {
+    uint16_t status = 0;
+    struct fault f = {0};
+    const struct ul_agreed *c = s->broken ? NULL : find_context(s, o);
+    if (o->error != OK)
+        count_failure(s, o, "an object could not be read from the store");
+    else if (s->broken)
+        count_failure(s, o, "the receiver's association is gone");
+    else if (!c)
+        count_failure(
+            s, o, "the receiver takes no presentation context for an object's SOP class and transfer syntax");
+    else if (send_with(s, o, c, &status, &f) != OK)
+        count_failure(s, o, "the receiver's association broke");
+    else if (status == DIMSE_SUCCESS)
+        s->completed++;
+    else if ((status & 0xF000) == 0xB000)
+        s->warning++;
+    else
+        count_failure(s, o, "the receiver refused an object");
+    s->remaining--;
+    s->w->retrieved += c != NULL;
+}
+
+static uint16_t clamp(uint32_t n) {
+    return n > UINT16_MAX ? UINT16_MAX : (uint16_t)n;
+}
+
+static struct dimse_command answer_of(const struct subops *s, uint16_t status) {
+    struct dimse_command rsp = dimse_response(s->rq->command, status);
+    rsp.has |= DIMSE_HAS_COMPLETED | DIMSE_HAS_FAILED | DIMSE_HAS_WARNING;
+    rsp.completed = clamp(s->completed);
+    rsp.failed = clamp(s->failed);
+    rsp.warning = clamp(s->warning);
+    if (status == DIMSE_PENDING || status == DIMSE_CANCEL) {
+        rsp.has |= DIMSE_HAS_REMAINING;
+        rsp.remaining = clamp(s->remaining);
+    }
+    return rsp;
+}
+
+static bool client_gone(const struct subops *s) {
+    return s->w->client.gone || ul_assoc_closed(s->w->client.assoc);
+}
+
+void subops_run(struct subops *s) {
+    while (s->remaining > 0 && !client_gone(s)) {
+        if (s->cancelled || cancelled(s->w, s->rq->command->message_id)) {
+            s->cancelled = true;
+            return;
+        }
+        struct object o = next_object(s->w);
+        if (o.done)
+            break;
+        send_object(s, &o);
+        if (s->remaining > 0 && !client_gone(s)) {
+            struct dimse_command pending = answer_of(s, DIMSE_PENDING);
+            (void)reply(s->w, s->rq->context, &pending);
+        }
+    }
+    s->remaining = 0;
+}
+
+// C.4.2.1.5, C.4.3.1.4: all failed A702, some B000, none 0000.
+static uint16_t final_status(const struct subops *s) {
+    if (s->cancelled)
+        return DIMSE_CANCEL;
+    if (s->failed == 0 && s->warning == 0)
+        return DIMSE_SUCCESS;
+    return s->completed + s->warning == 0 ? DIMSE_OUT_OF_RESOURCES_SUBOPS : DIMSE_WARNING_SUBOPS;
+}
+
+void subops_finish(struct subops *s) {
+    if (client_gone(s))
+        return;
+    struct ul_assoc *assoc = s->w->client.assoc;
+    struct dimse_command rsp = answer_of(s, final_status(s));
+    const struct ul_agreed *agreed = ul_assoc_context(assoc, s->rq->context);
+    const struct std_ts *ts = std_ts_find(slice_str(agreed->transfer));
+    struct buf list = BUF_INIT(4 * 1024 * 1024);
+    struct fault f = {0};
+    struct dicom_reader_options o;
+    if (s->failed_uids.n > 0 && buf_ok(&s->failed_uids) && ts && dicom_reader_options_for(ts, &o)) {
+        if (s->failed_uids.n > 65534) // what a UI value can say: the first of them
+            s->failed_uids.n = 65534;
+        dicom_write_element(&list, o.syntax, TAG_FailedSOPInstanceUIDList, VR_UI, buf_slice(&s->failed_uids));
+        rsp.data_set_type = DIMSE_DATA_SET;
+    }
+    if (s->failed > 0)
+        worker_log(s->w, OS_LOG_WARN, "%u of %u objects did not reach the receiver: %s", s->failed,
+                   s->failed + s->completed + s->warning, s->failure);
+    if (ul_assoc_send_command(assoc, s->rq->context, &rsp, &f) == OK && list.n > 0)
+        (void)ul_assoc_send_data(assoc, s->rq->context, buf_slice(&list), true, &f);
+    (void)link_flush(&s->w->client);
+    buf_fini(&list);
+}
+
+void subops_free(struct subops *s) {
+    buf_fini(&s->failed_uids);
+}

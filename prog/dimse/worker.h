@@ -1,0 +1,91 @@
+// The DICOM worker: serves one association, knows no files, no keys, no rights of its own.
+//
+// Straight-line, blocking code: worker_next() returns the next event of the association (reading
+// and writing the stream as needed), archive_call() asks the archive and waits for its answer.
+// Each C-service is a file and a row in the table of services.c.
+#ifndef DIMSE_WORKER_H
+#define DIMSE_WORKER_H
+
+#include "ipc/ipc.h"
+#include "os/log.h"
+#include "os/memfd.h"
+#include "ul/assoc.h"
+#include "ul/command.h"
+#include "ul/negotiate.h"
+
+enum {
+    WORKER_INPUT_BYTES = 256 * 1024,    // of the receive buffer; touched only as far as it is used
+    IDENTIFIER_MAX_BYTES = 1024 * 1024, // C-FIND, C-MOVE, C-GET identifiers
+};
+
+// One stream and the association on it: the client's, or one we opened to a C-MOVE destination.
+struct link {
+    int fd;
+    struct ul_assoc *assoc;
+    uint8_t *input; // WORKER_INPUT_BYTES
+    bool gone;      // the transport is closed or failed
+};
+
+struct worker {
+    int ctl;     // to the supervisor: log lines
+    int archive; // the typed channel
+    uint64_t session;
+    enum ipc_lane lane;
+    char source[81];
+    char peer[65]; // the archive's name for who is there; "" before the association
+    char calling[UL_AE_MAX + 1];
+    uint32_t rights;
+    struct ul_timers timers;
+    struct slice private_classes[256];
+    size_t private_class_count;
+    char private_text[8193];
+    struct link client;
+    struct os_shm ring; // body area, then auxiliary area
+    size_t ring_body, ring_aux;
+    uint8_t *message; // IPC_MAX_BYTES: the archive's last answer lies here
+    uint64_t stored, retrieved, queries;
+};
+
+// --- io.c: streams
+bool link_open(struct link *l, int take_fd, struct ul_assoc *take_assoc);
+void link_close(struct link *l);
+// The next event; false when the association is over and the stream is closed. Waits, minding the timers.
+bool link_next(struct link *l, struct ul_assoc_event *ret_event);
+// An event that is there already, without waiting (a C-CANCEL between two answers); false: none.
+bool link_peek(struct link *l, struct ul_assoc_event *ret_event);
+bool link_flush(struct link *l); // sends all output; false: the stream is gone
+// One data set from `body` in pieces, as `read` hands them out; see send.c.
+bool link_send_piece(struct link *l, uint8_t context, struct slice piece, bool last);
+
+// --- archive.c: the typed channel. The answer's slices are valid until the next call.
+// When the archive is gone, or answers with another type, the worker ends (it can do nothing without it).
+void archive_tell(struct worker *w, enum ipc_type type, const void *body);
+struct ipc_msg archive_call(struct worker *w, enum ipc_type type, const void *body, enum ipc_type answer);
+enum err archive_ring(struct worker *w, struct fault *f); // gets the ring once
+
+// --- associate.c
+bool associate(struct worker *w, const struct ul_assoc_event *ev); // false: refused
+
+// --- services.c: one row a service
+void serve_command(struct worker *w, const struct ul_assoc_event *ev);
+bool reply(struct worker *w, uint8_t context, const struct dimse_command *rsp);
+bool reply_status(struct worker *w, const struct ul_assoc_event *ev, uint16_t status, const char *comment);
+// Swallows the data set that follows a command; false when the association ended instead.
+bool drain_data_set(struct worker *w);
+// Collects it whole (identifiers); ERR_LIMIT past IDENTIFIER_MAX_BYTES, the rest drained.
+enum err collect_data_set(struct worker *w, struct buf *ret_bytes);
+
+// Has the requestor sent a C-CANCEL for this message (or gone away)? Looks without waiting.
+bool cancelled(struct worker *w, uint16_t message_id);
+
+void c_echo(struct worker *w, const struct ul_assoc_event *ev);
+void c_store(struct worker *w, const struct ul_assoc_event *ev);
+void c_find(struct worker *w, const struct ul_assoc_event *ev);
+void c_get(struct worker *w, const struct ul_assoc_event *ev);
+void c_move(struct worker *w, const struct ul_assoc_event *ev);
+
+// --- log.c
+void worker_log(struct worker *w, enum os_log_level level, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+#endif
