@@ -26,7 +26,8 @@ struct bed {
 #define BED_OK(call)                                                                     \
     do {                                                                                 \
         struct fault bed_fault_ = {0};                                                   \
-        struct fault *bf = &bed_fault_;                                                  \
+        struct fault *bf = &bed_fault_;                                                 \
+        (void)bf;                                                                        \
         enum err bed_err_ = (call);                                                      \
         if (bed_err_ != OK)                                                              \
             fail_msg("%s: %s: %s", #call, err_name(bed_err_), bed_fault_.detail);        \
