@@ -6,6 +6,8 @@
 // element, little endian (F.2.7). A reference (VR BR in a summary) becomes a BulkDataURI and is never
 // dropped.
 //
+// NaN and the infinities of FL and FD, which no JSON number says, are the strings "NaN", "inf", "-inf".
+//
 // Text is UTF-8, so Specific Character Set is written as ISO_IR 192 where the data set had one.
 #ifndef DICOM_JSON_H
 #define DICOM_JSON_H
@@ -25,18 +27,10 @@ struct dicom_json_options {
     void *uri_ctx;
 };
 
-// One data set as an object. ERR_LIMIT: the buffer's maximum.
+// One data set as an object. ERR_LIMIT: the buffer's maximum. Files of any size: through a summary
+// (dicom/summary.h).
 enum err dicom_json_write(const struct dicom_dataset *ds, const struct dicom_json_options *o, struct buf *out,
                           struct fault *f);
-
-// Streaming: the same from a reader's events, for files of any size. What is long is a reference.
-struct dicom_json_stream;
-// Called with what has been written so far; consumes it all. Anything but OK stops the reading.
-typedef enum err dicom_json_sink_fn(void *ctx, struct slice bytes, struct fault *f);
-struct dicom_json_stream *dicom_json_stream_new(const struct dicom_json_options *o, dicom_json_sink_fn *sink,
-                                                void *sink_ctx);
-void dicom_json_stream_free(struct dicom_json_stream *j);
-enum err dicom_json_stream_event(void *stream, const struct dicom_event *ev, struct fault *f);
 
 // Appends a JSON string with its quotes; bytes that are not UTF-8 become U+FFFD.
 void dicom_json_string(struct buf *out, struct slice utf8);

@@ -45,13 +45,14 @@ static bool begins_with(const uint8_t *p, enum dicom_syntax s) {
     return (std_tag_find(tag) || tag_is_group_length(tag)) && header_u32(p + 4, s) < 0x10000;
 }
 
+// A file that says it is DICOM but not in which syntax gets the default one (PS3.5 10.1) as a last resort.
 static bool guess_syntax(const uint8_t *p, struct dicom_meta *m) {
     const char *uid = NULL;
     if (begins_with(p, DICOM_EXPLICIT_LE))
         uid = UID_ExplicitVRLittleEndian;
     else if (begins_with(p, DICOM_EXPLICIT_BE))
         uid = UID_ExplicitVRBigEndian;
-    else if (begins_with(p, DICOM_IMPLICIT_LE))
+    else if (begins_with(p, DICOM_IMPLICIT_LE) || m->has_meta)
         uid = UID_ImplicitVRLittleEndian;
     if (!uid)
         return false;
@@ -104,7 +105,7 @@ enum err dicom_meta_parse(struct slice head, bool complete, struct dicom_meta *r
         if (head.n - at < HEADER_MIN)
             return complete ? fault_set(f, ERR_SYNTAX, "no DICOM file") : ERR_TRUNCATED;
         if (!guess_syntax(head.p + at, &m))
-            return fault_set(f, ERR_SYNTAX, "%s", m.has_meta ? "no transfer syntax" : "no DICOM file");
+            return fault_set(f, ERR_SYNTAX, "no DICOM file");
     }
     *ret_meta = m;
     return OK;

@@ -13,7 +13,7 @@
 #include "dicom/reader.h"
 
 struct dicom_text {
-    struct buf *out;           // the caller's; drained by the caller between slices, or by `flush`
+    struct buf *out;           // the caller's, who takes away what is there between feeding slices
     size_t value_chars;        // longest value shown; 0: 64
     // a data set in an item may have its own (PS3.3 C.12.1.1.2)
     struct dicom_charset charset[DICOM_DEPTH_MAX + 1];

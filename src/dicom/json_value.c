@@ -1,0 +1,289 @@
+#include "dicom/json_value.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/rd.h"
+#include "base/utf8.h"
+#include "dicom/json.h"
+
+enum {
+    EXACT_DIGITS = 15, // of a decimal number that survives being read as a 64-bit float
+    EXPONENT_DIGITS = 2,
+};
+#define EXACT_INTEGER ((uint64_t)1 << 53)
+
+// --- Strings ------------------------------------------------------------------------------------
+
+static void put_escaped(struct buf *out, uint8_t c) {
+    switch (c) {
+    case '"': buf_append(out, "\\\"", 2); break;
+    case '\\': buf_append(out, "\\\\", 2); break;
+    case '\n': buf_append(out, "\\n", 2); break;
+    case '\r': buf_append(out, "\\r", 2); break;
+    case '\t': buf_append(out, "\\t", 2); break;
+    default: buf_printf(out, "\\u%04x", c); break;
+    }
+}
+
+// How many of the next bytes need no escape.
+static size_t plain_run(struct slice s) {
+    size_t n = 0;
+    while (n < s.n && s.p[n] >= 0x20 && s.p[n] < 0x7F && s.p[n] != '"' && s.p[n] != '\\')
+        n++;
+    return n;
+}
+
+void dicom_json_string(struct buf *out, struct slice s) {
+    buf_u8(out, '"');
+    while (s.n > 0) {
+        size_t n = plain_run(s);
+        buf_append(out, s.p, n);
+        s = slice_sub(s, n, s.n - n);
+        if (s.n == 0)
+            break;
+        uint32_t c;
+        n = utf8_decode(s, &c);
+        if (s.p[0] < 0x80)
+            put_escaped(out, s.p[0]);
+        else if (n == 0)
+            buf_append_str(out, "\xEF\xBF\xBD");
+        else
+            buf_append(out, s.p, n);
+        s = slice_sub(s, n ? n : 1, s.n);
+    }
+    buf_u8(out, '"');
+}
+
+// --- Numbers ------------------------------------------------------------------------------------
+
+struct decimal {
+    bool negative;
+    struct slice whole, fraction, exponent; // digits; the exponent may have a sign
+};
+
+static struct slice take_digits(struct slice *s) {
+    size_t n = 0;
+    while (n < s->n && s->p[n] >= '0' && s->p[n] <= '9')
+        n++;
+    struct slice digits = slice_sub(*s, 0, n);
+    *s = slice_sub(*s, n, s->n - n);
+    return digits;
+}
+
+static bool take(struct slice *s, const char *one_of) {
+    if (s->n == 0 || !strchr(one_of, s->p[0]) || s->p[0] == 0)
+        return false;
+    *s = slice_sub(*s, 1, s->n - 1);
+    return true;
+}
+
+static bool parse_decimal(struct slice s, struct decimal *d) {
+    *d = (struct decimal){.negative = s.n > 0 && s.p[0] == '-'};
+    (void)take(&s, "+-");
+    d->whole = take_digits(&s);
+    if (take(&s, "."))
+        d->fraction = take_digits(&s);
+    if (d->whole.n + d->fraction.n == 0)
+        return false;
+    if (take(&s, "eE")) {
+        struct slice from = s;
+        (void)take(&s, "+-");
+        struct slice digits = take_digits(&s);
+        if (digits.n == 0 || digits.n > EXPONENT_DIGITS)
+            return false;
+        d->exponent = slice_sub(from, 0, (size_t)(digits.p - from.p) + digits.n);
+    }
+    while (d->whole.n > 0 && d->whole.p[0] == '0')
+        d->whole = slice_sub(d->whole, 1, d->whole.n - 1);
+    return s.n == 0 && d->whole.n + d->fraction.n <= EXACT_DIGITS;
+}
+
+void json_value_decimal(struct buf *out, struct slice text) {
+    struct decimal d;
+    if (!parse_decimal(text, &d)) {
+        dicom_json_string(out, text);
+        return;
+    }
+    if (d.negative)
+        buf_u8(out, '-');
+    if (d.whole.n == 0)
+        buf_u8(out, '0');
+    buf_append_slice(out, d.whole);
+    if (d.fraction.n > 0) {
+        buf_u8(out, '.');
+        buf_append_slice(out, d.fraction);
+    }
+    if (d.exponent.n > 0) {
+        buf_u8(out, 'e');
+        buf_append_slice(out, d.exponent);
+    }
+}
+
+// The shortest digits that read back as the same number.
+static void put_float(struct buf *out, double v, int digits_min, int digits_max, bool is_single) {
+    if (isnan(v) || isinf(v)) {
+        buf_append_str(out, isnan(v) ? "\"NaN\"" : v > 0 ? "\"inf\"" : "\"-inf\"");
+        return;
+    }
+    char text[40];
+    for (int digits = digits_min; digits <= digits_max; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, v);
+        double back = is_single ? (double)strtof(text, NULL) : strtod(text, NULL);
+        if (memcmp(&back, &v, sizeof v) == 0)
+            break;
+    }
+    buf_append_str(out, text);
+}
+
+static void put_single(struct buf *out, uint32_t bits) {
+    float v;
+    memcpy(&v, &bits, sizeof v);
+    put_float(out, (double)v, 6, 9, true);
+}
+
+static void put_double(struct buf *out, uint64_t bits) {
+    double v;
+    memcpy(&v, &bits, sizeof v);
+    put_float(out, v, 15, 17, false);
+}
+
+static void put_u64(struct buf *out, uint64_t v) {
+    buf_printf(out, v > EXACT_INTEGER ? "\"%llu\"" : "%llu", (unsigned long long)v);
+}
+
+static void put_i64(struct buf *out, int64_t v) {
+    bool exact = v <= (int64_t)EXACT_INTEGER && v >= -(int64_t)EXACT_INTEGER;
+    buf_printf(out, exact ? "%lld" : "\"%lld\"", (long long)v);
+}
+
+static void put_number(struct buf *out, enum vr vr, struct rd *r) {
+    switch ((int)vr) {
+    case VR_AT: {
+        uint16_t group = rd_u16le(r);
+        buf_printf(out, "\"%04X%04X\"", group, rd_u16le(r));
+        break;
+    }
+    case VR_FL: put_single(out, rd_u32le(r)); break;
+    case VR_FD: put_double(out, rd_u64le(r)); break;
+    case VR_SS: put_i64(out, (int16_t)rd_u16le(r)); break;
+    case VR_SL: put_i64(out, (int32_t)rd_u32le(r)); break;
+    case VR_SV: put_i64(out, (int64_t)rd_u64le(r)); break;
+    case VR_US: put_u64(out, rd_u16le(r)); break;
+    case VR_UL: put_u64(out, rd_u32le(r)); break;
+    default: put_u64(out, rd_u64le(r)); break; // UV
+    }
+}
+
+static void put_numbers(struct buf *out, enum vr vr, struct slice value) {
+    size_t unit = std_vr_info(vr)->value_bytes;
+    struct rd r = rd_init(value);
+    if (rd_left(&r) < unit)
+        return;
+    buf_append_str(out, ",\"Value\":[");
+    for (bool first = true; rd_left(&r) >= unit && buf_ok(out); first = false) {
+        if (!first)
+            buf_u8(out, ',');
+        put_number(out, vr, &r);
+    }
+    buf_u8(out, ']');
+}
+
+// --- Text ---------------------------------------------------------------------------------------
+
+static void put_pn(struct buf *out, struct slice name) {
+    static const char *const group[] = {"Alphabetic", "Ideographic", "Phonetic"};
+    bool first = true;
+    buf_u8(out, '{');
+    for (size_t i = 0; i < 3 && name.p; i++) {
+        struct slice g = slice_trim(slice_split(name, '=', &name), " ");
+        if (g.n == 0)
+            continue;
+        buf_printf(out, "%s\"%s\":", first ? "" : ",", group[i]);
+        dicom_json_string(out, g);
+        first = false;
+    }
+    buf_u8(out, '}');
+}
+
+static bool is_empty_pn(struct slice name) {
+    return slice_trim(name, " =").n == 0;
+}
+
+static void put_text(struct buf *out, enum vr vr, struct slice s) {
+    if (s.n == 0 || (vr == VR_PN && is_empty_pn(s)))
+        buf_append_str(out, "null");
+    else if (vr == VR_PN)
+        put_pn(out, s);
+    else if (vr == VR_IS || vr == VR_DS)
+        json_value_decimal(out, s);
+    else
+        dicom_json_string(out, s);
+}
+
+static struct slice trim(enum vr vr, struct slice s) {
+    switch ((enum vr_trim)std_vr_info(vr)->trim) {
+    case VR_TRIM_NONE: return vr == VR_UI ? slice_trim(s, " ") : s;
+    case VR_TRIM_RIGHT: return slice_trim_right(s, " ");
+    case VR_TRIM_BOTH: return slice_trim(s, " ");
+    }
+    return s;
+}
+
+static void put_texts(struct buf *out, struct buf *text, const struct dicom_element *e,
+                      const struct dicom_charset *cs) {
+    enum vr vr = e->vr;
+    buf_reset(text);
+    dicom_charset_decode(cs, vr, e->value, text);
+    if (!buf_ok(text))
+        out->failed = true;
+    struct slice rest = buf_slice(text);
+    if (trim(vr, rest).n == 0)
+        return;
+    bool multi = std_vr_info(vr)->multi;
+    buf_append_str(out, ",\"Value\":[");
+    for (bool first = true; rest.p; first = false) {
+        struct slice one = rest;
+        if (multi)
+            one = slice_split(rest, '\\', &rest);
+        else
+            rest = slice_of(NULL, 0);
+        if (!first)
+            buf_u8(out, ',');
+        put_text(out, vr, trim(vr, one));
+    }
+    buf_u8(out, ']');
+}
+
+// --- Bytes --------------------------------------------------------------------------------------
+
+static void put_base64(struct buf *out, struct slice s) {
+    static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    uint8_t *p = s.n < SIZE_MAX / 2 ? buf_extend(out, (s.n + 2) / 3 * 4) : NULL;
+    for (size_t i = 0; p && i < s.n; i += 3) {
+        uint32_t v = (uint32_t)s.p[i] << 16 | (i + 1 < s.n ? (uint32_t)s.p[i + 1] << 8 : 0) |
+                     (i + 2 < s.n ? s.p[i + 2] : 0);
+        *p++ = (uint8_t)alphabet[v >> 18];
+        *p++ = (uint8_t)alphabet[v >> 12 & 63];
+        *p++ = i + 1 < s.n ? (uint8_t)alphabet[v >> 6 & 63] : '=';
+        *p++ = i + 2 < s.n ? (uint8_t)alphabet[v & 63] : '=';
+    }
+}
+
+void json_value_write(struct buf *out, struct buf *text, const struct dicom_element *e,
+                      const struct dicom_charset *cs) {
+    if (e->value.n == 0)
+        return;
+    switch ((enum vr_class)std_vr_info(e->vr)->class_) {
+    case VR_CLASS_STRING: put_texts(out, text, e, cs); break;
+    case VR_CLASS_NUMBER: put_numbers(out, e->vr, e->value); break;
+    case VR_CLASS_BYTES:
+    case VR_CLASS_NONE:
+    case VR_CLASS_SEQUENCE: // one that came as bytes
+        buf_append_str(out, ",\"InlineBinary\":\"");
+        put_base64(out, e->value);
+        buf_u8(out, '"');
+        break;
+    }
+}

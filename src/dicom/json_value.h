@@ -1,0 +1,16 @@
+// Values of one element in the DICOM JSON model (PS3.18 F.2.3 to F.2.7). Private to dicom/json.c.
+#ifndef DICOM_JSON_VALUE_H
+#define DICOM_JSON_VALUE_H
+
+#include "base/buf.h"
+#include "dicom/charset.h"
+#include "dicom/dataset.h"
+
+// Appends `,"Value":[…]` or `,"InlineBinary":"…"`, or nothing for an empty value. `text` is scratch.
+void json_value_write(struct buf *out, struct buf *text, const struct dicom_element *e,
+                      const struct dicom_charset *cs);
+
+// A number as text (IS, DS): as a JSON number where this says the same, else as a string.
+void json_value_decimal(struct buf *out, struct slice text);
+
+#endif
