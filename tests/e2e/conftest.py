@@ -1,0 +1,129 @@
+"""A server for the tests: `archive` is one for a whole module, `fresh` one for a single test."""
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+import pytest
+
+sys.path.insert(0, os.path.dirname(__file__))
+import dul  # noqa: E402
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BUILD = os.path.abspath(os.environ.get("GALENA_BUILD", os.path.join(ROOT, "build")))
+GALENA = os.path.join(BUILD, "prog", "galena")
+CORPUS = os.path.join(os.path.dirname(ROOT), "shared", "corpus")
+
+needs_corpus = pytest.mark.skipif(not os.path.isdir(CORPUS), reason="../shared/corpus is not here")
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class Archive:
+    """An archive in a folder of its own, and the server on it."""
+
+    def __init__(self, folder, plain=False):
+        self.dir = os.path.join(folder, "archive")
+        self.log_path = os.path.join(folder, "log")
+        self.port, self.plain_port = free_port(), free_port() if plain else None
+        options = ["--plain", "127.0.0.1:%d" % self.plain_port] if plain else []
+        self.run("init", self.dir, "--dicom", "127.0.0.1:%d" % self.port, *options)
+        self.process = None
+
+    def run(self, *args, status=0, stdin=None):
+        done = subprocess.run([GALENA, *args], capture_output=True, text=True, input=stdin, timeout=120)
+        assert done.returncode == status, "galena %s: %d\n%s%s" % (" ".join(args), done.returncode, done.stdout, done.stderr)
+        return done.stdout
+
+    def peer(self, name, ae=None, can="store,query,retrieve", **options):
+        args = [x for k, v in options.items() for x in ("--" + k, v)]
+        self.run("peer", "add", self.dir, name, "--ae", ae or name.upper(), "--can", can, *args)
+        return os.path.join(self.dir, "peers", name)
+
+    def start(self):
+        self.log_file = open(self.log_path, "a", encoding="utf-8")
+        seen = os.path.getsize(self.log_path)
+        self.process = subprocess.Popen([GALENA, "serve", self.dir], stdin=subprocess.DEVNULL,
+                                        stdout=self.log_file, stderr=self.log_file)
+        self.await_log("ready", seen)
+        return self
+
+    def log(self, since=0):
+        with open(self.log_path, encoding="utf-8", errors="replace") as f:
+            f.seek(since)
+            return f.read()
+
+    def await_log(self, text, since=0, seconds=30):
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if text in self.log(since):
+                return
+            assert self.process.poll() is None, "the server ended:\n" + self.log()
+            time.sleep(0.02)
+        raise AssertionError("no %r in the log:\n%s" % (text, self.log(since)))
+
+    def stop(self, how=signal.SIGTERM):
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(how)
+            self.process.wait(30)
+        self.process = None
+
+    def processes(self):
+        """{role: [pid…]} of the server, from /proc."""
+        found = {}
+        children = [self.process.pid]
+        while children:
+            pid = children.pop()
+            try:
+                name = os.path.basename(os.readlink("/proc/%d/exe" % pid))
+                with open("/proc/%d/task/%d/children" % (pid, pid)) as f:
+                    children += [int(c) for c in f.read().split()]
+            except OSError:
+                continue
+            found.setdefault(name.replace("galena-", ""), []).append(pid)
+        return found
+
+    def associate(self, peer="first", ae=None, contexts=None, **options):
+        contexts = contexts or [(dul.VERIFICATION, [dul.IMPLICIT])]
+        return dul.Association(("127.0.0.1", self.port), ae or peer.upper(), contexts=contexts,
+                               tls=os.path.join(self.dir, "peers", peer), **options)
+
+    def plain(self, ae, contexts=None, **options):
+        contexts = contexts or [(dul.VERIFICATION, [dul.IMPLICIT])]
+        return dul.Association(("127.0.0.1", self.plain_port), ae, contexts=contexts, **options)
+
+
+def make_archive(plain):
+    folder = tempfile.mkdtemp(prefix="galena-test-")
+    a = Archive(folder, plain)
+    a.peer("first")
+    if plain:
+        a.peer("modality", can="store", plain="127.0.0.1/32")
+        a.peer("workstation", plain="127.0.0.1/32")
+    return a, folder
+
+
+@pytest.fixture(scope="module")
+def archive():
+    a, folder = make_archive(plain=True)
+    a.start()
+    yield a
+    a.stop()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def fresh():
+    a, folder = make_archive(plain=True)
+    a.start()
+    yield a
+    a.stop(signal.SIGKILL)
+    shutil.rmtree(folder, ignore_errors=True)
