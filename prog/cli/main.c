@@ -11,7 +11,7 @@ const struct cli_verb *const cli_verbs[] = {
     &verb_init,        &verb_serve,    &verb_status,    &verb_reload,
     &verb_stop,        &verb_peer_add, &verb_peer_list, &verb_peer_show,
     &verb_peer_remove, &verb_user_add, &verb_user_list, &verb_user_password,
-    &verb_user_remove, &verb_verify,   &verb_reindex,   &verb_dump,
+    &verb_user_remove, &verb_import, &verb_verify,   &verb_reindex,   &verb_dump,
     &verb_version,     NULL,
 };
 
