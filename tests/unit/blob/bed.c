@@ -256,7 +256,23 @@ static bool fails(int *left) {
     return true;
 }
 
+// Counts what a write adds to a file's length.
+static bool fits(int fd, size_t n, off_t at) {
+    struct stat st;
+    if (disk.free_bytes < 0 || fstat(fd, &st) != 0 || at + (off_t)n <= st.st_size)
+        return true;
+    int64_t more = at + (off_t)n - st.st_size;
+    if (more > disk.free_bytes) {
+        errno = ENOSPC;
+        return false;
+    }
+    disk.free_bytes -= more;
+    return true;
+}
+
 static ssize_t disk_pwrite(int fd, const void *p, size_t n, off_t at) {
+    if (!fits(fd, n, at))
+        return -1;
     if (fails(&disk.pwrite)) {
         int e = errno;
         if (disk.half_write && n > 1) {
