@@ -70,7 +70,7 @@ static void write_ref(struct json *j, const struct dicom_element *e) {
 }
 
 static bool is_left_out(const struct dicom_element *e) {
-    return tag_is_group_length(e->tag) || tag_group(e->tag) <= 0x0002;
+    return tag_is_group_length(e->tag) || tag_group(e->tag) == 0x0002 || tag_group(e->tag) == 0x0000;
 }
 
 // Goes down into a sequence that has items.
