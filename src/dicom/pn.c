@@ -3,7 +3,7 @@
 #include "base/utf8.h"
 #include "fold_gen.h"
 
-enum { REPLACEMENT = 0xFFFD, VOICED = 0x3099, SEMI_VOICED = 0x309A };
+enum { REPLACEMENT = 0xFFFD, VOICED = 0x3099, SEMI_VOICED = 0x309A, BREVE = 0x0306 };
 
 static const struct fold_row *fold_find(uint32_t c) {
     size_t lo = 0, hi = FOLD_ROWS;
@@ -43,6 +43,20 @@ static uint32_t hangul_compose(uint32_t a, uint32_t b) {
     return 0;
 }
 
+// и and у with a breve are letters of their own: й, ў.
+static uint32_t cyrillic_compose(uint32_t a, uint32_t mark) {
+    if (mark != BREVE)
+        return 0;
+    return a == 0x0438 ? 0x0439 : a == 0x0443 ? 0x045E : 0;
+}
+
+static uint32_t compose(uint32_t a, uint32_t b) {
+    uint32_t c = kana_compose(a, b);
+    if (c == 0)
+        c = hangul_compose(a, b);
+    return c ? c : cyrillic_compose(a, b);
+}
+
 // What has been written last, so that a mark that follows can still join it.
 struct folder {
     struct buf *out;
@@ -51,9 +65,7 @@ struct folder {
 };
 
 static void put(struct folder *f, uint32_t c) {
-    uint32_t joined = f->last ? kana_compose(f->last, c) : 0;
-    if (!joined && f->last)
-        joined = hangul_compose(f->last, c);
+    uint32_t joined = f->last ? compose(f->last, c) : 0;
     if (joined && buf_ok(f->out)) {
         f->out->n = f->last_at;
         c = joined;
@@ -68,7 +80,7 @@ static void fold_one(struct folder *f, uint32_t c) {
     const struct fold_row *r = c < 0x80 ? NULL : fold_find(c);
     if (c >= 'A' && c <= 'Z')
         put(f, c - 'A' + 'a');
-    else if (!r)
+    else if (!r || cyrillic_compose(f->last, c))
         put(f, c);
     else if (r->count == 1)
         put(f, fold_results[r->at] + (r->step ? c - r->first : 0));
