@@ -20,7 +20,9 @@ bool cancelled(struct worker *w, uint16_t message_id) {
         if (ev.kind == UL_EV_COMMAND && ev.command->field == DIMSE_C_CANCEL_RQ &&
             ev.command->responded_to == message_id)
             return true;
-        if (ev.kind == UL_EV_ABORTED || ev.kind == UL_EV_CLOSED)
+        if (ev.kind == UL_EV_RELEASE_RQ) // it wants no more answers
+            ul_assoc_release_reply(w->client.assoc, os_clock_ms());
+        if (ev.kind == UL_EV_RELEASE_RQ || ev.kind == UL_EV_ABORTED || ev.kind == UL_EV_CLOSED)
             return true;
     }
     return false;

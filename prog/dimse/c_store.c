@@ -29,16 +29,19 @@ void c_store(struct worker *w, const struct ul_assoc_event *ev) {
     const struct ul_agreed *agreed = ul_assoc_context(w->client.assoc, rq.context);
     struct fault f = {0};
     enum err e = check_command(w, &rq, agreed, &f);
-    struct incoming in;
+    struct incoming in = {.w = w};
     if (e == OK)
         e = incoming_begin(&in, w, &command, agreed->transfer, &f);
     bool begun = e == OK;
-    struct ul_assoc_event part;
+    struct ul_assoc_event part = {.kind = UL_EV_NONE};
     do { // to the end of the data set whatever happens: the association goes on
-        if (!link_next(&w->client, &part) || part.kind != UL_EV_DATA) {
+        if (e == OK)
+            e = incoming_space(&in, &w->client.into, &w->client.into_room, &f);
+        bool there = link_next(&w->client, &part) && part.kind == UL_EV_DATA;
+        w->client.into = NULL;
+        if (!there) {
             if (begun)
                 incoming_abort(&in);
-            w->client.gone = w->client.gone || part.kind == UL_EV_ABORTED;
             return;
         }
         if (e == OK)

@@ -27,6 +27,7 @@ struct find_plan {
     bool summaries;   // an answer needs the object's summary
     bool unsupported; // a key was left out: answers are FF01 (PS3.4 C.4.1.1.4)
     struct dicom_match_policy policy;
+    bool combined[INDEX_ATTR_COUNT_]; // dates and times that are matched together, as a moment
     const char *retrieve_ae;
     // RequestAttributesSequence is built from the index; the slots of its two attributes, or -1
     int step_slot, procedure_slot;

@@ -72,7 +72,7 @@ static enum err add_indexed(struct find_plan *p, struct find_key *key, int attr,
     if (e != OK)
         return e;
     key->slot = slot_for(p, attr);
-    if (!is_count(attr))
+    if (!is_count(attr) && !p->combined[attr])
         put_condition(p, attr, &key->match);
     return OK;
 }
@@ -124,6 +124,30 @@ static enum err add_key(struct find_plan *p, const struct dicom_element *e, stru
     return err;
 }
 
+// Combined matching of dates and times, where it was negotiated: PS3.4 C.2.2.2.5.2, C.5.1.1.
+static void combine_moments(struct find_plan *p) {
+    static const struct {
+        uint8_t date, time, moment;
+    } pairs[] = {
+        {INDEX_ATTR_PatientBirthDate, INDEX_ATTR_PatientBirthTime, INDEX_ATTR_PatientBirthMoment},
+        {INDEX_ATTR_StudyDate, INDEX_ATTR_StudyTime, INDEX_ATTR_StudyMoment},
+        {INDEX_ATTR_SeriesDate, INDEX_ATTR_SeriesTime, INDEX_ATTR_SeriesMoment},
+        {INDEX_ATTR_PerformedProcedureStepStartDate, INDEX_ATTR_PerformedProcedureStepStartTime,
+         INDEX_ATTR_PerformedProcedureStepStartMoment},
+        {INDEX_ATTR_ContentDate, INDEX_ATTR_ContentTime, INDEX_ATTR_ContentMoment},
+    };
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        const struct dicom_element *date = dicom_dataset_find(p->id->keys, index_attr_table[pairs[i].date].tag);
+        const struct dicom_element *time = dicom_dataset_find(p->id->keys, index_attr_table[pairs[i].time].tag);
+        struct dicom_match m;
+        if (!date || !time || !level_has(p, pairs[i].moment) ||
+            !dicom_match_combine(date->value, time->value, &p->policy, &p->id->arena, &m))
+            continue;
+        put_condition(p, pairs[i].moment, &m);
+        p->combined[pairs[i].date] = p->combined[pairs[i].time] = true;
+    }
+}
+
 enum err find_plan_make(struct find_plan *p, struct identifier *id, const struct ul_query_options *options,
                         struct fault *f) {
     *p = (struct find_plan){.id = id,
@@ -141,6 +165,8 @@ enum err find_plan_make(struct find_plan *p, struct identifier *id, const struct
     p->keys = n <= FIND_KEYS_MAX ? arena_calloc(&id->arena, n ? n : 1, sizeof *p->keys) : NULL;
     if (!p->keys)
         return fault_set(f, ERR_LIMIT, "%zu keys", n);
+    if (options->datetime)
+        combine_moments(p);
     for (size_t i = 0; i < n; i++) {
         const struct dicom_element *e = dicom_dataset_at(id->keys, i);
         enum err err = is_control(e->tag) ? OK : add_key(p, e, f);

@@ -90,6 +90,13 @@ static enum err room(struct incoming *in, size_t *ret_room, struct fault *f) {
     return e;
 }
 
+enum err incoming_space(struct incoming *in, uint8_t **ret_at, size_t *ret_room, struct fault *f) {
+    enum err e = room(in, ret_room, f);
+    if (e == OK)
+        *ret_at = in->w->ring.p + in->at;
+    return e;
+}
+
 enum err incoming_take(struct incoming *in, struct slice bytes, struct fault *f) {
     while (bytes.n > 0) {
         size_t n = 0;
@@ -97,7 +104,8 @@ enum err incoming_take(struct incoming *in, struct slice bytes, struct fault *f)
         if (e != OK)
             return e;
         struct slice now = slice_sub(bytes, 0, n);
-        memcpy(in->w->ring.p + in->at, now.p, now.n);
+        if (now.p != in->w->ring.p + in->at) // else they were read to their place
+            memcpy(in->w->ring.p + in->at, now.p, now.n);
         in->at += now.n;
         bytes = slice_sub(bytes, now.n, bytes.n);
         e = dicom_reader_feed(reader, now, f);

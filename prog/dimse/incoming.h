@@ -20,6 +20,8 @@ enum err incoming_preload(struct fault *f);
 
 enum err incoming_begin(struct incoming *in, struct worker *w, const struct dimse_command *command,
                         const char *transfer, struct fault *f);
+// Where the next bytes belong, and how many have room there. More are known to come.
+enum err incoming_space(struct incoming *in, uint8_t **ret_at, size_t *ret_room, struct fault *f);
 enum err incoming_take(struct incoming *in, struct slice bytes, struct fault *f);
 enum err incoming_commit(struct incoming *in, struct fault *f); // OK: durable
 void incoming_abort(struct incoming *in);

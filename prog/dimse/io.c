@@ -53,9 +53,10 @@ bool link_flush(struct link *l) {
         if (out.n == 0)
             return true;
         ssize_t n = send(l->fd, out.p, out.n, MSG_NOSIGNAL | MSG_DONTWAIT);
-        if (n >= 0)
+        if (n >= 0) {
             ul_assoc_sent(l->assoc, (size_t)n, os_clock_ms());
-        else if (errno == EAGAIN) {
+            l->answered = true;
+        } else if (errno == EAGAIN) {
             if (!wait_for(l, POLLOUT))
                 lost(l); // it does not read what we send
         } else if (errno != EINTR)
@@ -64,85 +65,131 @@ bool link_flush(struct link *l) {
     return false;
 }
 
+// Below this it is cheaper to copy than to read in two places.
+enum { DIRECT_MIN_BYTES = 16 * 1024, TAIL_BYTES = 4096 };
+
+// Data set bytes go straight to where the caller wants them, what follows them to the input buffer.
+static ssize_t receive(struct link *l, size_t *ret_direct) {
+    size_t due = l->into ? ul_assoc_data_due(l->assoc) : 0;
+    if (due > l->into_room)
+        due = l->into_room;
+    *ret_direct = due >= DIRECT_MIN_BYTES ? due : 0;
+    if (*ret_direct == 0)
+        return recv(l->fd, l->input, WORKER_INPUT_BYTES, MSG_DONTWAIT);
+    struct iovec v[2] = {{l->into, due}, {l->input, TAIL_BYTES}};
+    struct msghdr h = {.msg_iov = v, .msg_iovlen = 2};
+    return recvmsg(l->fd, &h, MSG_DONTWAIT);
+}
+
 // One read; false when there is nothing to read without waiting.
 static bool read_some(struct link *l) {
-    ssize_t n = recv(l->fd, l->input, WORKER_INPUT_BYTES, MSG_DONTWAIT);
-    if (n > 0)
-        ul_assoc_feed(l->assoc, slice_of(l->input, (size_t)n), os_clock_ms());
-    else if (n < 0 && (errno == EAGAIN || errno == EINTR))
+    size_t direct;
+    ssize_t got = receive(l, &direct);
+    if (got < 0 && (errno == EAGAIN || errno == EINTR))
         return false;
-    else
+    if (got <= 0) {
         lost(l);
+        return true;
+    }
+    size_t n = (size_t)got;
+    if (direct > n)
+        direct = n;
+    if (direct > 0) {
+        ul_assoc_feed(l->assoc, slice_of(l->into, direct), os_clock_ms());
+        l->tail = slice_of(l->input, n - direct);
+    } else {
+        ul_assoc_feed(l->assoc, slice_of(l->input, n), os_clock_ms());
+    }
     return true;
+}
+
+// The engine's next event from what was read already; how the association ended is kept for the log.
+static bool pull(struct link *l, struct ul_assoc_event *ret_event) {
+    bool got = ul_assoc_next(l->assoc, ret_event);
+    if (!got && l->tail.n > 0) {
+        ul_assoc_feed(l->assoc, l->tail, os_clock_ms());
+        l->tail.n = 0;
+        got = ul_assoc_next(l->assoc, ret_event);
+    }
+    if (got && (ret_event->kind == UL_EV_ABORTED || ret_event->kind == UL_EV_CLOSED))
+        l->end = *ret_event;
+    return got;
 }
 
 bool link_next(struct link *l, struct ul_assoc_event *ret_event) {
     for (;;) {
-        if (ul_assoc_next(l->assoc, ret_event))
+        if (pull(l, ret_event))
             return true;
         if (!l->gone && !link_flush(l))
             continue; // lost: the engine has one more event to say so
         if (l->gone || ul_assoc_closed(l->assoc))
             return false;
-        if (!read_some(l))
+        bool wait = l->answered;
+        l->answered = false;
+        if (wait || !read_some(l))
             (void)wait_for(l, POLLIN);
     }
 }
 
 bool link_peek(struct link *l, struct ul_assoc_event *ret_event) {
-    if (ul_assoc_next(l->assoc, ret_event))
+    if (pull(l, ret_event))
         return true;
     if (l->gone || ul_assoc_unread(l->assoc) > 0 || !read_some(l))
         return false;
-    return ul_assoc_next(l->assoc, ret_event);
+    return pull(l, ret_event);
+}
+
+static void advance(struct iovec **v, int *n, size_t sent) {
+    while (*n > 0 && sent >= (*v)->iov_len) {
+        sent -= (*v)->iov_len;
+        ++*v;
+        --*n;
+    }
+    if (*n > 0) {
+        (*v)->iov_base = (uint8_t *)(*v)->iov_base + sent;
+        (*v)->iov_len -= sent;
+    }
 }
 
 static bool send_vector(struct link *l, struct iovec *v, int n) {
     while (n > 0) {
         struct msghdr h = {.msg_iov = v, .msg_iovlen = (size_t)n};
         ssize_t sent = sendmsg(l->fd, &h, MSG_NOSIGNAL | MSG_DONTWAIT);
-        if (sent < 0) {
-            if (errno == EAGAIN && wait_for(l, POLLOUT))
-                continue;
-            if (errno == EINTR)
-                continue;
+        if (sent >= 0)
+            advance(&v, &n, (size_t)sent);
+        else if (errno != EINTR && (errno != EAGAIN || !wait_for(l, POLLOUT))) {
             lost(l);
             return false;
         }
-        ul_assoc_sent(l->assoc, 0, os_clock_ms());
-        size_t left = (size_t)sent;
-        while (n > 0 && left >= v->iov_len) {
-            left -= v->iov_len;
-            v++;
-            n--;
-        }
-        if (n > 0) {
-            v->iov_base = (uint8_t *)v->iov_base + left;
-            v->iov_len -= left;
-        }
     }
+    l->answered = true;
     return true;
 }
 
-// Several PDUs go out with one system call: headers on our stack, bodies where they lie.
+// Several PDUs go out with one system call, behind what the output holds (the command): headers on
+// our stack, bodies where they lie.
 bool link_send_piece(struct link *l, uint8_t context, struct slice piece, bool last) {
     enum { PDUS = 16, HEADER = UL_PDU_HEADER_BYTES + UL_PDV_HEADER_BYTES };
     uint8_t headers[PDUS][HEADER];
-    struct iovec v[2 * PDUS];
+    struct iovec v[2 * PDUS + 1];
     size_t max = ul_assoc_pdv_max(l->assoc);
-    if (!link_flush(l))
-        return false;
-    do {
+    bool due = piece.n > 0 || last;
+    while (due && !l->gone) {
+        struct slice out = ul_assoc_output(l->assoc);
         int n = 0;
-        for (size_t i = 0; i < PDUS && (piece.n > 0 || (last && i == 0 && n == 0)); i++) {
+        if (out.n > 0)
+            v[n++] = (struct iovec){(void *)(uintptr_t)out.p, out.n};
+        for (size_t i = 0; i < PDUS && due; i++) {
             size_t body = piece.n < max ? piece.n : max;
             ul_assoc_pdv_header(l->assoc, context, body, last && body == piece.n, headers[i]);
             v[n++] = (struct iovec){headers[i], HEADER};
             v[n++] = (struct iovec){(void *)(uintptr_t)piece.p, body};
             piece = slice_sub(piece, body, piece.n);
+            due = piece.n > 0;
         }
         if (!send_vector(l, v, n))
             return false;
-    } while (piece.n > 0);
-    return true;
+        ul_assoc_sent(l->assoc, out.n, os_clock_ms());
+    }
+    return !l->gone;
 }

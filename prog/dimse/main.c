@@ -58,7 +58,8 @@ static bool is_stranger(struct worker *w) {
     return false;
 }
 
-static void log_end(struct worker *w, const struct ul_assoc_event *ev) {
+static void log_end(struct worker *w) {
+    const struct ul_assoc_event *ev = &w->client.end;
     const char *who = w->peer[0] ? w->peer : "a stranger";
     if (ev->kind == UL_EV_ABORTED && ev->ours && ev->fault)
         worker_log(w, OS_LOG_WARN, "association with %s aborted: %s: %s", who, err_text(ev->fault->code),
@@ -71,7 +72,6 @@ static void log_end(struct worker *w, const struct ul_assoc_event *ev) {
 
 static void serve(struct worker *w) {
     struct ul_assoc_event ev;
-    bool looked = false;
     while (link_next(&w->client, &ev)) {
         switch (ev.kind) {
         case UL_EV_ASSOCIATE_RQ:
@@ -85,10 +85,6 @@ static void serve(struct worker *w) {
             break;
         case UL_EV_ABORTED:
         case UL_EV_CLOSED:
-            if (!looked)
-                log_end(w, &ev);
-            looked = true;
-            break;
         case UL_EV_NONE:
         case UL_EV_ASSOCIATED:
         case UL_EV_REJECTED:
@@ -120,6 +116,7 @@ static int work(int ctl) {
     (void)poll(&readable, 1, (int)w.timers.artim_ms);
     if (!is_stranger(&w))
         serve(&w);
+    log_end(&w);
     farewell(&w);
     link_close(&w.client);
     return 0;

@@ -94,15 +94,13 @@ static struct ipc_object_data await_data(struct worker *w) {
     return m.u.object_data;
 }
 
-// The body comes in halves of the ring: while one goes out, the archive opens the next.
-static enum err send_body(struct sender *t, struct fault *f) {
+// The body comes in halves of the ring: while one goes out, the archive opens the next. `d` is the first.
+static enum err send_body(struct sender *t, struct ipc_object_data d, struct fault *f) {
     struct worker *w = t->s->w;
     enum err e = OK;
-    ask_for(w, 0);
     for (uint32_t half = 0;; half ^= 1) {
-        struct ipc_object_data d = await_data(w);
         if (d.error != OK)
-            return (enum err)d.error;
+            return fault_set(f, (enum err)d.error, "the store could not read it to its end");
         bool fits = d.ring_offset <= w->ring_body && d.length <= w->ring_body - d.ring_offset;
         if (!d.last)
             ask_for(w, half ^ 1);
@@ -110,6 +108,7 @@ static enum err send_body(struct sender *t, struct fault *f) {
             e = send_part(t, slice_of(w->ring.p + d.ring_offset, d.length), d.last, f);
         if (d.last)
             return e;
+        d = await_data(w);
     }
 }
 
@@ -140,9 +139,16 @@ static enum err send_with(struct subops *s, const struct object *o, const struct
         if (!t.recoder)
             return fault_set(f, ERR_NO_MEMORY, "re-encoding");
     }
-    enum err e = send_request(s, o, c, message_id) ? send_body(&t, f) : ERR_PEER_GONE;
+    ask_for(s->w, 0);
+    struct ipc_object_data first = await_data(s->w);
+    bool readable = first.error == OK; // known before the receiver is promised anything
+    enum err e = !readable ? fault_set(f, (enum err)first.error, "an object could not be read from the store")
+                 : send_request(s, o, c, message_id) ? send_body(&t, first, f)
+                                                     : ERR_PEER_GONE;
     dicom_recoder_free(t.recoder);
     buf_fini(&t.out);
+    if (!readable)
+        return e;
     if (e == OK)
         e = await_response(s, message_id, ret_status);
     else if (e != ERR_PEER_GONE) { // a data set that was begun can only be broken off with the association
@@ -175,7 +181,7 @@ static void send_object(struct subops *s, const struct object *o) {
         count_failure(
             s, o, "the receiver takes no presentation context for an object's SOP class and transfer syntax");
     else if (send_with(s, o, c, &status, &f) != OK)
-        count_failure(s, o, "the receiver's association broke");
+        count_failure(s, o, s->broken ? "the receiver's association broke" : "an object could not be read from the store");
     else if (status == DIMSE_SUCCESS)
         s->completed++;
     else if ((status & 0xF000) == 0xB000)
@@ -207,6 +213,15 @@ static bool client_gone(const struct subops *s) {
     return s->w->client.gone || ul_assoc_closed(s->w->client.assoc);
 }
 
+// On C-GET's own association the answer may wait for the next request, and leave with it in one write.
+static void send_pending(struct subops *s) {
+    struct dimse_command pending = answer_of(s, DIMSE_PENDING);
+    if (s->to == &s->w->client)
+        (void)ul_assoc_send_command(s->to->assoc, s->rq->context, &pending, NULL);
+    else
+        (void)reply(s->w, s->rq->context, &pending);
+}
+
 void subops_run(struct subops *s) {
     while (s->remaining > 0 && !client_gone(s)) {
         if (s->cancelled || cancelled(s->w, s->rq->command->message_id)) {
@@ -218,8 +233,7 @@ void subops_run(struct subops *s) {
             break;
         send_object(s, &o);
         if (s->remaining > 0 && !client_gone(s)) {
-            struct dimse_command pending = answer_of(s, DIMSE_PENDING);
-            (void)reply(s->w, s->rq->context, &pending);
+            send_pending(s);
         }
     }
     s->remaining = 0;
@@ -234,6 +248,15 @@ static uint16_t final_status(const struct subops *s) {
     return s->completed + s->warning == 0 ? DIMSE_OUT_OF_RESOURCES_SUBOPS : DIMSE_WARNING_SUBOPS;
 }
 
+// A UI value has at most 65534 bytes: the first UIDs that fit, whole.
+static void trim_list(struct buf *uids) {
+    if (uids->n <= 65534)
+        return;
+    uids->n = 65534;
+    while (uids->p[uids->n] != '\\')
+        uids->n--;
+}
+
 void subops_finish(struct subops *s) {
     if (client_gone(s))
         return;
@@ -245,8 +268,7 @@ void subops_finish(struct subops *s) {
     struct fault f = {0};
     struct dicom_reader_options o;
     if (s->failed_uids.n > 0 && buf_ok(&s->failed_uids) && ts && dicom_reader_options_for(ts, &o)) {
-        if (s->failed_uids.n > 65534) // what a UI value can say: the first of them
-            s->failed_uids.n = 65534;
+        trim_list(&s->failed_uids);
         dicom_write_element(&list, o.syntax, TAG_FailedSOPInstanceUIDList, VR_UI, buf_slice(&s->failed_uids));
         rsp.data_set_type = DIMSE_DATA_SET;
     }

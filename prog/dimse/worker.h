@@ -22,8 +22,13 @@ enum {
 struct link {
     int fd;
     struct ul_assoc *assoc;
-    uint8_t *input; // WORKER_INPUT_BYTES
-    bool gone;      // the transport is closed or failed
+    uint8_t *input;    // WORKER_INPUT_BYTES
+    struct slice tail; // of what was read, not yet given to the engine
+    uint8_t *into;     // where data set bytes may be read to directly; NULL: nowhere
+    size_t into_room;
+    bool gone;         // the transport is closed or failed
+    bool answered;     // we have just sent something: what comes next is worth waiting for
+    struct ul_assoc_event end; // ABORTED or CLOSED, once it has happened
 };
 
 struct worker {
@@ -54,7 +59,7 @@ bool link_next(struct link *l, struct ul_assoc_event *ret_event);
 // An event that is there already, without waiting (a C-CANCEL between two answers); false: none.
 bool link_peek(struct link *l, struct ul_assoc_event *ret_event);
 bool link_flush(struct link *l); // sends all output; false: the stream is gone
-// One data set from `body` in pieces, as `read` hands them out; see send.c.
+// Sends one piece of a data set from where it lies, behind the output.
 bool link_send_piece(struct link *l, uint8_t context, struct slice piece, bool last);
 
 // --- archive.c: the typed channel. The answer's slices are valid until the next call.

@@ -318,6 +318,10 @@ size_t ul_assoc_unread(const struct ul_assoc *a) {
     return a->in.n;
 }
 
+size_t ul_assoc_data_due(const struct ul_assoc *a) {
+    return a->step == IN_DATA && a->in.n == 0 && a->event_count == 0 ? a->pdv_left : 0;
+}
+
 void ul_assoc_eof(struct ul_assoc *a, int64_t now_ms) {
     a->now_ms = now_ms;
     a->eof = true;

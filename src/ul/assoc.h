@@ -76,6 +76,9 @@ void ul_assoc_free(struct ul_assoc *a);
 // Input. feed() only when the former bytes are used up (ul_assoc_unread() == 0).
 void ul_assoc_feed(struct ul_assoc *a, struct slice bytes, int64_t now_ms);
 size_t ul_assoc_unread(const struct ul_assoc *a);
+// So many bytes from here on are sure to be data set bytes: they may be read straight to where they shall
+// lie, and fed from there.
+size_t ul_assoc_data_due(const struct ul_assoc *a);
 void ul_assoc_eof(struct ul_assoc *a, int64_t now_ms);  // the peer closed the transport
 bool ul_assoc_next(struct ul_assoc *a, struct ul_assoc_event *ret_event); // false: feed me
 void ul_assoc_tick(struct ul_assoc *a, int64_t now_ms); // expires timers; then pull events

@@ -107,10 +107,10 @@ static const struct slice *pick_storage(const struct ul_context *c, const struct
     return first;
 }
 
-// Identifiers have no pixels: any syntax that is not for compressed ones, the explicit first.
+// Identifiers have no pixels and are short: the uncompressed syntaxes, the explicit first.
 static const struct slice *pick_identifier(const struct ul_context *c) {
     static const char *const order[] = {UID_ExplicitVRLittleEndian, UID_ImplicitVRLittleEndian,
-                                        UID_DeflatedExplicitVRLittleEndian, UID_ExplicitVRBigEndian};
+                                        UID_ExplicitVRBigEndian};
     for (size_t k = 0; k < sizeof order / sizeof *order; k++)
         for (size_t i = 0; i < c->transfer_count; i++)
             if (slice_eq_str(c->transfers[i], order[k]))
