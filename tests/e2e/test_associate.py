@@ -121,7 +121,7 @@ def test_every_uncompressed_and_compressed_syntax_is_accepted_first_come(archive
 
 
 def test_user_identity(archive):
-    archive.run("user", "add", archive.dir, "reader1", "--role", "reader", "--password-stdin", stdin="correct horse\n")
+    archive.run("user", "add", archive.dir, "reader1", "--role", "reader", "--stdin", stdin="correct horse\n")
     contexts = [(dul.VERIFICATION, [dul.IMPLICIT]), (CT, [dul.EXPLICIT]), (dul.STUDY_FIND, [dul.IMPLICIT])]
     with archive.associate(contexts=contexts, identity=("reader1", "correct horse")) as a:
         assert a.results == {1: 0, 3: 1, 5: 0}, "a reader does not store"
