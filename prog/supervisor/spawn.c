@@ -1,0 +1,239 @@
+// Starting the other programs, and keeping spare workers.
+#include "supervisor.h"
+
+#include "conf/user.h"
+#include "os/clock.h"
+#include "os/fd.h"
+#include "os/memfd.h"
+#include "os/proc.h"
+#include "os/template.h"
+#include "trust.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum {
+    READY_WITHIN_MS = 20000,
+    RETRY_MS = 1000,
+    USERS_MAX_BYTES = 32 * 1024 * 1024,
+};
+
+// Starts PROGRAM with one end of a new channel as descriptor 3, and fd[1 …] as spec has them.
+static enum err start(const char *program, const char *argument, struct os_proc_spec *spec, pid_t *ret_pid,
+                      int *ret_ctl, struct fault *f) {
+    char path[4096];
+    int pair[2];
+    enum err e = os_proc_sibling_path(program, path, sizeof path, f);
+    if (e == OK)
+        e = os_fd_pair_seqpacket(pair, f);
+    if (e != OK)
+        return e;
+    CLEANUP_FD int ours = pair[0], theirs = pair[1];
+    const char *argv[] = {program, argument, NULL};
+    spec->path = path;
+    spec->argv = argv;
+    spec->fd[0] = theirs;
+    spec->own_session = true;
+    e = os_proc_spawn(spec, ret_pid, f);
+    if (e == OK)
+        *ret_ctl = os_fd_take(&ours);
+    return e;
+}
+
+enum err spawn_archive(struct supervisor *s, struct fault *f) {
+    // "." because the way to DIR may be closed to the archive's user; the working folder is DIR.
+    struct os_proc_spec spec = {.fd_count = 1};
+    int ctl = -1;
+    enum err e = start("galena-archive", ".", &spec, &s->archive_pid, &ctl, f);
+    if (e != OK)
+        return e;
+    // A message that it cannot take now ends a connection, not the supervisor's patience.
+    e = os_fd_set_nonblock(ctl, true, f);
+    watch_add(s, &s->archive, WATCH_ARCHIVE, ctl, NULL);
+    s->archive_ready = false;
+    s->archive_started_ms = os_clock_ms();
+    return e;
+}
+
+static void append_user(struct buf *b, const struct conf_user *u) {
+    buf_printf(b, "%s\t%u\t%s\n", u->name, u->roles, u->password);
+}
+
+int spawn_users_fd(struct fault *f) {
+    struct conf_users users;
+    if (conf_users_load(".", &users, f) != OK)
+        return -1;
+    struct buf b = BUF_INIT(USERS_MAX_BYTES);
+    for (size_t i = 0; i < users.problem_count; i++)
+        os_log(OS_LOG_WARN, users.problems[i]);
+    for (size_t i = 0; i < users.n; i++)
+        append_user(&b, &users.v[i]);
+    int fd = -1;
+    if (!buf_ok(&b))
+        fault_set(f, ERR_LIMIT, "too many users");
+    else
+        (void)os_memfd_of("users", buf_slice(&b), &fd, f);
+    if (b.p)
+        explicit_bzero(b.p, b.n);
+    buf_fini(&b);
+    conf_users_fini(&users);
+    return fd;
+}
+
+enum err spawn_auth(struct supervisor *s, struct fault *f) {
+    int channel[2], ctl = -1;
+    CLEANUP_FD int users = spawn_users_fd(f);
+    if (users < 0)
+        return f->code;
+    enum err e = os_fd_pair_seqpacket(channel, f);
+    if (e != OK)
+        return e;
+    CLEANUP_FD int archives = channel[0], auths = channel[1];
+    struct os_proc_spec spec = {.fd = {-1, auths, users}, .fd_count = 3, .stderr_fd = s->stderr_fd};
+    watch_close(s, &s->auth); // an old one ends with its channel
+    e = start("galena-auth", NULL, &spec, &s->auth_pid, &ctl, f);
+    if (e != OK)
+        return e;
+    e = os_template_await_ready(ctl, READY_WITHIN_MS, f);
+    if (e != OK) {
+        os_fd_close(&ctl);
+        s->auth_pid = 0;
+        return fault_set(f, e, "auth does not start");
+    }
+    watch_add(s, &s->auth, WATCH_AUTH, ctl, NULL);
+    return ipc_send(s->archive.fd, IPC_AUTH_CHANNEL, &(struct ipc_auth_channel){0}, &archives, 1);
+}
+
+struct template_process *spawn_template_of(struct supervisor *s, enum os_role role) {
+    return &s->templates[role == OS_ROLE_GATE ? 0 : 1];
+}
+
+// The gate's template gets the server's certificate, its key, and whom to trust.
+static enum err start_template(struct supervisor *s, enum os_role role, pid_t *ret_pid, int *ret_ctl,
+                               struct fault *f) {
+    struct os_proc_spec spec = {.fd_count = 1, .stderr_fd = s->stderr_fd};
+    if (role == OS_ROLE_DIMSE)
+        return start("galena-dimse", NULL, &spec, ret_pid, ret_ctl, f);
+    CLEANUP_FD int cert = -1, key = -1, trust = -1;
+    enum err e = trust_open("tls/server.cert.pem", &cert, f);
+    if (e == OK)
+        e = trust_open("tls/server.key.pem", &key, f);
+    if (e == OK)
+        e = trust_collect(&trust, f);
+    if (e != OK)
+        return e;
+    spec.fd[1] = cert;
+    spec.fd[2] = key;
+    spec.fd[3] = trust;
+    spec.fd_count = 4;
+    return start("galena-gate", NULL, &spec, ret_pid, ret_ctl, f);
+}
+
+enum err spawn_template(struct supervisor *s, enum os_role role, struct fault *f) {
+    struct template_process *t = spawn_template_of(s, role);
+    pid_t pid = 0;
+    CLEANUP_FD int ctl = -1;
+    enum err e = start_template(s, role, &pid, &ctl, f);
+    if (e == OK) {
+        e = os_template_await_ready(ctl, READY_WITHIN_MS, f);
+        if (e == ERR_PEER_GONE)
+            e = fault_set(f, ERR_CONFIG, "the %s does not start", os_role_name(role));
+    }
+    t->retry_at_ms = e == OK ? 0 : os_clock_ms() + RETRY_MS;
+    if (e != OK)
+        return e; // an older one goes on
+    spawn_drop_spares(s, role);
+    os_fd_close(&t->ctl); // it ends by itself
+    t->role = role;
+    t->pid = pid;
+    t->ctl = os_fd_take(&ctl);
+    return OK;
+}
+
+void spawn_drop_spares(struct supervisor *s, enum os_role role) {
+    struct template_process *t = spawn_template_of(s, role);
+    for (struct child *c = t->spares; c; c = c->next_spare) {
+        c->dropped = true;
+        watch_close(s, &c->ctl); // and it ends
+    }
+    t->spares = NULL;
+    t->spare_count = 0;
+}
+
+static struct child *fork_child(struct supervisor *s, struct template_process *t) {
+    int pair[2];
+    struct fault f = {0};
+    if (t->ctl < 0 || os_fd_pair_seqpacket(pair, &f) != OK)
+        return NULL;
+    CLEANUP_FD int ours = pair[0], theirs = pair[1];
+    struct child *c = calloc(1, sizeof *c);
+    pid_t pid = 0;
+    if (!c || os_template_spawn(t->ctl, theirs, &pid, &f) != OK) {
+        free(c);
+        os_fd_close(&t->ctl);
+        t->retry_at_ms = os_clock_ms() + RETRY_MS;
+        return NULL;
+    }
+    *c = (struct child){.pid = pid, .role = t->role, .next = s->children, .at = &s->children};
+    if (c->next)
+        c->next->at = &c->next;
+    s->children = c;
+    watch_add(s, &c->ctl, WATCH_CHILD, os_fd_take(&ours), c);
+    return c;
+}
+
+void spawn_unspare(struct supervisor *s, struct child *c) {
+    struct template_process *t = spawn_template_of(s, c->role);
+    for (struct child **at = &t->spares; *at; at = &(*at)->next_spare)
+        if (*at == c) {
+            *at = c->next_spare;
+            t->spare_count--;
+            return;
+        }
+}
+
+void spawn_forget_child(struct supervisor *s, struct child *take_c) {
+    spawn_unspare(s, take_c);
+    watch_close(s, &take_c->ctl);
+    *take_c->at = take_c->next;
+    if (take_c->next)
+        take_c->next->at = take_c->at;
+    free(take_c);
+}
+
+static void refill_one(struct supervisor *s, struct template_process *t) {
+    int64_t now_ms = os_clock_ms();
+    if (t->retry_at_ms > now_ms)
+        return;
+    struct fault f = {0};
+    if (t->ctl < 0 && spawn_template(s, t->role, &f) != OK) {
+        os_log_fault(OS_LOG_ERROR, "a template cannot be replaced", &f);
+        return;
+    }
+    while (t->spare_count < s->conf.limits.spare_workers) {
+        struct child *c = fork_child(s, t);
+        if (!c)
+            return;
+        c->next_spare = t->spares;
+        t->spares = c;
+        t->spare_count++;
+    }
+}
+
+void spawn_refill(struct supervisor *s) {
+    for (unsigned i = 0; i < TEMPLATES; i++)
+        refill_one(s, &s->templates[i]);
+}
+
+struct child *spawn_take(struct supervisor *s, enum os_role role) {
+    struct template_process *t = spawn_template_of(s, role);
+    struct child *c = t->spares;
+    if (!c)
+        return fork_child(s, t);
+    t->spares = c->next_spare;
+    t->spare_count--;
+    c->next_spare = NULL;
+    return c;
+}
