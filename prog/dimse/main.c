@@ -1,6 +1,4 @@
 // galena-dimse: the template of the DICOM workers, and one worker a connection.
-#include <poll.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "incoming.h"
@@ -40,68 +38,6 @@ static bool await_connect(struct worker *w, int *ret_fd) {
     return true;
 }
 
-// What speaks to a plain DICOM port without speaking DICOM gets named for the administrator.
-static bool is_stranger(struct worker *w) {
-    uint8_t first[4] = {0};
-    ssize_t n = recv(w->client.fd, first, sizeof first, MSG_PEEK | MSG_DONTWAIT);
-    if (w->lane != IPC_LANE_PLAIN || n < 3)
-        return false;
-    if (first[0] == 0x16 && first[1] == 0x03) {
-        worker_log(w, OS_LOG_WARN,
-                   "a TLS client spoke to the plain port: let it use the TLS port, or turn its TLS off");
-        return true;
-    }
-    if (n == 4 && (memcmp(first, "GET ", 4) == 0 || memcmp(first, "POST", 4) == 0)) {
-        worker_log(w, OS_LOG_WARN, "a web client spoke to the DICOM port");
-        return true;
-    }
-    return false;
-}
-
-static void log_end(struct worker *w) {
-    const struct ul_assoc_event *ev = &w->client.end;
-    const char *who = w->peer[0] ? w->peer : "a stranger";
-    if (ev->kind == UL_EV_ABORTED && ev->ours && ev->fault)
-        worker_log(w, OS_LOG_WARN, "association with %s aborted: %s: %s", who, err_text(ev->fault->code),
-                   ev->fault->detail);
-    else if (ev->kind == UL_EV_ABORTED)
-        worker_log(w, OS_LOG_WARN, "association aborted by %s: %s", who, ul_abort_text(ev->refusal));
-    else if (ev->kind == UL_EV_CLOSED && w->peer[0])
-        worker_log(w, OS_LOG_WARN, "%s closed the connection without a release", who);
-}
-
-static void serve(struct worker *w) {
-    struct ul_assoc_event ev;
-    while (link_next(&w->client, &ev)) {
-        switch (ev.kind) {
-        case UL_EV_ASSOCIATE_RQ:
-            (void)associate(w, &ev);
-            break;
-        case UL_EV_COMMAND:
-            serve_command(w, &ev);
-            break;
-        case UL_EV_RELEASE_RQ:
-            ul_assoc_release_reply(w->client.assoc, os_clock_ms());
-            break;
-        case UL_EV_ABORTED:
-        case UL_EV_CLOSED:
-        case UL_EV_NONE:
-        case UL_EV_ASSOCIATED:
-        case UL_EV_REJECTED:
-        case UL_EV_DATA:
-        case UL_EV_RELEASED:
-            break;
-        }
-    }
-}
-
-static void farewell(struct worker *w) {
-    if (w->stored + w->retrieved + w->queries > 0)
-        worker_log(w, OS_LOG_INFO, "association with %s ended: %llu stored, %llu sent, %llu queries", w->peer,
-                   (unsigned long long)w->stored, (unsigned long long)w->retrieved,
-                   (unsigned long long)w->queries);
-}
-
 static int work(int ctl) {
     static struct worker w;
     int fd = -1;
@@ -112,12 +48,7 @@ static int work(int ctl) {
         return 0;
     if (!link_open(&w.client, fd, ul_assoc_new_acceptor(&w.timers, os_clock_ms())))
         return 0;
-    struct pollfd readable = {fd, POLLIN, 0};
-    (void)poll(&readable, 1, (int)w.timers.artim_ms);
-    if (!is_stranger(&w))
-        serve(&w);
-    log_end(&w);
-    farewell(&w);
+    worker_serve(&w);
     link_close(&w.client);
     return 0;
 }

@@ -68,6 +68,9 @@ void archive_tell(struct worker *w, enum ipc_type type, const void *body);
 struct ipc_msg archive_call(struct worker *w, enum ipc_type type, const void *body, enum ipc_type answer);
 enum err archive_ring(struct worker *w, struct fault *f); // gets the ring once
 
+// --- serve.c
+void worker_serve(struct worker *w); // the client's link is open; returns when it is over
+
 // --- associate.c
 bool associate(struct worker *w, const struct ul_assoc_event *ev); // false: refused
 
