@@ -209,7 +209,10 @@ static void put_u32(uint8_t *p, uint32_t v) {
 
 static void put_element(struct dicom_summary *s, const struct dicom_event *ev) {
     const struct std_vr *vr = std_vr_info(ev->vr == VR_UNKNOWN ? VR_UN : ev->vr);
-    size_t head = vr->long_header ? 12 : 8, n = ev->value.n, padded = n + (n & 1);
+    size_t head = vr->long_header ? 12 : 8, n = ev->value.n;
+    if (vr->class_ == VR_CLASS_NUMBER)
+        n -= n & 1; // half a number is none, and padding would make it one
+    size_t padded = n + (n & 1);
     if (!has_room(s, head + padded, REF_RESERVE_BYTES)) {
         if (ev->depth == 0)
             put_ref(s, ev, ev->vr, ev->length);
