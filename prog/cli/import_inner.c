@@ -15,10 +15,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-// What one association proposes: one (class, transfer syntax) each. Half of what the standard allows,
-// since a class with uncompressed syntaxes may take two contexts.
-enum { PAIRS_MAX = 64, PIECE_BYTES = 128 * 1024 };
-#define MEDIA_STORAGE_DIRECTORY "1.2.840.10008.1.3.10"
+// What one association proposes: one (class, transfer syntax) a presentation context.
+enum { PAIRS_MAX = UL_CONTEXTS_MAX, PIECE_BYTES = 128 * 1024 };
 
 struct pair {
     char sop_class[UID_MAX + 1], transfer[UID_MAX + 1];
@@ -72,29 +70,45 @@ static bool has_pair(const struct pair *v, size_t n, const struct object_head *h
     return false;
 }
 
+static bool can_be_proposed(const struct object_head *h) {
+    return h->sop_class[0] && h->sop_instance[0] && uid_tolerable(slice_str(h->meta.transfer_syntax));
+}
+
 static void want_pair(struct inner *in, const struct object_head *h) {
-    if (in->wanted_count >= PAIRS_MAX || has_pair(in->wanted, in->wanted_count, h))
+    if (!can_be_proposed(h) || in->wanted_count >= PAIRS_MAX ||
+        has_pair(in->wanted, in->wanted_count, h))
         return;
     struct pair *p = &in->wanted[in->wanted_count++];
     memcpy(p->sop_class, h->sop_class, sizeof p->sop_class);
     memcpy(p->transfer, h->meta.transfer_syntax, sizeof p->transfer);
 }
 
+// One context for each pair, with that transfer syntax alone: what is stored is what the file has.
+static bool put_contexts(const struct inner *in, struct arena *arena, struct ul_associate *rq) {
+    size_t n = in->wanted_count;
+    rq->contexts = arena_calloc(arena, n, sizeof *rq->contexts);
+    struct slice *transfers = arena_calloc(arena, n, sizeof *transfers);
+    for (size_t i = 0; rq->contexts && transfers && i < n; i++) {
+        transfers[i] = slice_str(in->wanted[i].transfer);
+        rq->contexts[i] = (struct ul_context){.id = (uint8_t)(2 * i + 1),
+                                              .abstract = slice_str(in->wanted[i].sop_class),
+                                              .transfers = &transfers[i],
+                                              .transfer_count = 1};
+    }
+    rq->context_count = n;
+    return rq->contexts && transfers;
+}
+
 static enum err propose(struct inner *in, int take_fd, struct fault *f) {
     struct arena arena = ARENA_INIT(UL_ARENA_BYTES_MAX);
-    struct ul_pair pairs[PAIRS_MAX];
     struct ul_associate rq;
-    size_t left_out;
-    for (size_t i = 0; i < in->wanted_count; i++)
-        pairs[i] =
-            (struct ul_pair){slice_str(in->wanted[i].sop_class), slice_str(in->wanted[i].transfer)};
+    enum err e;
     ul_associate_init(&rq, SCU_AE_TITLE, in->called);
-    enum err e = ul_negotiate_propose(pairs, in->wanted_count, &arena, &rq, &left_out);
-    if (e != OK) {
-        os_fd_close(&take_fd);
-        fault_set(f, e, "too much to propose");
-    } else {
+    if (put_contexts(in, &arena, &rq)) {
         e = scu_open(take_fd, &rq, &in->scu, f);
+    } else {
+        os_fd_close(&take_fd);
+        e = fault_set(f, ERR_NO_MEMORY, "not enough memory");
     }
     arena_fini(&arena);
     memcpy(in->proposed, in->wanted, sizeof in->proposed);
@@ -194,7 +208,7 @@ static enum err store(struct inner *in, struct source *s, uint32_t index, const 
 static bool head_is_usable(struct inner *in, uint32_t index, const char *member, bool named, enum err e,
                            const struct fault *f) {
     const struct object_head *h = &in->head;
-    if (e == OK && h->sop_class[0] && h->sop_instance[0])
+    if (e == OK && can_be_proposed(h))
         return true;
     if (e == OK)
         say_result(in, index, member, OUTCOME_UNREADABLE, "has no SOP class or no SOP instance UID");
@@ -270,7 +284,7 @@ static void read_directory(struct inner *in, const struct batch_file *file, stru
 }
 
 static bool is_directory(const struct object_head *h) {
-    return strcmp(h->meta.sop_class, MEDIA_STORAGE_DIRECTORY) == 0;
+    return strcmp(h->meta.sop_class, UID_MediaStorageDirectoryStorage) == 0;
 }
 
 static void first_pass(struct inner *in, const struct batch_file *file) {

@@ -48,9 +48,10 @@ static int ask(const struct cli_args *args, const char *word, char *answer, size
 static int run_status(const struct cli_args *args) {
     char answer[4096];
     int e = ask(args, "status", answer, sizeof answer);
-    if (e == CLI_OK)
-        fputs(answer, stdout);
-    return e;
+    if (e != CLI_OK)
+        return e;
+    fputs(answer, stdout);
+    return strncmp(answer, "state serving\n", 14) == 0 ? CLI_OK : CLI_NOT_SERVING;
 }
 
 static int run_reload(const struct cli_args *args) {
