@@ -9,6 +9,7 @@
 #include "os/proc.h"
 #include "os/template.h"
 
+#include <malloc.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/random.h>
@@ -129,6 +130,7 @@ static _Noreturn void loop(struct auth *a) {
 }
 
 static enum err start(struct auth *a, struct fault *f) {
+    mallopt(M_MMAP_THRESHOLD, 1024 * 1024); // Argon2's 19 MiB go back to the system each time
     a->waiting = calloc(WAITING_MAX, sizeof *a->waiting);
     a->message = malloc(IPC_MAX_BYTES);
     if (!a->waiting || !a->message)
