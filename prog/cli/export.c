@@ -121,6 +121,8 @@ static int run_export(const struct cli_args *args) {
     bool good = serve_inner(channel, out, &files);
     halves_end(&channel, pid);
     conf_fini(&c);
+    if (!good && files == 0 && fchdir(home) == 0)
+        (void)rmdir(path); // where nothing was written, nothing stays
     if (good && syncfs(out) != 0)
         return cli_fail("%s: %s", path, strerror(errno));
     if (good)
