@@ -20,7 +20,7 @@ enum {
     FDS_MAX = 16384, // as the archive's: it cannot have more than we may
     TICK_MS = 200,
     UNPROVEN_PER_SOURCE = 128,
-    PENALTY_MOST_MS = 300000,
+    PENALTY_FIRST_MS = 1000,
     ARCHIVE_FINISHES_MS = 60000,
 };
 
@@ -28,12 +28,11 @@ enum {
 
 void apply_limits(struct supervisor *s) {
     const struct conf_limits *c = &s->conf.limits;
-    int64_t first_ms = c->penalty_s * 1000, most_ms = first_ms > PENALTY_MOST_MS ? first_ms : PENALTY_MOST_MS;
     struct penalty_limits l = {
         .per_source = c->per_source,
         .unproven_per_source = c->per_source < UNPROVEN_PER_SOURCE ? c->per_source : UNPROVEN_PER_SOURCE,
-        .first_ms = first_ms,
-        .most_ms = first_ms == 0 ? 0 : most_ms,
+        .first_ms = PENALTY_FIRST_MS,
+        .most_ms = c->penalty_s * 1000,
     };
     if (s->penalties)
         penalties_set_limits(s->penalties, &l);

@@ -125,7 +125,8 @@ static const struct conf_option options[] = {
     COUNT(per_source, 1, 65536, "Connections at once from one address."),
     COUNT(spare_workers, 0, 256, "Processes kept ready for the next connections."),
     COUNT(penalty_s, 0, 3600,
-          "Seconds for which an address waits after a connection of its crashed a worker."),
+          "Seconds an address waits at most when its connections crash workers: one second after the\n"
+          "first crash, twice as long after each further one; 0 is never."),
     COUNT(artim_s, 1, 3600,
           "Seconds from connecting to a complete association request (ARTIM, PS3.8 9.1.5)."),
     COUNT(idle_s, 1, 86400, "Seconds after which a silent association is aborted."),
@@ -152,7 +153,7 @@ void conf_init(struct conf *c) {
                 .max_connections = 2048,
                 .per_source = 1200,
                 .spare_workers = 4,
-                .penalty_s = 10,
+                .penalty_s = 300,
                 .artim_s = 30,
                 .idle_s = 600,
                 .total_s = 0,

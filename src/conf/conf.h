@@ -23,7 +23,7 @@ struct conf_limits {
     uint32_t max_connections; // all lanes together
     uint32_t per_source;      // connections at once from one address
     uint32_t spare_workers;   // processes kept ready
-    uint32_t penalty_s;       // how long a source address waits after one of its workers crashed
+    uint32_t penalty_s;       // the longest a source address waits after its workers crashed: 1, 2, 4 …
     uint32_t artim_s;         // PS3.8 9.1.5: from connect to a complete association request
     uint32_t idle_s;          // an association on which nothing happens
     uint32_t total_s;         // an association altogether; 0 = no limit
