@@ -1,22 +1,24 @@
 // The frame table as stored, little endian:
 //
-//   u8  version 1            u8  flags (1 encapsulated, 2 incomplete)    u8  enum vr of the pixel data
-//   u8  0 u32 pixel_tag            u64 offset    u64 length    u64 first_fragment u16 rows
-//   u16 columns   u16 samples   u16 bits_allocated u32 number_of_frames     u32 fragments u32 bytes of
-//   the offset table  u32 bytes of the extended one offset table, extended offset table, fragments × u32
-//   length
+//   u8  version 1            u8  flags (FLAG_…)    u8  enum vr of the pixel data     u8  0
+//   u32 pixel_tag            u64 offset            u64 length    u64 first_fragment
+//   u16 rows                 u16 columns           u16 samples   u16 bits_allocated
+//   u32 number_of_frames     u32 fragments
+//   u32 bytes of the offset table                  u32 bytes of the extended one
+//   offset table, extended offset table, fragments × u32 length
 //
 // An object without pixel data has an empty table.
 #include "base/rd.h"
 #include "dicom/summary.h"
 
-enum { VERSION = 1, FLAG_ENCAPSULATED = 1, FLAG_INCOMPLETE = 2, ITEM_HEADER_BYTES = 8 };
+enum { VERSION = 1, FLAG_ENCAPSULATED = 1, FLAG_INCOMPLETE = 2, FLAG_CHROMA_HALVED = 4, ITEM_HEADER_BYTES = 8 };
 
 void dicom_frames_write(const struct dicom_frames *f, struct buf *out) {
     if (!f->present)
         return;
     buf_u8(out, VERSION);
-    buf_u8(out, (uint8_t)((f->encapsulated ? FLAG_ENCAPSULATED : 0) | (f->incomplete ? FLAG_INCOMPLETE : 0)));
+    buf_u8(out, (uint8_t)((f->encapsulated ? FLAG_ENCAPSULATED : 0) | (f->incomplete ? FLAG_INCOMPLETE : 0) |
+                          (f->chroma_halved ? FLAG_CHROMA_HALVED : 0)));
     buf_u8(out, f->pixel_vr);
     buf_u8(out, 0);
     buf_u32le(out, f->pixel_tag);
@@ -62,6 +64,7 @@ enum err dicom_frames_parse(struct slice bytes, struct arena *a, struct fault *f
     fr.present = true;
     fr.encapsulated = flags & FLAG_ENCAPSULATED;
     fr.incomplete = flags & FLAG_INCOMPLETE;
+    fr.chroma_halved = flags & FLAG_CHROMA_HALVED;
     parse_fixed(&r, &fr);
     fr.fragment_count = rd_u32le(&r);
     uint32_t basic = rd_u32le(&r), extended = rd_u32le(&r);
@@ -82,7 +85,8 @@ bool dicom_frames_native(const struct dicom_frames *f, uint32_t frame, struct di
     if (!f->present || f->encapsulated || frame >= f->number_of_frames)
         return false;
     // 16 × 16 × 16 × 16 bits can't overflow 64.
-    uint64_t bits = (uint64_t)f->rows * f->columns * f->samples * f->bits_allocated;
+    uint64_t samples = f->chroma_halved && f->samples == 3 ? 2 : f->samples;
+    uint64_t bits = (uint64_t)f->rows * f->columns * samples * f->bits_allocated;
     if (f->bits_allocated % 8 != 0 && (bits % 8 != 0 || f->bits_allocated != 1) && f->number_of_frames > 1)
         return false; // frames of single bits that don't end on a byte: not to be told apart as bytes
     uint64_t bytes = (bits + 7) / 8;

@@ -310,6 +310,9 @@ static void note_image(struct dicom_summary *s, const struct dicom_event *ev) {
     switch (ev->tag) {
     case TAG_SamplesPerPixel: s->frames.samples = value_u16(ev); break;
     case TAG_NumberOfFrames: note_number_of_frames(s, ev); break;
+    case TAG_PhotometricInterpretation:
+        s->frames.chroma_halved = ev->value.n >= 12 && memcmp(ev->value.p, "YBR_FULL_422", 12) == 0;
+        break;
     case TAG_Rows: s->frames.rows = value_u16(ev); break;
     case TAG_Columns: s->frames.columns = value_u16(ev); break;
     case TAG_BitsAllocated: s->frames.bits_allocated = value_u16(ev); break;
@@ -420,6 +423,11 @@ struct slice dicom_summary_bytes(const struct dicom_summary *s) {
 
 bool dicom_summary_incomplete(const struct dicom_summary *s) {
     return s->incomplete;
+}
+
+struct slice dicom_summary_picked_so_far(const struct dicom_summary *s, size_t i) {
+    bug_unless(i < s->pick_count);
+    return slice_sub(buf_slice(&s->values), s->picked_at[i].at, s->picked_at[i].n);
 }
 
 const struct dicom_picked *dicom_summary_picked(const struct dicom_summary *s, size_t i) {

@@ -50,6 +50,8 @@ struct dicom_frames {
     bool present;            // there is Pixel Data, Float or Double Float Pixel Data at the top level
     bool encapsulated;
     bool incomplete;         // more fragments than listed
+    // Photometric Interpretation YBR_FULL_422: 2 samples a pixel, not 3 (PS3.3 C.7.6.3.1.2)
+    bool chroma_halved;
     uint8_t pixel_vr;        // enum vr
     uint32_t pixel_tag;
     // the value (encapsulated: from the item header of the offset table to the last item's end)
@@ -74,6 +76,9 @@ void dicom_summary_reset(struct dicom_summary *s); // for the next object
 
 // The reader's handler; ctx is the summary.
 enum err dicom_summary_event(void *summary, const struct dicom_event *ev, struct fault *f);
+
+// The value picked so far, before the end; borrowed until the next event. Empty: none yet.
+struct slice dicom_summary_picked_so_far(const struct dicom_summary *s, size_t pick);
 
 // After DICOM_EV_END. Borrowed until reset or free.
 struct slice dicom_summary_bytes(const struct dicom_summary *s);
