@@ -97,7 +97,8 @@ void dicom_summary_reset(struct dicom_summary *s) {
 
 // --- Picks --------------------------------------------------------------------------------------
 
-static bool is_picked(const struct dicom_summary *s, const struct dicom_pick *p, const struct dicom_event *ev) {
+static bool is_picked(const struct dicom_summary *s, const struct dicom_pick *p,
+                      const struct dicom_event *ev) {
     if (p->path[ev->depth] != ev->tag || (ev->depth < 2 && p->path[ev->depth + 1] != 0))
         return false;
     for (unsigned d = 0; d < ev->depth; d++)
@@ -384,7 +385,8 @@ static void on_element(struct dicom_summary *s, const struct dicom_event *ev) {
 static void finish(struct dicom_summary *s) {
     for (size_t i = 0; i < s->pick_count; i++) {
         const struct picked_at *p = &s->picked_at[i];
-        s->picked[i] = (struct dicom_picked){p->present, (uint16_t)p->vr, slice_sub(buf_slice(&s->values), p->at, p->n)};
+        s->picked[i] = (struct dicom_picked){p->present, (uint16_t)p->vr,
+                                             slice_sub(buf_slice(&s->values), p->at, p->n)};
     }
     struct dicom_frames *f = &s->frames;
     f->fragment_lengths = (const uint32_t *)(const void *)s->lengths.p;

@@ -88,7 +88,8 @@ const struct dicom_frames *dicom_summary_frames(const struct dicom_summary *s);
 
 // The frame table as stored, and back. Layout in frames.c.
 void dicom_frames_write(const struct dicom_frames *f, struct buf *out);
-enum err dicom_frames_parse(struct slice bytes, struct arena *a, struct fault *f, struct dicom_frames *ret_frames);
+enum err dicom_frames_parse(struct slice bytes, struct arena *a, struct fault *f,
+                            struct dicom_frames *ret_frames);
 // Where a frame (from 0) is. Native: one run. Encapsulated: fragments [first, first + count), of which
 // the n-th is at dicom_frames_fragment(). False when the table does not say (offset table missing and
 // fragments not one a frame).
@@ -98,7 +99,8 @@ bool dicom_frames_fragment(const struct dicom_frames *f, size_t fragment, struct
 
 // Back to a data set; references become elements with is_ref. Values are borrowed from `summary`, which
 // must live as long. ERR_CORRUPT: no summary; ERR_LIMIT: the arena is full.
-enum err dicom_summary_parse(struct slice summary, struct arena *a, struct fault *f, struct dicom_dataset **ret_ds);
+enum err dicom_summary_parse(struct slice summary, struct arena *a, struct fault *f,
+                             struct dicom_dataset **ret_ds);
 // One top-level element without parsing the rest (lengths are followed, nothing is copied).
 // False when absent. items are not filled in: for a sequence `value` is its encoded items.
 bool dicom_summary_find(struct slice summary, uint32_t tag, struct dicom_element *ret_element);
