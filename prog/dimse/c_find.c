@@ -69,7 +69,8 @@ static struct ipc_query question(struct find *q, uint8_t returns[2 * INDEX_ATTR_
         returns[2 * i] = (uint8_t)q->plan.returns[i];
         returns[2 * i + 1] = (uint8_t)(q->plan.returns[i] >> 8);
     }
-    memcpy(q->w->ring.p + q->w->ring_body, q->plan.conditions.p, q->plan.conditions.n);
+    if (q->plan.conditions.n > 0)
+        memcpy(q->w->ring.p + q->w->ring_body, q->plan.conditions.p, q->plan.conditions.n);
     return (struct ipc_query){.root = (uint8_t)q->plan.id->root,
                               .level = (uint8_t)q->plan.id->level,
                               .flags = q->plan.summaries ? QUERY_FLAG_SUMMARY : 0,

@@ -7,7 +7,8 @@ static enum err locate(struct retrieval *r, struct identifier *id, struct fault 
     if (e == OK)
         e = identifier_unique_keys(id, &conditions, f);
     if (e == OK) {
-        memcpy(w->ring.p + w->ring_body, conditions.p, conditions.n);
+        if (conditions.n > 0)
+            memcpy(w->ring.p + w->ring_body, conditions.p, conditions.n);
         struct ipc_locate ask = {.root = (uint8_t)id->root,
                                  .level = (uint8_t)id->level,
                                  .conditions_bytes = (uint32_t)conditions.n};
