@@ -322,8 +322,9 @@ static enum err build_value(struct dicom_dataset *ds, const struct dicom_event *
     if (find(ds, ev->tag))
         return OK;
     if (ev->kind == DICOM_EV_BULK || ev->kind == DICOM_EV_ENCAPSULATED_END)
-        return dicom_dataset_put_ref(ds, ev->tag, ev->vr, (struct dicom_ref){ev->offset, ev->kind == DICOM_EV_BULK
-                                                                                 ? ev->length : ev->total});
+        return dicom_dataset_put_ref(
+            ds, ev->tag, ev->vr,
+            (struct dicom_ref){ev->offset, ev->kind == DICOM_EV_BULK ? ev->length : ev->total});
     enum err e = dicom_dataset_put(ds, ev->tag, ev->vr == VR_UNKNOWN ? VR_UN : ev->vr, ev->value);
     if (e == OK && ev->syntax == DICOM_EXPLICIT_BE) {
         // The copy is the arena's own, so it may be changed.

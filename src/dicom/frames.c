@@ -11,7 +11,13 @@
 #include "base/rd.h"
 #include "dicom/summary.h"
 
-enum { VERSION = 1, FLAG_ENCAPSULATED = 1, FLAG_INCOMPLETE = 2, FLAG_CHROMA_HALVED = 4, ITEM_HEADER_BYTES = 8 };
+enum {
+    VERSION = 1,
+    FLAG_ENCAPSULATED = 1,
+    FLAG_INCOMPLETE = 2,
+    FLAG_CHROMA_HALVED = 4,
+    ITEM_HEADER_BYTES = 8
+};
 
 void dicom_frames_write(const struct dicom_frames *f, struct buf *out) {
     if (!f->present)
@@ -53,7 +59,8 @@ static void parse_fixed(struct rd *r, struct dicom_frames *fr) {
     fr->number_of_frames = rd_u32le(r);
 }
 
-enum err dicom_frames_parse(struct slice bytes, struct arena *a, struct fault *f, struct dicom_frames *ret_frames) {
+enum err dicom_frames_parse(struct slice bytes, struct arena *a, struct fault *f,
+                            struct dicom_frames *ret_frames) {
     struct dicom_frames fr = {0};
     if (bytes.n == 0) {
         *ret_frames = fr;
@@ -72,7 +79,8 @@ enum err dicom_frames_parse(struct slice bytes, struct arena *a, struct fault *f
     if (version != VERSION || !rd_ok(&r) || rd_left(&r) != fr.fragment_count * 4)
         return fault_set(f, ERR_CORRUPT, "frame table");
     uint32_t *lengths = arena_calloc(a, fr.fragment_count + 1, sizeof *lengths);
-    if (!lengths || !arena_dup(a, tables[0], &fr.offset_table) || !arena_dup(a, tables[1], &fr.extended_offset_table))
+    if (!lengths || !arena_dup(a, tables[0], &fr.offset_table) ||
+        !arena_dup(a, tables[1], &fr.extended_offset_table))
         return fault_set(f, ERR_NO_MEMORY, "frame table");
     for (size_t i = 0; i < fr.fragment_count; i++)
         lengths[i] = rd_u32le(&r);

@@ -63,7 +63,8 @@ static enum err step(struct inflater *i, inflate_sink_fn *sink, void *ctx, struc
     return e;
 }
 
-enum err inflater_feed(struct inflater *i, struct slice bytes, inflate_sink_fn *sink, void *ctx, struct fault *f) {
+enum err inflater_feed(struct inflater *i, struct slice bytes, inflate_sink_fn *sink, void *ctx,
+                       struct fault *f) {
     while (bytes.n > 0 && !i->ended) {
         size_t n = bytes.n > 1u << 30 ? 1u << 30 : bytes.n;
         i->z.next_in = (Bytef *)(uintptr_t)bytes.p; // zlib does not write there

@@ -18,7 +18,8 @@ struct inflate_limits {
 struct inflater *inflater_new(void); // NULL: no memory
 void inflater_free(struct inflater *i);
 void inflater_reset(struct inflater *i, struct inflate_limits limits);
-enum err inflater_feed(struct inflater *i, struct slice bytes, inflate_sink_fn *sink, void *ctx, struct fault *f);
+enum err inflater_feed(struct inflater *i, struct slice bytes, inflate_sink_fn *sink, void *ctx,
+                       struct fault *f);
 bool inflater_ended(const struct inflater *i);
 uint64_t inflater_trailing(const struct inflater *i); // bytes after the end of the deflated stream
 

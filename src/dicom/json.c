@@ -51,7 +51,8 @@ static void path_of(const struct json *j, const struct dicom_element *e, char pa
     size_t n = 0;
     path[0] = 0;
     for (size_t i = 1; i <= j->depth; i++)
-        n += (size_t)snprintf(path + n, PATH_CHARS - n, "%08X/%zu/", j->stack[i].parent->tag, j->stack[i].item + 1);
+        n += (size_t)snprintf(path + n, PATH_CHARS - n, "%08X/%zu/", j->stack[i].parent->tag,
+                              j->stack[i].item + 1);
     snprintf(path + n, PATH_CHARS - n, "%08X", e->tag);
 }
 

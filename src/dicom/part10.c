@@ -67,7 +67,8 @@ static enum err need_more(bool complete, struct fault *f) {
 
 // Walks the elements of group 0002 from *at. The group length is not relied on, but where it ends group
 // 0002 of a deflated file what follows can't be told apart by its tag.
-static enum err walk_meta(struct slice head, bool complete, struct dicom_meta *m, size_t *at, struct fault *f) {
+static enum err walk_meta(struct slice head, bool complete, struct dicom_meta *m, size_t *at,
+                          struct fault *f) {
     size_t begin = *at, group_end = 0;
     while (head.n - *at >= HEADER_MIN) {
         const struct std_ts *ts = *at == group_end ? std_ts_find(slice_str(m->transfer_syntax)) : NULL;
@@ -79,7 +80,8 @@ static enum err walk_meta(struct slice head, bool complete, struct dicom_meta *m
         if (head.n - *at < h.bytes)
             break;
         if (h.length > DICOM_META_MAX_BYTES || *at - begin + h.bytes + h.length > DICOM_META_MAX_BYTES)
-            return fault_set(f, ERR_LIMIT, "File Meta Information longer than %d bytes", DICOM_META_MAX_BYTES);
+            return fault_set(f, ERR_LIMIT, "File Meta Information longer than %d bytes",
+                             DICOM_META_MAX_BYTES);
         struct slice value = slice_sub(head, *at + h.bytes, h.length);
         if (value.n < h.length)
             break;
@@ -143,5 +145,6 @@ void dicom_meta_write(struct buf *out, struct slice sop_class, struct slice sop_
     if (!buf_ok(out))
         return;
     uint32_t n = (uint32_t)(out->n - begin);
-    memcpy(out->p + begin - 4, (uint8_t[]){(uint8_t)n, (uint8_t)(n >> 8), (uint8_t)(n >> 16), (uint8_t)(n >> 24)}, 4);
+    memcpy(out->p + begin - 4,
+           (uint8_t[]){(uint8_t)n, (uint8_t)(n >> 8), (uint8_t)(n >> 16), (uint8_t)(n >> 24)}, 4);
 }

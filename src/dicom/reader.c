@@ -203,9 +203,14 @@ static enum err emit(struct dicom_reader *r, enum dicom_event_kind kind) {
 }
 
 static void event_of_level(struct dicom_reader *r, const struct level *l) {
-    r->ev = (struct dicom_event){.vr = l->vr, .tag = l->tag, .length = l->length, .depth = (unsigned)(l - r->level),
-                                 .syntax = l->header_syntax, .vr_code = {l->code[0], l->code[1]},
-                                 .header_at = l->header_at, .offset = l->value_at};
+    r->ev = (struct dicom_event){.vr = l->vr,
+                                 .tag = l->tag,
+                                 .length = l->length,
+                                 .depth = (unsigned)(l - r->level),
+                                 .syntax = l->header_syntax,
+                                 .vr_code = {l->code[0], l->code[1]},
+                                 .header_at = l->header_at,
+                                 .offset = l->value_at};
 }
 
 static void event_of_item(struct dicom_reader *r, const struct level *l) {

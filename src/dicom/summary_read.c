@@ -104,7 +104,8 @@ static enum err step(struct frame *stack, size_t *depth) {
     return OK;
 }
 
-enum err dicom_summary_parse(struct slice summary, struct arena *a, struct fault *f, struct dicom_dataset **ret_ds) {
+enum err dicom_summary_parse(struct slice summary, struct arena *a, struct fault *f,
+                             struct dicom_dataset **ret_ds) {
     struct dicom_dataset *ds = dicom_dataset_new(a);
     if (!ds)
         return fault_set(f, ERR_LIMIT, "summary too large");

@@ -16,7 +16,8 @@ enum err dicom_dataset_write(const struct dicom_dataset *ds, enum dicom_syntax s
 
 // One element; the value is little endian and swapped for big endian. For short VRs a value of 65,534
 // bytes at most, longer ones are written as UN (PS3.5 6.2.2 note 7).
-void dicom_write_element(struct buf *out, enum dicom_syntax syntax, uint32_t tag, enum vr vr, struct slice value);
+void dicom_write_element(struct buf *out, enum dicom_syntax syntax, uint32_t tag, enum vr vr,
+                         struct slice value);
 void dicom_write_str(struct buf *out, enum dicom_syntax syntax, uint32_t tag, enum vr vr, const char *value);
 void dicom_write_u16(struct buf *out, enum dicom_syntax syntax, uint32_t tag, uint16_t value); // US
 void dicom_write_u32(struct buf *out, enum dicom_syntax syntax, uint32_t tag, uint32_t value); // UL

@@ -1,5 +1,5 @@
-// Every file of the corpus: read whole and in odd pieces with the same events, summarised, and the summary read back.
-// Skipped where the corpus is missing.
+// Every file of the corpus: read whole and in odd pieces with the same events, summarised, and the summary
+// read back. Skipped where the corpus is missing.
 #include <dirent.h>
 #include <stdio.h>
 #include <string.h>
@@ -33,7 +33,8 @@ static enum err expected(const char *name) {
     return OK;
 }
 
-static void check_pieces(const char *name, struct slice s, const struct dicom_reader_options *o, enum err wanted) {
+static void check_pieces(const char *name, struct slice s, const struct dicom_reader_options *o,
+                         enum err wanted) {
     struct buf whole = BUF_INIT(TRACE_MAX), cut = BUF_INIT(TRACE_MAX);
     enum err e = trace(o, s, &whole, NULL);
     if (e != wanted)
@@ -62,7 +63,8 @@ static void check_summary(const char *name, struct slice s, const struct dicom_r
     for (uint32_t i = 0; f->present && f->rows > 0 && i < f->number_of_frames; i++) {
         struct dicom_ref ref = {0, 0};
         size_t first, count;
-        bool ok = f->encapsulated ? dicom_frames_locate(f, i, &first, &count) : dicom_frames_native(f, i, &ref);
+        bool ok = f->encapsulated ? dicom_frames_locate(f, i, &first, &count)
+                                  : dicom_frames_native(f, i, &ref);
         if (!ok || (!o->deflated && ref.offset + ref.length > s.n))
             fail_msg("%s: frame %u is not found", name, i);
     }

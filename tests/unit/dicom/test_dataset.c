@@ -49,7 +49,8 @@ static void check_sample(const struct dicom_dataset *ds) {
     const struct dicom_element *sq = dicom_dataset_find(ds, TAG_RequestAttributesSequence);
     assert_int_equal(dicom_items_count(sq), 2);
     assert_int_equal(dicom_dataset_count(dicom_items_at(sq, 1)), 0);
-    const struct dicom_element *codes = dicom_dataset_find(dicom_items_at(sq, 0), TAG_ScheduledProtocolCodeSequence);
+    const struct dicom_element *codes = dicom_dataset_find(dicom_items_at(sq, 0),
+                                                           TAG_ScheduledProtocolCodeSequence);
     assert_true(slice_eq_str(dicom_dataset_trimmed(dicom_items_at(codes, 0), TAG_CodeValue), "C"));
     sq = dicom_dataset_find(ds, TAG_ReferencedStudySequence);
     assert_true(sq->is_sequence && dicom_items_count(sq) == 0 && dicom_items_at(sq, 0) == NULL);
@@ -211,9 +212,11 @@ static void test_long_values_are_references(void **state) {
     struct arena a = ARENA_INIT(1 << 16);
     const struct dicom_reader_options o = {.syntax = DICOM_EXPLICIT_LE, .value_max = 4};
     struct dicom_dataset *ds = NULL;
-    struct slice s = slice_of(S("\x09\x00\x10\x10OB\0\0\x06\0\0\0abcdef" PIXELS_UNDEFINED ITEM_OF("\0") SQ_END));
+    struct slice s = slice_of(
+        S("\x09\x00\x10\x10OB\0\0\x06\0\0\0abcdef" PIXELS_UNDEFINED ITEM_OF("\0") SQ_END));
     assert_int_equal(dicom_dataset_parse(s, &o, &a, NULL, &ds), OK);
-    const struct dicom_element *e = dicom_dataset_find(ds, 0x00091010), *p = dicom_dataset_find(ds, TAG_PixelData);
+    const struct dicom_element *e = dicom_dataset_find(ds, 0x00091010),
+                               *p = dicom_dataset_find(ds, TAG_PixelData);
     assert_true(e->is_ref && e->ref.offset == 12 && e->ref.length == 6);
     assert_true(p->is_ref && p->ref.offset == 30 && p->ref.length == 8);
     arena_fini(&a);
@@ -241,7 +244,8 @@ static void test_numbers(void **state) {
         struct arena a = ARENA_INIT(1 << 16);
         struct dicom_dataset *ds = dicom_dataset_new(&a);
         int64_t v = 42;
-        assert_int_equal(dicom_dataset_put(ds, TAG_NumberOfFrames, rows[i].vr, slice_of(rows[i].value, rows[i].n)), OK);
+        assert_int_equal(
+            dicom_dataset_put(ds, TAG_NumberOfFrames, rows[i].vr, slice_of(rows[i].value, rows[i].n)), OK);
         assert_int_equal(dicom_dataset_int(ds, TAG_NumberOfFrames, &v), rows[i].ok);
         assert_int_equal(v, rows[i].ok ? rows[i].expected : 42);
         assert_false(dicom_dataset_int(ds, TAG_InstanceNumber, &v));

@@ -27,32 +27,50 @@ static const struct row rows[] = {
     {"usual", S(PREAMBLE LENGTH("\x1c") TS_EXPLICIT NAME), OK, UID_ExplicitVRLittleEndian, 172, false},
     {"nothing after", S(PREAMBLE LENGTH("\x1c") TS_EXPLICIT), OK, UID_ExplicitVRLittleEndian, 172, false},
     {"no group length", S(PREAMBLE TS_EXPLICIT NAME), OK, UID_ExplicitVRLittleEndian, 160, false},
-    {"group length too short", S(PREAMBLE LENGTH("\x02") TS_EXPLICIT NAME), OK, UID_ExplicitVRLittleEndian, 172,
-     false},
-    {"group length too long", S(PREAMBLE LENGTH("\x7f") TS_EXPLICIT NAME), OK, UID_ExplicitVRLittleEndian, 172, false},
-    {"deflated data that look like group 0002", S(PREAMBLE LENGTH("\x1e") TS_DEFLATED "\x02\0\x10\0UI\xff\xff"), OK,
+    {"group length too short", S(PREAMBLE LENGTH("\x02") TS_EXPLICIT NAME), OK, UID_ExplicitVRLittleEndian,
+     172, false},
+    {"group length too long", S(PREAMBLE LENGTH("\x7f") TS_EXPLICIT NAME), OK, UID_ExplicitVRLittleEndian,
+     172, false},
+    {"deflated data that look like group 0002",
+     S(PREAMBLE LENGTH("\x1e") TS_DEFLATED "\x02\0\x10\0UI\xff\xff"), OK,
      UID_DeflatedExplicitVRLittleEndian, 174, false},
     {"no preamble", S(LENGTH("\x1c") TS_EXPLICIT NAME), OK, UID_ExplicitVRLittleEndian, 40, false},
-    {"DICM without preamble", S("DICM" LENGTH("\x1c") TS_EXPLICIT NAME), OK, UID_ExplicitVRLittleEndian, 44, false},
-    {"a preamble like a program", S("MZ\x90\0" "ELF." "\0\0\0\0\0\0\0\0" ZEROS16 ZEROS16 ZEROS16 ZEROS16 ZEROS16
-                                    ZEROS16 ZEROS16 "DICM" TS_EXPLICIT NAME), OK, UID_ExplicitVRLittleEndian, 160, false},
-    {"unknown transfer syntax", S(PREAMBLE "\x02\0\x10\0UI\x04\0" "1.2\0" NAME), OK, "1.2", 144, false},
-    {"no transfer syntax, explicit", S(PREAMBLE LENGTH("\0") NAME), OK, UID_ExplicitVRLittleEndian, 144, true},
-    {"no transfer syntax, implicit", S(PREAMBLE LENGTH("\0") IMPLICIT_NAME), OK, UID_ImplicitVRLittleEndian, 144,
+    {"DICM without preamble", S("DICM" LENGTH("\x1c") TS_EXPLICIT NAME), OK, UID_ExplicitVRLittleEndian, 44,
+     false},
+    {"a preamble like a program",
+     S("MZ\x90\0"
+       "ELF."
+       "\0\0\0\0\0\0\0\0" ZEROS16 ZEROS16 ZEROS16 ZEROS16 ZEROS16 ZEROS16 ZEROS16 "DICM" TS_EXPLICIT NAME),
+     OK, UID_ExplicitVRLittleEndian, 160, false},
+    {"unknown transfer syntax",
+     S(PREAMBLE "\x02\0\x10\0UI\x04\0"
+                "1.2\0" NAME),
+     OK, "1.2", 144, false},
+    {"no transfer syntax, explicit", S(PREAMBLE LENGTH("\0") NAME), OK, UID_ExplicitVRLittleEndian, 144,
      true},
-    {"a transfer syntax that is no UID", S(PREAMBLE "\x02\0\x10\0UI\x04\0" "../\0" NAME), OK,
-     UID_ExplicitVRLittleEndian, 144, true},
+    {"no transfer syntax, implicit", S(PREAMBLE LENGTH("\0") IMPLICIT_NAME), OK, UID_ImplicitVRLittleEndian,
+     144, true},
+    {"a transfer syntax that is no UID",
+     S(PREAMBLE "\x02\0\x10\0UI\x04\0"
+                "../\0" NAME),
+     OK, UID_ExplicitVRLittleEndian, 144, true},
     {"nothing but a data set, explicit", S(NAME), OK, UID_ExplicitVRLittleEndian, 0, true},
     {"nothing but a data set, implicit", S(IMPLICIT_NAME), OK, UID_ImplicitVRLittleEndian, 0, true},
     {"nothing but a data set, big endian", S(BIG_NAME), OK, UID_ExplicitVRBigEndian, 0, true},
     {"empty", S(""), ERR_SYNTAX, NULL, 0, false},
-    {"zeros", S(ZEROS16 ZEROS16 ZEROS16 ZEROS16 ZEROS16 ZEROS16 ZEROS16 ZEROS16 ZEROS16), ERR_SYNTAX, NULL, 0, false},
-    {"text", S("Dear Sir or Madam, please find attached the images you asked for."), ERR_SYNTAX, NULL, 0, false},
+    {"zeros", S(ZEROS16 ZEROS16 ZEROS16 ZEROS16 ZEROS16 ZEROS16 ZEROS16 ZEROS16 ZEROS16), ERR_SYNTAX, NULL,
+     0, false},
+    {"text", S("Dear Sir or Madam, please find attached the images you asked for."), ERR_SYNTAX, NULL, 0,
+     false},
     {"a GIF", S("GIF89a\x01\x00\x01\x00\x80\x00\x00\xff"), ERR_SYNTAX, NULL, 0, false},
     {"preamble alone", S(PREAMBLE), ERR_SYNTAX, NULL, 0, false},
-    {"cut in an element", S(PREAMBLE LENGTH("\x1c") "\x02\0\x10\0UI\x14\0" "1.2.840"), ERR_TRUNCATED, NULL, 0, false},
+    {"cut in an element",
+     S(PREAMBLE LENGTH("\x1c") "\x02\0\x10\0UI\x14\0"
+                               "1.2.840"),
+     ERR_TRUNCATED, NULL, 0, false},
     {"cut in a header", S(PREAMBLE LENGTH("\x1c") "\x02\0\x01\0OB"), ERR_TRUNCATED, NULL, 0, false},
-    {"an element of 4 GB", S(PREAMBLE "\x02\0\x01\0OB\0\0\xff\xff\xff\xff\0\1" TS_EXPLICIT), ERR_LIMIT, NULL, 0, false},
+    {"an element of 4 GB", S(PREAMBLE "\x02\0\x01\0OB\0\0\xff\xff\xff\xff\0\1" TS_EXPLICIT), ERR_LIMIT,
+     NULL, 0, false},
 };
 
 static void test_rows(void **state) {
@@ -93,7 +111,9 @@ static void test_meta_limit(void **state) {
     static const struct {
         uint32_t n;
         enum err expected;
-    } sizes[] = {{DICOM_META_MAX_BYTES - 42, OK}, {DICOM_META_MAX_BYTES - 40, OK}, {DICOM_META_MAX_BYTES - 38, ERR_LIMIT}};
+    } sizes[] = {{DICOM_META_MAX_BYTES - 42, OK},
+                 {DICOM_META_MAX_BYTES - 40, OK},
+                 {DICOM_META_MAX_BYTES - 38, ERR_LIMIT}};
     for (size_t i = 0; i < 3; i++) { // 28 bytes transfer syntax, 12 of header, and the value
         struct buf b = BUF_INIT(1 << 20);
         struct dicom_meta m;
@@ -111,7 +131,8 @@ static void test_written_reads_back(void **state) {
     struct buf b = BUF_INIT(4096);
     struct dicom_meta m;
     struct dicom_reader_options o;
-    dicom_meta_write(&b, slice_str("1.2.840.10008.5.1.4.1.1.2"), slice_str("1.2.3"), slice_str(UID_RLELossless), "CT1");
+    dicom_meta_write(&b, slice_str("1.2.840.10008.5.1.4.1.1.2"), slice_str("1.2.3"),
+                     slice_str(UID_RLELossless), "CT1");
     assert_true(buf_ok(&b) && b.n % 2 == 0);
     for (size_t i = 0; i < 128; i++)
         assert_int_equal(b.p[i], 0);

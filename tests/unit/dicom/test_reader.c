@@ -19,7 +19,8 @@ struct row {
 static const struct row rows[] = {
     // Good
     {"empty data set", DICOM_EXPLICIT_LE, S(""), OK, "end 0 "},
-    {"explicit, short header", DICOM_EXPLICIT_LE, S(NAME), OK, "element 0 00100010 PN 1 4 0 @0 @8 +0 415e4220"},
+    {"explicit, short header", DICOM_EXPLICIT_LE, S(NAME), OK,
+     "element 0 00100010 PN 1 4 0 @0 @8 +0 415e4220"},
     {"explicit, long header", DICOM_EXPLICIT_LE, S("\x09\x00\x10\x10OB\0\0\x02\0\0\0\x01\x02"), OK,
      "element 0 00091010 OB 1 2 0 @0 @12 +0 0102"},
     {"implicit", DICOM_IMPLICIT_LE, S("\x10\x00\x10\x00\x04\0\0\0A^B "), OK,
@@ -30,22 +31,26 @@ static const struct row rows[] = {
      "element 0 7fe00010 OW 2 2 0 @0 @12 +0 0102"},
     {"sequence, undefined", DICOM_EXPLICIT_LE, S(SQ_UNDEFINED ITEM_UNDEFINED NAME ITEM_END SQ_END), OK,
      "element 1 00100010 PN 1 4 0 @20 @28"},
-    {"sequence, undefined: its total", DICOM_EXPLICIT_LE, S(SQ_UNDEFINED ITEM_UNDEFINED NAME ITEM_END SQ_END), OK,
+    {"sequence, undefined: its total", DICOM_EXPLICIT_LE,
+     S(SQ_UNDEFINED ITEM_UNDEFINED NAME ITEM_END SQ_END), OK,
      "sequence-end 0 00400275 SQ 1 4294967295 0 @0 @12 +28"},
     {"sequence, defined", DICOM_EXPLICIT_LE, S(TAG_SQ "SQ\0\0\x14\0\0\0" ITEM_OF("\x0c") NAME), OK,
      "sequence-end 0 00400275 SQ 1 20 0 @0 @12 +20"},
     {"defined sequence, undefined item", DICOM_EXPLICIT_LE,
      S(TAG_SQ "SQ\0\0\x1c\0\0\0" ITEM_UNDEFINED NAME ITEM_END NAME), OK, "item-end 1 00400275"},
-    {"empty sequence, defined", DICOM_EXPLICIT_LE, S(TAG_SQ "SQ\0\0\0\0\0\0" NAME), OK, "sequence-end 0 00400275"},
-    {"empty sequence, undefined", DICOM_EXPLICIT_LE, S(SQ_UNDEFINED SQ_END NAME), OK, "sequence-end 0 00400275"},
-    {"empty items", DICOM_EXPLICIT_LE, S(SQ_UNDEFINED ITEM_OF("\0") ITEM_UNDEFINED ITEM_END SQ_END NAME), OK,
-     "item 1 00400275 SQ 1 4294967295 1"},
+    {"empty sequence, defined", DICOM_EXPLICIT_LE, S(TAG_SQ "SQ\0\0\0\0\0\0" NAME), OK,
+     "sequence-end 0 00400275"},
+    {"empty sequence, undefined", DICOM_EXPLICIT_LE, S(SQ_UNDEFINED SQ_END NAME), OK,
+     "sequence-end 0 00400275"},
+    {"empty items", DICOM_EXPLICIT_LE, S(SQ_UNDEFINED ITEM_OF("\0") ITEM_UNDEFINED ITEM_END SQ_END NAME),
+     OK, "item 1 00400275 SQ 1 4294967295 1"},
     {"UN of undefined length is implicit inside", DICOM_EXPLICIT_LE,
-     S("\x09\x00\x10\x10UN\0\0\xff\xff\xff\xff" ITEM_UNDEFINED "\x10\x00\x10\x00\x04\0\0\0A^B " ITEM_END SQ_END NAME),
+     S("\x09\x00\x10\x10UN\0\0\xff\xff\xff\xff" ITEM_UNDEFINED
+       "\x10\x00\x10\x00\x04\0\0\0A^B " ITEM_END SQ_END NAME),
      OK, "element 1 00100010 PN 0 4 0"},
     {"… also in big endian", DICOM_EXPLICIT_BE,
-     S("\x00\x09\x10\x10UN\0\0\xff\xff\xff\xff" ITEM_UNDEFINED "\x10\x00\x10\x00\x04\0\0\0A^B " ITEM_END SQ_END
-       "\x00\x28\x00\x10US\x00\x02\x02\x00"),
+     S("\x00\x09\x10\x10UN\0\0\xff\xff\xff\xff" ITEM_UNDEFINED
+       "\x10\x00\x10\x00\x04\0\0\0A^B " ITEM_END SQ_END "\x00\x28\x00\x10US\x00\x02\x02\x00"),
      OK, "element 0 00280010 US 2 2 0"},
     {"UN of defined length is bytes", DICOM_EXPLICIT_LE, S("\x10\x00\x10\x00UN\0\0\x04\0\0\0A^B "), OK,
      "element 0 00100010 UN 1 4 0 @0 @12 +0 415e4220"},
@@ -56,14 +61,16 @@ static const struct row rows[] = {
      S(PIXELS_UNDEFINED ITEM_OF("\x04") "\0\0\0\0" ITEM_OF("\x02") "\xff\xd8" SQ_END), OK,
      "fragment 0 7fe00010 OB 1 4 0 @12 @20 +0 00000000"},
     {"encapsulated: its total", DICOM_EXPLICIT_LE,
-     S(PIXELS_UNDEFINED ITEM_OF("\0") ITEM_OF("\x02") "\xff\xd8" SQ_END "\xfc\xff\xfc\xffOB\0\0\x02\0\0\0\0\0"), OK,
-     "encapsulated-end 0 7fe00010 OB 1 4294967295 0 @0 @12 +18"},
+     S(PIXELS_UNDEFINED ITEM_OF("\0") ITEM_OF("\x02") "\xff\xd8" SQ_END
+                                                      "\xfc\xff\xfc\xffOB\0\0\x02\0\0\0\0\0"),
+     OK, "encapsulated-end 0 7fe00010 OB 1 4294967295 0 @0 @12 +18"},
     {"US or SS by Pixel Representation", DICOM_IMPLICIT_LE,
      S("\x28\x00\x03\x01\x02\0\0\0\x01\0\x28\x00\x06\x01\x02\0\0\0\xff\xff"), OK, "00280106 SS"},
-    {"… unsigned", DICOM_IMPLICIT_LE, S("\x28\x00\x03\x01\x02\0\0\0\0\0\x28\x00\x06\x01\x02\0\0\0\xff\xff"), OK,
-     "00280106 US"},
+    {"… unsigned", DICOM_IMPLICIT_LE, S("\x28\x00\x03\x01\x02\0\0\0\0\0\x28\x00\x06\x01\x02\0\0\0\xff\xff"),
+     OK, "00280106 US"},
     // Odd but taken
-    {"VR in lower case", DICOM_EXPLICIT_LE, S("\x10\x00\x10\x00pn\x04\0A^B " NAME), OK, "element 0 00100010 PN 1 4"},
+    {"VR in lower case", DICOM_EXPLICIT_LE, S("\x10\x00\x10\x00pn\x04\0A^B " NAME), OK,
+     "element 0 00100010 PN 1 4"},
     {"VR ??", DICOM_EXPLICIT_LE, S("\x10\x00\x10\x00\?\?\x04\0A^B " NAME), OK, "element 0 00100010 ?? 1 4"},
     {"VR of two NULs", DICOM_EXPLICIT_LE, S(NAME "\x10\x00\x20\x00\0\0\x04\0A^B " NAME), OK,
      "element 0 00100020 ?? 1 4"},
@@ -74,15 +81,28 @@ static const struct row rows[] = {
     {"an implicit header among explicit ones", DICOM_EXPLICIT_LE,
      S(NAME "\x10\x00\x20\x00\x04\0\0\0A^B " NAME), OK, "element 0 00100020 LO 0 4"},
     {"implicit all along though declared explicit", DICOM_EXPLICIT_LE,
-     S("\x08\x00\x16\x00\x02\0\0\0" "1\0" "\x10\x00\x20\x00\x04\0\0\0A^B "), OK, "element 0 00100020 LO 0 4"},
-    {"explicit though declared implicit", DICOM_IMPLICIT_LE, S(NAME NAME), OK, "element 0 00100010 PN 1 4 0 @12"},
+     S("\x08\x00\x16\x00\x02\0\0\0"
+       "1\0"
+       "\x10\x00\x20\x00\x04\0\0\0A^B "),
+     OK, "element 0 00100020 LO 0 4"},
+    {"explicit though declared implicit", DICOM_IMPLICIT_LE, S(NAME NAME), OK,
+     "element 0 00100010 PN 1 4 0 @12"},
     {"an implicit item among explicit ones", DICOM_EXPLICIT_LE,
-     S(SQ_UNDEFINED ITEM_UNDEFINED "\x10\x00\x10\x00\x04\0\0\0A^B " ITEM_END ITEM_UNDEFINED NAME ITEM_END SQ_END NAME),
+     S(SQ_UNDEFINED ITEM_UNDEFINED
+       "\x10\x00\x10\x00\x04\0\0\0A^B " ITEM_END ITEM_UNDEFINED NAME ITEM_END SQ_END NAME),
      OK, "element 1 00100010 PN 0 4"},
-    {"an odd length", DICOM_EXPLICIT_LE, S("\x10\x00\x10\x00PN\x03\0A^B" NAME), OK, "element 0 00100010 PN 1 3"},
-    {"descending tags", DICOM_EXPLICIT_LE, S(NAME "\x08\x00\x60\x00" "CS\x02\0CT"), OK, "00080060 CS"},
-    {"group 0002 inside", DICOM_EXPLICIT_LE, S("\x02\x00\x10\x00UI\x02\0" "1\0" NAME), OK, "00020010 UI"},
-    {"a group length that lies", DICOM_EXPLICIT_LE, S("\x10\x00\x00\x00UL\x04\0\xff\xff\0\0" NAME), OK, "00100010"},
+    {"an odd length", DICOM_EXPLICIT_LE, S("\x10\x00\x10\x00PN\x03\0A^B" NAME), OK,
+     "element 0 00100010 PN 1 3"},
+    {"descending tags", DICOM_EXPLICIT_LE,
+     S(NAME "\x08\x00\x60\x00"
+            "CS\x02\0CT"),
+     OK, "00080060 CS"},
+    {"group 0002 inside", DICOM_EXPLICIT_LE,
+     S("\x02\x00\x10\x00UI\x02\0"
+       "1\0" NAME),
+     OK, "00020010 UI"},
+    {"a group length that lies", DICOM_EXPLICIT_LE, S("\x10\x00\x00\x00UL\x04\0\xff\xff\0\0" NAME), OK,
+     "00100010"},
     {"zeros after the end", DICOM_EXPLICIT_LE, S(NAME "\0\0\0\0\0\0\0\0\0\0\0"), OK, "end 0 "},
     {"three zeros after the end", DICOM_EXPLICIT_LE, S(NAME "\0\0\0"), OK, "end 0 "},
     {"delimiters at the top", DICOM_EXPLICIT_LE, S(NAME ITEM_END SQ_END NAME), OK, "@28 @36"},
@@ -90,15 +110,18 @@ static const struct row rows[] = {
      S(TAG_SQ "SQ\0\0\x1c\0\0\0" ITEM_OF("\x0c") NAME SQ_END NAME), OK, "@40 @48"},
     {"a delimiter too many in a defined item", DICOM_EXPLICIT_LE,
      S(TAG_SQ "SQ\0\0\x1c\0\0\0" ITEM_OF("\x14") NAME ITEM_END NAME), OK, "@40 @48"},
-    {"no item delimiter before the sequence's", DICOM_EXPLICIT_LE, S(SQ_UNDEFINED ITEM_UNDEFINED NAME SQ_END NAME),
-     OK, "sequence-end 0 00400275 SQ 1 4294967295 0 @0 @12 +20"},
+    {"no item delimiter before the sequence's", DICOM_EXPLICIT_LE,
+     S(SQ_UNDEFINED ITEM_UNDEFINED NAME SQ_END NAME), OK,
+     "sequence-end 0 00400275 SQ 1 4294967295 0 @0 @12 +20"},
     // Refused
     {"ends in a header", DICOM_EXPLICIT_LE, S("\x10\x00\x10"), ERR_TRUNCATED, "byte 0"},
-    {"ends in a long header", DICOM_EXPLICIT_LE, S("\x09\x00\x10\x10OB\0\0\x02\0\0"), ERR_TRUNCATED, "byte 0"},
+    {"ends in a long header", DICOM_EXPLICIT_LE, S("\x09\x00\x10\x10OB\0\0\x02\0\0"), ERR_TRUNCATED,
+     "byte 0"},
     {"ends in a value", DICOM_EXPLICIT_LE, S("\x10\x00\x10\x00PN\x04\0A^"), ERR_TRUNCATED, "(0010,0010)"},
-    {"ends in a long value", DICOM_EXPLICIT_LE, S("\xe0\x7f\x10\x00OW\0\0\xfe\xff\xff\xff\0\0"), ERR_TRUNCATED,
-     "(7fe0,0010)"},
-    {"ends in an item", DICOM_EXPLICIT_LE, S(SQ_UNDEFINED ITEM_UNDEFINED NAME), ERR_TRUNCATED, "(0040,0275)[0]"},
+    {"ends in a long value", DICOM_EXPLICIT_LE, S("\xe0\x7f\x10\x00OW\0\0\xfe\xff\xff\xff\0\0"),
+     ERR_TRUNCATED, "(7fe0,0010)"},
+    {"ends in an item", DICOM_EXPLICIT_LE, S(SQ_UNDEFINED ITEM_UNDEFINED NAME), ERR_TRUNCATED,
+     "(0040,0275)[0]"},
     {"ends in a sequence", DICOM_EXPLICIT_LE, S(SQ_UNDEFINED ITEM_UNDEFINED NAME ITEM_END), ERR_TRUNCATED,
      "(0040,0275)"},
     {"ends in a defined sequence", DICOM_EXPLICIT_LE, S(TAG_SQ "SQ\0\0\x28\0\0\0" ITEM_OF("\x0c") NAME),
@@ -106,38 +129,42 @@ static const struct row rows[] = {
     {"ends before the offset table", DICOM_EXPLICIT_LE, S(PIXELS_UNDEFINED), ERR_TRUNCATED, "(7fe0,0010)"},
     {"ends in a fragment", DICOM_EXPLICIT_LE, S(PIXELS_UNDEFINED ITEM_OF("\0") ITEM_OF("\x04") "\xff\xd8"),
      ERR_TRUNCATED, "(7fe0,0010)"},
-    {"ends after a fragment", DICOM_EXPLICIT_LE, S(PIXELS_UNDEFINED ITEM_OF("\0") ITEM_OF("\x02") "\xff\xd8"),
-     ERR_TRUNCATED, "(7fe0,0010)"},
+    {"ends after a fragment", DICOM_EXPLICIT_LE,
+     S(PIXELS_UNDEFINED ITEM_OF("\0") ITEM_OF("\x02") "\xff\xd8"), ERR_TRUNCATED, "(7fe0,0010)"},
     {"zeros inside a sequence", DICOM_EXPLICIT_LE, S(SQ_UNDEFINED "\0\0\0\0\0\0\0\0\0\0\0\0"), ERR_SYNTAX,
      "(0040,0275)"},
-    {"something after the zeros", DICOM_EXPLICIT_LE, S(NAME "\0\0\0\0\0\0\0\0\0\0\0\x01"), ERR_SYNTAX, "zeros"},
-    {"an element leaves its item", DICOM_EXPLICIT_LE, S(TAG_SQ "SQ\0\0\x14\0\0\0" ITEM_OF("\x0a") NAME "    "),
-     ERR_SYNTAX, "(0040,0275)[0]"},
+    {"something after the zeros", DICOM_EXPLICIT_LE, S(NAME "\0\0\0\0\0\0\0\0\0\0\0\x01"), ERR_SYNTAX,
+     "zeros"},
+    {"an element leaves its item", DICOM_EXPLICIT_LE,
+     S(TAG_SQ "SQ\0\0\x14\0\0\0" ITEM_OF("\x0a") NAME "    "), ERR_SYNTAX, "(0040,0275)[0]"},
     {"an item leaves its sequence", DICOM_EXPLICIT_LE, S(TAG_SQ "SQ\0\0\x12\0\0\0" ITEM_OF("\x0c") NAME),
      ERR_SYNTAX, "(0040,0275)"},
     {"a sequence leaves its item", DICOM_EXPLICIT_LE,
-     S(SQ_UNDEFINED ITEM_OF("\x0c") TAG_SQ "SQ\0\0\x08\0\0\0" ITEM_OF("\0") SQ_END), ERR_SYNTAX, "(0040,0275)[0]"},
+     S(SQ_UNDEFINED ITEM_OF("\x0c") TAG_SQ "SQ\0\0\x08\0\0\0" ITEM_OF("\0") SQ_END), ERR_SYNTAX,
+     "(0040,0275)[0]"},
     {"a header leaves its item", DICOM_EXPLICIT_LE, S(SQ_UNDEFINED ITEM_OF("\x06") NAME SQ_END), ERR_SYNTAX,
      "header"},
     {"an undefined sequence outlasts its item", DICOM_EXPLICIT_LE,
      S(SQ_UNDEFINED ITEM_OF("\x0c") SQ_UNDEFINED SQ_END SQ_END), ERR_SYNTAX, "header"},
     {"an element between items", DICOM_EXPLICIT_LE, S(SQ_UNDEFINED NAME SQ_END), ERR_SYNTAX, "no item"},
     {"an item at the top", DICOM_EXPLICIT_LE, S(ITEM_OF("\0") NAME), ERR_SYNTAX, "out of place"},
-    {"an item in an item", DICOM_EXPLICIT_LE, S(SQ_UNDEFINED ITEM_UNDEFINED ITEM_UNDEFINED NAME), ERR_SYNTAX,
-     "out of place"},
+    {"an item in an item", DICOM_EXPLICIT_LE, S(SQ_UNDEFINED ITEM_UNDEFINED ITEM_UNDEFINED NAME),
+     ERR_SYNTAX, "out of place"},
     {"a delimiter with a length", DICOM_EXPLICIT_LE, S("\xfe\xff\x0d\xe0\x02\0\0\0\0\0"), ERR_SYNTAX,
      "out of place"},
     {"undefined length of a name", DICOM_EXPLICIT_LE, S("\x10\x00\x10\x00UT\0\0\xff\xff\xff\xff" ITEM_END),
      ERR_SYNTAX, "undefined length"},
     {"a fragment of undefined length", DICOM_EXPLICIT_LE, S(PIXELS_UNDEFINED ITEM_OF("\0") ITEM_UNDEFINED),
      ERR_SYNTAX, "fragment"},
-    {"an element among fragments", DICOM_EXPLICIT_LE, S(PIXELS_UNDEFINED ITEM_OF("\0") NAME), ERR_SYNTAX, "no item"},
+    {"an element among fragments", DICOM_EXPLICIT_LE, S(PIXELS_UNDEFINED ITEM_OF("\0") NAME), ERR_SYNTAX,
+     "no item"},
 };
 
 static void check(const struct row *row, enum err e, const struct fault *f, const struct buf *out) {
     const char *in = e == OK ? (const char *)out->p : f->detail;
     if (e != row->expected || !in || !strstr(in, row->has))
-        fail_msg("%s: %s, wanted %s with \"%s\" in: %s", row->name, err_name(e), err_name(row->expected), row->has, in);
+        fail_msg("%s: %s, wanted %s with \"%s\" in: %s", row->name, err_name(e), err_name(row->expected),
+                 row->has, in);
 }
 
 static void test_rows(void **state) {
@@ -153,10 +180,11 @@ static void test_rows(void **state) {
     }
 }
 
-static void same(const char *name, size_t at, enum err a, enum err b, const struct buf *x, const struct buf *y) {
+static void same(const char *name, size_t at, enum err a, enum err b, const struct buf *x,
+                 const struct buf *y) {
     if (a != b || !slice_eq(buf_slice(x), buf_slice(y)))
-        fail_msg("%s, cut at %zu: %s instead of %s\n%.*s---\n%.*s", name, at, err_name(b), err_name(a), (int)y->n,
-                 (const char *)y->p, (int)x->n, (const char *)x->p);
+        fail_msg("%s, cut at %zu: %s instead of %s\n%.*s---\n%.*s", name, at, err_name(b), err_name(a),
+                 (int)y->n, (const char *)y->p, (int)x->n, (const char *)x->p);
 }
 
 // However the bytes arrive, the events are the same.
@@ -249,7 +277,8 @@ static void test_4gb_skipped(void **state) {
     const struct dicom_reader_options o = {.syntax = DICOM_EXPLICIT_LE};
     struct buf out = BUF_INIT(10000);
     struct dicom_reader *r = dicom_reader_new(&o, trace_event, &out);
-    assert_int_equal(dicom_reader_feed(r, slice_of(S("\xe0\x7f\x10\x00OW\0\0\xfe\xff\xff\xff\0\0")), NULL), OK);
+    assert_int_equal(dicom_reader_feed(r, slice_of(S("\xe0\x7f\x10\x00OW\0\0\xfe\xff\xff\xff\0\0")), NULL),
+                     OK);
     assert_int_equal(dicom_reader_skippable(r), 0xFFFFFFFCu);
     dicom_reader_skip(r, 0xFFFFFFFCu);
     assert_int_equal(dicom_reader_feed(r, slice_of(S("\xfc\xff\xfc\xffOB\0\0\0\0\0\0")), NULL), OK);
@@ -292,7 +321,8 @@ static void test_deflated(void **state) {
         memset(buf_extend(&z, cases[i].add), 0x55, cases[i].add);
         for (size_t step = 1; step < z.n + 2; step++) {
             buf_reset(&out);
-            assert_int_equal(trace_split(&deflated, buf_slice(&z), step, step, &out, NULL), cases[i].expected);
+            assert_int_equal(trace_split(&deflated, buf_slice(&z), step, step, &out, NULL),
+                             cases[i].expected);
             assert_true(cases[i].expected != OK || slice_eq(buf_slice(&want), buf_slice(&out)));
         }
     }
@@ -373,7 +403,8 @@ static void test_oddities(void **state) {
     const struct dicom_reader_options o = {.syntax = DICOM_EXPLICIT_LE};
     struct buf out = BUF_INIT(10000);
     struct dicom_reader *r = dicom_reader_new(&o, trace_event, &out);
-    struct slice s = slice_of(S("\x10\x00\x10\x00PN\x03\0A^B" NAME "\x02\x00\x10\x00\?\?\x00\0" ITEM_END "\0\0"));
+    struct slice s = slice_of(
+        S("\x10\x00\x10\x00PN\x03\0A^B" NAME "\x02\x00\x10\x00\?\?\x00\0" ITEM_END "\0\0"));
     assert_int_equal(dicom_reader_feed(r, s, NULL), OK);
     assert_int_equal(dicom_reader_finish(r, NULL), OK);
     const struct dicom_oddities *odd = dicom_reader_oddities(r);

@@ -36,7 +36,8 @@ static void put_sample(struct buf *b, enum dicom_syntax s) {
         item = dicom_dataset_add_item(ds, TAG_RequestAttributesSequence);
         dicom_dataset_put_str(item, TAG_ScheduledProcedureStepID, VR_SH, i == 0 ? "S1" : i == 1 ? "S2X" : "");
         dicom_dataset_put_str(item, TAG_PatientID, VR_LO, "nobody's");
-        dicom_dataset_put_str(dicom_dataset_add_item(item, TAG_ScheduledProtocolCodeSequence), TAG_CodeValue, VR_SH, "C");
+        dicom_dataset_put_str(dicom_dataset_add_item(item, TAG_ScheduledProtocolCodeSequence),
+                              TAG_CodeValue, VR_SH, "C");
     }
     dicom_dataset_put_u16(ds, TAG_Rows, 0x0102);
     dicom_dataset_put(ds, TAG_PixelData, VR_OW, slice_str("0123"));
@@ -49,11 +50,13 @@ static void test_picks(void **state) {
     for (int syntax = DICOM_IMPLICIT_LE; syntax <= DICOM_EXPLICIT_BE; syntax++) {
         struct buf b = BUF_INIT(1 << 16);
         put_sample(&b, syntax);
-        struct dicom_summary *s = summarize(buf_slice(&b), &(struct dicom_reader_options){.syntax = syntax}, 0);
+        struct dicom_summary *s = summarize(buf_slice(&b), &(struct dicom_reader_options){.syntax = syntax},
+                                            0);
         assert_true(slice_eq_str(dicom_summary_picked(s, 0)->value, "P1"));
         assert_int_equal(dicom_summary_picked(s, 0)->vr, VR_LO);
         assert_true(slice_eq_str(dicom_summary_picked(s, 1)->value, "S1\\S2X \\"));
-        assert_true(slice_eq(dicom_summary_picked(s, 2)->value, slice_of(S("\x02\x01")))); // little endian always
+        assert_true(
+            slice_eq(dicom_summary_picked(s, 2)->value, slice_of(S("\x02\x01")))); // little endian always
         assert_false(dicom_summary_picked(s, 3)->present);
         assert_true(slice_eq_str(dicom_summary_picked(s, 4)->value, "C \\C \\C "));
         dicom_summary_free(s);
@@ -69,19 +72,22 @@ static void test_summary_reads_back(void **state) {
         struct arena a = ARENA_INIT(1 << 16);
         struct dicom_dataset *ds = NULL;
         put_sample(&b, syntax);
-        struct dicom_summary *s = summarize(buf_slice(&b), &(struct dicom_reader_options){.syntax = syntax}, 0);
+        struct dicom_summary *s = summarize(buf_slice(&b), &(struct dicom_reader_options){.syntax = syntax},
+                                            0);
         assert_int_equal(dicom_summary_parse(dicom_summary_bytes(s), &a, NULL, &ds), OK);
         assert_int_equal(dicom_dataset_count(ds), 4);
         assert_true(slice_eq_str(dicom_dataset_trimmed(ds, TAG_PatientID), "P1"));
         const struct dicom_element *sq = dicom_dataset_find(ds, TAG_RequestAttributesSequence);
         assert_int_equal(dicom_items_count(sq), 3);
-        assert_true(slice_eq_str(dicom_dataset_trimmed(dicom_items_at(sq, 1), TAG_ScheduledProcedureStepID), "S2X"));
+        assert_true(slice_eq_str(dicom_dataset_trimmed(dicom_items_at(sq, 1), TAG_ScheduledProcedureStepID),
+                                 "S2X"));
         const struct dicom_element *p = dicom_dataset_find(ds, TAG_PixelData);
         assert_true(p->is_ref && p->vr == VR_OW && p->ref.length == 4 && p->ref.offset == b.n - 4);
         struct dicom_element e;
         assert_true(dicom_summary_find(dicom_summary_bytes(s), TAG_Rows, &e));
         assert_true(slice_eq(e.value, slice_of(S("\x02\x01"))));
-        assert_true(dicom_summary_find(dicom_summary_bytes(s), TAG_PixelData, &e) && e.is_ref && e.vr == VR_OW);
+        assert_true(dicom_summary_find(dicom_summary_bytes(s), TAG_PixelData, &e) && e.is_ref &&
+                    e.vr == VR_OW);
         assert_false(dicom_summary_find(dicom_summary_bytes(s), TAG_StudyDate, &e));
         dicom_summary_free(s);
         arena_fini(&a);
@@ -122,7 +128,8 @@ static void test_long_text_in_implicit_vr_is_a_reference(void **state) {
     buf_append(&b, "\x06\x30\x50\x00", 4); // (3006,0050) Contour Data, DS
     buf_u32le(&b, 65536);
     memset(buf_extend(&b, 65536), '1', 65536);
-    struct dicom_summary *s = summarize(buf_slice(&b), &(struct dicom_reader_options){.syntax = DICOM_IMPLICIT_LE}, 0);
+    struct dicom_summary *s = summarize(buf_slice(&b),
+                                        &(struct dicom_reader_options){.syntax = DICOM_IMPLICIT_LE}, 0);
     struct dicom_element e;
     assert_true(dicom_summary_find(dicom_summary_bytes(s), TAG_ContourData, &e));
     assert_true(e.is_ref && e.vr == VR_DS && e.ref.length == 65536 && e.ref.offset == 8);
@@ -133,7 +140,9 @@ static void test_long_text_in_implicit_vr_is_a_reference(void **state) {
 // Group lengths and padding are left out, an odd VR becomes UN, an odd length even.
 static void test_what_changes(void **state) {
     (void)state;
-    struct slice s = slice_of(S("\x08\x00\x00\x00UL\x04\0\0\0\0\0" "\x10\x00\x10\x00PN\x03\0A^B" "\x10\x00\x20\x00ZZ\x02\0xy"
+    struct slice s = slice_of(S("\x08\x00\x00\x00UL\x04\0\0\0\0\0"
+                                "\x10\x00\x10\x00PN\x03\0A^B"
+                                "\x10\x00\x20\x00ZZ\x02\0xy"
                                 "\xfc\xff\xfc\xffOB\0\0\x02\0\0\0\0\0"));
     struct dicom_summary *sum = summarize_le(s, 0);
     static const char want[] = "\x10\x00\x10\x00PN\x04\0A^B \x10\x00\x20\x00UN\0\0\x02\0\0\0xy";
@@ -218,21 +227,35 @@ static const struct {
     size_t n;
     int first[3], count[3]; // per frame; -1: can't be said
 } frame_rows[] = {
-    {"one fragment a frame", S(FRAMES_3 PIXELS_UNDEFINED ITEM_OF("\0") FRAGMENT("\2", "ab") FRAGMENT("\2", "cd")
-                                   FRAGMENT("\4", "efgh") SQ_END), {0, 1, 2}, {1, 1, 1}},
-    {"by the offset table", S(FRAMES_3 PIXELS_UNDEFINED ITEM_OF("\x0c") "\0\0\0\0\x14\0\0\0\x1e\0\0\0"
-                              FRAGMENT("\2", "ab") FRAGMENT("\2", "cd") FRAGMENT("\2", "ef") FRAGMENT("\2", "gh") SQ_END),
-     {0, 2, 3}, {2, 1, 1}},
-    {"no offset table, fragments not one a frame", S(FRAMES_3 PIXELS_UNDEFINED ITEM_OF("\0") FRAGMENT("\2", "ab") SQ_END),
-     {-1, -1, -1}, {0, 0, 0}},
-    {"an offset table that points into a fragment", S(FRAMES_3 PIXELS_UNDEFINED ITEM_OF("\x0c")
-                              "\0\0\0\0\x13\0\0\0\x1e\0\0\0" FRAGMENT("\2", "ab") FRAGMENT("\2", "cd")
-                              FRAGMENT("\2", "ef") FRAGMENT("\2", "gh") SQ_END), {-1, -1, 3}, {0, 0, 1}},
-    {"an offset table that goes backwards", S(FRAMES_3 PIXELS_UNDEFINED ITEM_OF("\x0c")
-                              "\x14\0\0\0\0\0\0\0\xff\xff\xff\xff" FRAGMENT("\2", "ab") FRAGMENT("\2", "cd")
-                              FRAGMENT("\2", "ef") FRAGMENT("\2", "gh") SQ_END), {-1, -1, -1}, {0, 0, 0}},
-    {"an offset table of the wrong length", S(FRAMES_3 PIXELS_UNDEFINED ITEM_OF("\x08") "\0\0\0\0\x14\0\0\0"
-                              FRAGMENT("\2", "ab") FRAGMENT("\2", "cd") SQ_END), {-1, -1, -1}, {0, 0, 0}},
+    {"one fragment a frame",
+     S(FRAMES_3 PIXELS_UNDEFINED ITEM_OF("\0") FRAGMENT("\2", "ab") FRAGMENT("\2", "cd")
+           FRAGMENT("\4", "efgh") SQ_END),
+     {0, 1, 2},
+     {1, 1, 1}},
+    {"by the offset table",
+     S(FRAMES_3 PIXELS_UNDEFINED ITEM_OF("\x0c") "\0\0\0\0\x14\0\0\0\x1e\0\0\0" FRAGMENT("\2", "ab")
+           FRAGMENT("\2", "cd") FRAGMENT("\2", "ef") FRAGMENT("\2", "gh") SQ_END),
+     {0, 2, 3},
+     {2, 1, 1}},
+    {"no offset table, fragments not one a frame",
+     S(FRAMES_3 PIXELS_UNDEFINED ITEM_OF("\0") FRAGMENT("\2", "ab") SQ_END),
+     {-1, -1, -1},
+     {0, 0, 0}},
+    {"an offset table that points into a fragment",
+     S(FRAMES_3 PIXELS_UNDEFINED ITEM_OF("\x0c") "\0\0\0\0\x13\0\0\0\x1e\0\0\0" FRAGMENT("\2", "ab")
+           FRAGMENT("\2", "cd") FRAGMENT("\2", "ef") FRAGMENT("\2", "gh") SQ_END),
+     {-1, -1, 3},
+     {0, 0, 1}},
+    {"an offset table that goes backwards",
+     S(FRAMES_3 PIXELS_UNDEFINED ITEM_OF("\x0c") "\x14\0\0\0\0\0\0\0\xff\xff\xff\xff" FRAGMENT("\2", "ab")
+           FRAGMENT("\2", "cd") FRAGMENT("\2", "ef") FRAGMENT("\2", "gh") SQ_END),
+     {-1, -1, -1},
+     {0, 0, 0}},
+    {"an offset table of the wrong length",
+     S(FRAMES_3 PIXELS_UNDEFINED ITEM_OF("\x08") "\0\0\0\0\x14\0\0\0" FRAGMENT("\2", "ab")
+           FRAGMENT("\2", "cd") SQ_END),
+     {-1, -1, -1},
+     {0, 0, 0}},
 };
 
 static void test_encapsulated_frames(void **state) {
