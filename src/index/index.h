@@ -87,7 +87,8 @@ enum index_outcome {
 typedef enum err index_same_fn(void *arg, const struct index_ref *other, bool *ret_same, struct fault *f);
 
 // ERR_SYNTAX, ERR_UID: the caller's object is malformed. ERR_CORRUPT: rebuild. On any error nothing of this
-// object has changed.
+// object has changed. When the transaction itself is lost (the disk is full or fails), this and every
+// later change fails until the index is closed, opened and what lies beyond the marks is added again.
 enum err index_add(struct index *ix, const struct index_object *o, index_same_fn *same, void *arg,
                    struct fault *f, enum index_outcome *ret_outcome);
 
@@ -131,9 +132,10 @@ struct index_query_spec {
 
 // Conditions (PS3.4 C.2.2.2): operands are matching forms. SINGLE and LIST: equal to the value (PN: to one of
 // its groups, glob_match_name). WILDCARD: one operand matches. RANGE: pairs of low and high, inclusive; one
-// pair matches. EMPTY: no value. Attributes of kind MULTI match when one of the values does. UIDs take SINGLE,
-// LIST and EMPTY only. Of the COMPUTED ones ModalitiesInStudy and SOPClassesInStudy can be matched (when any
-// series, any instance does). ERR_UNSUPPORTED: a condition or return that is not possible at this level.
+// pair matches. EMPTY: no value. Attributes of kind MULTI match when one of the values does. UIDs take
+// SINGLE, LIST and EMPTY only. Of the COMPUTED ones ModalitiesInStudy and SOPClassesInStudy can be matched
+// (when any series, any instance does). ERR_UNSUPPORTED: a condition or return that is
+// not possible at this level.
 //
 // The spec is copied. The query must be closed before the index.
 struct index_query;

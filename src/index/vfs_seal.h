@@ -32,8 +32,8 @@ enum err vfs_seal_new(const uint8_t key[VFS_SEAL_KEY_BYTES], struct fault *f, st
 void vfs_seal_free(struct vfs_seal *v); // after the last connection was closed; NULL is fine
 const char *vfs_seal_name(const struct vfs_seal *v);
 
-// Opens a connection and sets it up as above. `path`: of the database, its folder exists. SQLite's result code;
-// *ret_db may be set on failure too (for its message) and is the caller's to close.
+// Opens a connection and sets it up as above. `path`: of the database, its folder exists. SQLite's
+// result code; *ret_db may be set on failure too (for its message) and is the caller's to close.
 int vfs_seal_open_db(struct vfs_seal *v, const char *path, int flags, sqlite3 **ret_db);
 
 #endif

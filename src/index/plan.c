@@ -1,0 +1,276 @@
+// Which index a query walks: the one that the most telling condition allows. Each of the others is tested
+// on the rows. Costs are guesses of how many rows are left, good enough to choose by.
+#include "index/query_internal.h"
+
+#include "base/glob.h"
+
+// The ways into the tables: attributes with an index, as in schema.c.
+static const struct way {
+    enum index_attr attr;
+    enum index_level table; // that the index belongs to; patient's attributes are in study, too
+    bool is_blob;
+    unsigned equal_cost;    // of one value; 0: not by equality
+} ways[] = {
+    {INDEX_ATTR_SOPInstanceUID, INDEX_INSTANCE, true, 1},
+    {INDEX_ATTR_SeriesInstanceUID, INDEX_SERIES, true, 2},
+    {INDEX_ATTR_StudyInstanceUID, INDEX_STUDY, true, 3},
+    {INDEX_ATTR_AccessionNumber, INDEX_STUDY, false, 4},
+    {INDEX_ATTR_PatientID, INDEX_PATIENT, false, 5},
+    {INDEX_ATTR_PatientName, INDEX_PATIENT, false, 6},
+    {INDEX_ATTR_StudyDate, INDEX_STUDY, false, 30},
+    {INDEX_ATTR_StudyMoment, INDEX_STUDY, false, 30},
+};
+
+enum { COST_ALL = 1000, COST_PREFIX = 20, COST_SHORT_PREFIX = 60, COST_DAYS = 30, COST_RANGE = 100,
+      COST_OPEN_RANGE = 200 };
+
+static unsigned prefix_cost(const struct condition *c) {
+    size_t shortest = SIZE_MAX;
+    for (size_t i = 0; i < c->count; i++) {
+        struct slice p = c->operands[i];
+        if (index_attr_table[c->attr].vr == VR_PN) // the first group that says something is the one walked
+            for (struct slice rest = p; rest.p && p.n; ) {
+                p = slice_split(rest, '=', &rest);
+                if (p.n)
+                    break;
+            }
+        size_t n = glob_prefix(p);
+        shortest = n < shortest ? n : shortest;
+    }
+    return shortest == 0 ? COST_ALL : shortest < 3 ? COST_SHORT_PREFIX : COST_PREFIX;
+}
+
+static unsigned range_cost(const struct condition *c) {
+    struct slice low = c->operands[0], high = c->operands[1];
+    if (low.n == 0 && high.n == 0)
+        return COST_ALL;
+    if (low.n == 0 || high.n == 0)
+        return COST_OPEN_RANGE;
+    bool one_month = slice_eq(slice_sub(low, 0, 6), slice_sub(high, 0, 6));
+    return one_month ? COST_DAYS : COST_RANGE;
+}
+
+static bool has_empty_operand(const struct condition *c) {
+    for (size_t i = 0; i < c->count; i++)
+        if (c->operands[i].n == 0)
+            return true;
+    return false;
+}
+
+static unsigned cost(const struct way *w, const struct condition *c) {
+    bool is_name = index_attr_table[c->attr].vr == VR_PN;
+    switch (c->kind) {
+    case QUERY_SINGLE:
+    case QUERY_LIST:
+        if ((has_empty_operand(c) && !w->is_blob) || w->attr == INDEX_ATTR_StudyMoment ||
+            (is_name && c->count > NAME_PASSES_MAX / 4))
+            return COST_ALL;
+        return w->equal_cost + (c->count > 1 ? 1 + (unsigned)(c->count / 64) : 0);
+    case QUERY_WILDCARD:
+        return w->is_blob || c->count > NAME_PASSES_MAX / 4 ? COST_ALL : prefix_cost(c);
+    case QUERY_RANGE: // several ranges are tested on the rows; only dates come as ranges
+        return c->count == 2 && (w->attr == INDEX_ATTR_StudyDate || w->attr == INDEX_ATTR_StudyMoment)
+                   ? range_cost(c)
+                   : COST_ALL;
+    case QUERY_EMPTY:
+    case QUERY_KIND_COUNT_:
+        break;
+    }
+    return COST_ALL;
+}
+
+static const struct condition *choose(const struct index_query *q, const struct way **ret_way) {
+    const struct condition *best = NULL;
+    unsigned best_cost = COST_ALL;
+    for (size_t i = 0; i < q->condition_count; i++)
+        for (size_t j = 0; j < sizeof ways / sizeof *ways; j++) {
+            const struct condition *c = &q->conditions[i];
+            if (ways[j].attr != c->attr || (q->level == INDEX_PATIENT && ways[j].table != INDEX_PATIENT))
+                continue;
+            unsigned n = cost(&ways[j], c);
+            if (n < best_cost) {
+                best = c;
+                best_cost = n;
+                *ret_way = &ways[j];
+            }
+        }
+    return best;
+}
+
+// --- Passes -------------------------------------------------------------------------------------
+
+struct slice slice_concat(struct arena *a, struct slice x, struct slice y) {
+    uint8_t *p = arena_alloc(a, x.n + y.n + 1);
+    if (!p)
+        return (struct slice){NULL, 0};
+    if (x.n)
+        memcpy(p, x.p, x.n);
+    if (y.n)
+        memcpy(p + x.n, y.p, y.n);
+    return slice_of(p, x.n + y.n);
+}
+
+// The first string after all that begin with `prefix`. UTF-8 has no byte FF, so the last one can grow.
+static struct slice after_prefix(struct arena *a, struct slice prefix) {
+    struct slice s = slice_concat(a, prefix, (struct slice){NULL, 0});
+    uint8_t *p = (uint8_t *)(uintptr_t)s.p;
+    if (p && s.n)
+        p[s.n - 1]++;
+    return s;
+}
+
+static struct slice after(struct arena *a, struct slice s) { // the very next string: one NUL longer
+    return slice_concat(a, s, slice_of("", 1));
+}
+
+static bool pass_add(struct index_query *q, struct pass p) {
+    if (q->pass_count >= PASSES_MAX + NAME_PASSES_MAX || (p.walk != WALK_ALL && p.walk != WALK_UNDATED &&
+                                                          !p.low.p))
+        return false;
+    q->passes[q->pass_count++] = p;
+    return true;
+}
+
+static bool range_add(struct index_query *q, const char *column, unsigned group, struct slice low,
+                      struct slice high) {
+    return high.p && pass_add(q, (struct pass){.walk = WALK_RANGE, .column = column, .group = group,
+                                               .low = low,
+                                               .high = high});
+}
+
+static const char *const name_columns[3] = {"PatientName", "PatientName2", "PatientName3"};
+
+// Group `group` of the name is exactly v. The first one's column goes on with "=" and the others.
+static bool name_equal(struct index_query *q, unsigned group, struct slice v) {
+    struct pass p = {.walk = WALK_EQUAL, .column = name_columns[group], .group = group, .low = v};
+    if (!pass_add(q, p))
+        return false;
+    if (group > 0)
+        return true;
+    struct slice low = slice_concat(&q->arena, v, SLICE_LIT("="));
+    return low.p && range_add(q, name_columns[0], 0, low, after_prefix(&q->arena, low));
+}
+
+static bool name_passes_of(struct index_query *q, unsigned group, struct slice v, bool wildcard) {
+    struct slice prefix = slice_sub(v, 0, glob_prefix(v));
+    if (!wildcard || prefix.n == v.n)
+        return name_equal(q, group, v);
+    return range_add(q, name_columns[group], group, prefix, after_prefix(&q->arena, prefix));
+}
+
+// A key of one group looks into all three; one with several, into the first that says something.
+static bool name_passes(struct index_query *q, const struct condition *c) {
+    for (size_t i = 0; i < c->count; i++) {
+        struct slice v = c->operands[i], rest = v;
+        bool one_group = !memchr(v.p, '=', v.n);
+        for (unsigned group = 0; group < 3; group++) {
+            struct slice g = one_group ? v : rest.p ? slice_split(rest, '=', &rest) : (struct slice){NULL, 0};
+            if (g.n == 0)
+                continue;
+            if (!name_passes_of(q, group, g, c->kind == QUERY_WILDCARD))
+                return false;
+            if (!one_group)
+                break;
+        }
+    }
+    return true;
+}
+
+static bool equal_passes(struct index_query *q, const struct way *w, const struct condition *c) {
+    const char *column = attr_name(w->attr);
+    for (size_t i = 0; i < c->count; i++)
+        if (c->operands[i].n && !pass_add(q, (struct pass){.walk = WALK_EQUAL, .column = column,
+                                                           .is_blob = w->is_blob, .low = c->operands[i]}))
+            return false;
+    return true;
+}
+
+static bool wildcard_passes(struct index_query *q, const char *column, const struct condition *c) {
+    for (size_t i = 0; i < c->count; i++) {
+        struct slice prefix = slice_sub(c->operands[i], 0, glob_prefix(c->operands[i]));
+        if (!range_add(q, column, 0, prefix, after_prefix(&q->arena, prefix)))
+            return false;
+    }
+    return true;
+}
+
+// The dates between which a condition on date, or moment, holds.
+static struct pass date_pass(struct index_query *q, const struct condition *c) {
+    struct slice low = slice_sub(c->operands[0], 0, 8), high = slice_sub(c->operands[1], 0, 8);
+    struct pass p = {.walk = WALK_RANGE, .column = "StudyDate", .low = low.n ? low : slice_of("", 0)};
+    p.to_end = high.n == 0;
+    p.high = p.to_end ? p.high : after(&q->arena, high);
+    return p;
+}
+
+static bool condition_passes(struct index_query *q, const struct way *w, const struct condition *c) {
+    if (w->attr == INDEX_ATTR_PatientName)
+        return name_passes(q, c);
+    if (c->kind == QUERY_WILDCARD)
+        return wildcard_passes(q, attr_name(w->attr), c);
+    if (c->kind == QUERY_RANGE) {
+        struct pass p = date_pass(q, c);
+        return (p.to_end || p.high.p) && pass_add(q, p);
+    }
+    return equal_passes(q, w, c);
+}
+
+// --- The order "newest first" -------------------------------------------------------------------
+
+static const struct condition *date_range(const struct index_query *q) {
+    for (size_t i = 0; i < q->condition_count; i++) {
+        const struct condition *c = &q->conditions[i];
+        bool is_date = c->attr == INDEX_ATTR_StudyDate || c->attr == INDEX_ATTR_StudyMoment;
+        if (is_date && c->kind == QUERY_RANGE && c->count == 2)
+            return c;
+    }
+    return NULL;
+}
+
+// A few rows found by equality are sorted; everything else is walked by date.
+static bool newest_passes(struct index_query *q) {
+    if (q->pass_count == 1 && q->passes[0].walk == WALK_EQUAL) {
+        q->passes[0].walk = WALK_EQUAL_NEWEST;
+        return true;
+    }
+    const struct condition *c = date_range(q);
+    struct pass p = c ? date_pass(q, c)
+                      : (struct pass){.column = "StudyDate", .low = slice_of("", 0), .to_end = true};
+    p.walk = WALK_NEWEST;
+    q->pass_count = 0;
+    q->overlap_attr = -1;
+    q->top = INDEX_STUDY;
+    return pass_add(q, p) && (c || pass_add(q, (struct pass){.walk = WALK_UNDATED, .column = "StudyDate"}));
+}
+
+// --- Together -----------------------------------------------------------------------------------
+
+bool pass_covers(const struct pass *p, struct slice value) {
+    struct slice v = value;
+    if (p->group > 0) {
+        struct slice rest = value;
+        for (unsigned i = 0; i <= p->group; i++)
+            v = rest.p ? slice_split(rest, '=', &rest) : (struct slice){NULL, 0};
+    }
+    if (p->walk == WALK_EQUAL)
+        return slice_eq(v, p->low);
+    return v.n > 0 && slice_cmp(v, p->low) >= 0 && (p->to_end || slice_cmp(v, p->high) < 0);
+}
+
+enum err plan_make(struct index_query *q, struct fault *f) {
+    const struct way *w = NULL;
+    const struct condition *c = choose(q, &w);
+    size_t most = c ? c->count * 4 + 4 : 4;
+    q->passes = arena_calloc(&q->arena, most, sizeof *q->passes);
+    if (!q->passes)
+        return fault_set(f, ERR_NO_MEMORY, "no memory for a query");
+    enum index_level lowest = q->level == INDEX_PATIENT ? INDEX_PATIENT : INDEX_STUDY;
+    q->top = c && w->table > lowest ? w->table : lowest;
+    bool fine = c ? condition_passes(q, w, c) : pass_add(q, (struct pass){.walk = WALK_ALL});
+    // Passes for different values of a column don't overlap; those for patterns and for groups of names may.
+    bool overlap = c && q->pass_count > 1 && (w->attr == INDEX_ATTR_PatientName || c->kind == QUERY_WILDCARD);
+    q->overlap_attr = overlap ? (int)c->attr : -1;
+    if (fine && q->order == INDEX_ORDER_NEWEST)
+        fine = newest_passes(q);
+    return fine ? OK : fault_set(f, ERR_NO_MEMORY, "no memory for a query");
+}

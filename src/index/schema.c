@@ -1,0 +1,142 @@
+#include "index/schema.h"
+
+#include <stdio.h>
+
+// clang-format off
+#define PATIENT_COLUMNS                                                                           \
+    "PatientName, PatientName_, PatientName2, PatientName3, PatientID, PatientID_,"               \
+    "IssuerOfPatientID, IssuerOfPatientID_, PatientBirthDate, PatientBirthDate_,"                 \
+    "PatientBirthTime, PatientBirthTime_, PatientSex, PatientSex_, OtherPatientIDs, OtherPatientIDs_"
+
+// Columns have no type: what is bound is what is kept. PatientName2 and 3 are the ideographic and the
+// phonetic group of the folded name (PatientName has all of them): few have one, so their indexes are
+// partial.
+static const char version_1[] =
+    "CREATE TABLE patient(id INTEGER PRIMARY KEY, key BLOB NOT NULL, " PATIENT_COLUMNS ");"
+    "CREATE UNIQUE INDEX patient_key ON patient(key);"
+    "CREATE INDEX patient_id ON patient(PatientID) WHERE PatientID IS NOT NULL;"
+    "CREATE INDEX patient_name ON patient(PatientName) WHERE PatientName IS NOT NULL;"
+    "CREATE INDEX patient_name2 ON patient(PatientName2) WHERE PatientName2 IS NOT NULL;"
+    "CREATE INDEX patient_name3 ON patient(PatientName3) WHERE PatientName3 IS NOT NULL;"
+
+    "CREATE TABLE study(id INTEGER PRIMARY KEY, patient INTEGER NOT NULL, StudyInstanceUID BLOB NOT NULL,"
+    "series_count INTEGER NOT NULL, instance_count INTEGER NOT NULL, " PATIENT_COLUMNS ","
+    "StudyDate, StudyDate_, StudyTime, StudyTime_, AccessionNumber, AccessionNumber_, StudyID, StudyID_,"
+    "ReferringPhysicianName, ReferringPhysicianName_, NameOfPhysiciansReadingStudy,"
+    "NameOfPhysiciansReadingStudy_, StudyDescription, StudyDescription_,"
+    "TimezoneOffsetFromUTC, TimezoneOffsetFromUTC_);"
+    "CREATE UNIQUE INDEX study_uid ON study(StudyInstanceUID);"
+    "CREATE INDEX study_patient ON study(patient);"
+    "CREATE INDEX study_patient_id ON study(PatientID) WHERE PatientID IS NOT NULL;"
+    "CREATE INDEX study_name ON study(PatientName) WHERE PatientName IS NOT NULL;"
+    "CREATE INDEX study_name2 ON study(PatientName2) WHERE PatientName2 IS NOT NULL;"
+    "CREATE INDEX study_name3 ON study(PatientName3) WHERE PatientName3 IS NOT NULL;"
+    "CREATE INDEX study_date ON study(StudyDate);"
+    "CREATE INDEX study_accession ON study(AccessionNumber) WHERE AccessionNumber IS NOT NULL;"
+
+    "CREATE TABLE series(id INTEGER PRIMARY KEY, study INTEGER NOT NULL, SeriesInstanceUID BLOB NOT NULL,"
+    "instance_count INTEGER NOT NULL,"
+    "Modality, Modality_, SeriesNumber, SeriesNumber_, SeriesDate, SeriesDate_, SeriesTime, SeriesTime_,"
+    "SeriesDescription, SeriesDescription_, BodyPartExamined, BodyPartExamined_,"
+    "PerformedProcedureStepStartDate, PerformedProcedureStepStartDate_,"
+    "PerformedProcedureStepStartTime, PerformedProcedureStepStartTime_,"
+    "ScheduledProcedureStepID, ScheduledProcedureStepID_, RequestedProcedureID, RequestedProcedureID_,"
+    "Manufacturer, Manufacturer_, InstitutionName, InstitutionName_, StationName, StationName_);"
+    "CREATE UNIQUE INDEX series_uid ON series(SeriesInstanceUID, study);"
+    "CREATE INDEX series_study ON series(study);"
+
+    "CREATE TABLE instance(id INTEGER PRIMARY KEY, series INTEGER NOT NULL, SOPInstanceUID BLOB NOT NULL,"
+    "SOPClassUID INTEGER NOT NULL, AvailableTransferSyntaxUID INTEGER NOT NULL,"
+    "segment INTEGER NOT NULL, front_bytes INTEGER NOT NULL, offset INTEGER NOT NULL,"
+    "length INTEGER NOT NULL,"
+    "InstanceNumber, InstanceNumber_, NumberOfFrames, NumberOfFrames_, Rows, Rows_, Columns, Columns_,"
+    "BitsAllocated, BitsAllocated_, ContentDate, ContentDate_, ContentTime, ContentTime_, digest BLOB);"
+    "CREATE UNIQUE INDEX instance_uid ON instance(SOPInstanceUID, series);"
+    "CREATE INDEX instance_series ON instance(series);"
+
+    "CREATE TABLE beside(id INTEGER PRIMARY KEY, instance INTEGER NOT NULL,"
+    "SOPClassUID INTEGER NOT NULL, AvailableTransferSyntaxUID INTEGER NOT NULL,"
+    "segment INTEGER NOT NULL, front_bytes INTEGER NOT NULL, offset INTEGER NOT NULL,"
+    "length INTEGER NOT NULL,"
+    "digest BLOB);"
+    "CREATE INDEX beside_instance ON beside(instance);"
+
+    "CREATE TABLE uid(id INTEGER PRIMARY KEY, uid TEXT NOT NULL UNIQUE);"
+    "CREATE TABLE study_class(study INTEGER, class INTEGER, PRIMARY KEY(study, class)) WITHOUT ROWID;"
+    "CREATE TABLE mark(segment INTEGER PRIMARY KEY, end INTEGER NOT NULL, objects INTEGER NOT NULL,"
+    "dead_bytes INTEGER NOT NULL);"
+    "CREATE TABLE total(id INTEGER PRIMARY KEY CHECK(id = 0), patients INTEGER NOT NULL,"
+    "studies INTEGER NOT NULL, series INTEGER NOT NULL, instances INTEGER NOT NULL, beside INTEGER NOT NULL);"
+    "INSERT INTO total VALUES(0, 0, 0, 0, 0, 0);";
+// clang-format on
+
+const char *const schema_steps[] = {version_1};
+const size_t schema_version = sizeof schema_steps / sizeof *schema_steps;
+
+enum err schema_fault(struct fault *f, int rc, const char *what) {
+    enum err e = ERR_IO;
+    switch (rc & 0xff) {
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+    case SQLITE_ERROR: // a table or column that is not there
+    case SQLITE_CONSTRAINT:
+        e = ERR_CORRUPT;
+        break;
+    case SQLITE_FULL:
+        e = ERR_NO_SPACE;
+        break;
+    case SQLITE_NOMEM:
+        e = ERR_NO_MEMORY;
+        break;
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+        e = ERR_BUSY;
+        break;
+    default:
+        break;
+    }
+    if (rc == SQLITE_IOERR_DATA || rc == SQLITE_IOERR_SHORT_READ || rc == SQLITE_IOERR_CORRUPTFS)
+        e = ERR_CORRUPT;
+    return fault_set(f, e, "index: %s failed (SQLite %d)", what, rc);
+}
+
+static int get_version(sqlite3 *db, int *ret_version) {
+    sqlite3_stmt *s = NULL;
+    int rc = sqlite3_prepare_v2(db, "PRAGMA user_version", -1, &s, NULL);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_step(s);
+    if (rc == SQLITE_ROW)
+        *ret_version = sqlite3_column_int(s, 0);
+    sqlite3_finalize(s);
+    return rc == SQLITE_ROW ? SQLITE_OK : rc;
+}
+
+static int run_steps(sqlite3 *db, const char *const *steps, size_t from, size_t count) {
+    char sql[48];
+    int rc = SQLITE_OK;
+    for (size_t i = from; i < count && rc == SQLITE_OK; i++)
+        rc = sqlite3_exec(db, steps[i], NULL, NULL, NULL);
+    snprintf(sql, sizeof sql, "PRAGMA user_version=%zu", count);
+    return rc == SQLITE_OK ? sqlite3_exec(db, sql, NULL, NULL, NULL) : rc;
+}
+
+enum err schema_migrate(sqlite3 *db, const char *const *steps, size_t count, bool dry_run, struct fault *f,
+                        int *ret_from) {
+    int version = 0;
+    int rc = get_version(db, &version);
+    if (rc != SQLITE_OK)
+        return schema_fault(f, rc, "reading its version");
+    if (version < 0 || (size_t)version > count)
+        return fault_set(f, ERR_UNSUPPORTED, "index: its version is %d, we know %zu", version, count);
+    *ret_from = version;
+    if ((size_t)version == count)
+        return OK;
+    rc = sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
+    if (rc == SQLITE_OK)
+        rc = run_steps(db, steps, (size_t)version, count);
+    if (rc == SQLITE_OK && !dry_run)
+        rc = sqlite3_exec(db, "COMMIT", NULL, NULL, NULL);
+    if (!sqlite3_get_autocommit(db))
+        (void)sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+    return rc == SQLITE_OK ? OK : schema_fault(f, rc, "bringing it up to date");
+}

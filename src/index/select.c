@@ -1,0 +1,240 @@
+// The SELECT of a pass: what it joins, which columns it has. Values are bound, never part of the text.
+#include "index/query_internal.h"
+
+enum { SQL_MAX = 32 << 10 };
+
+static const char *const tables[INDEX_LEVEL_COUNT_] = {"patient", "study", "series", "instance"};
+
+static const struct {
+    enum index_attr moment, date, time;
+} moments[] = {
+    {INDEX_ATTR_PatientBirthMoment, INDEX_ATTR_PatientBirthDate, INDEX_ATTR_PatientBirthTime},
+    {INDEX_ATTR_StudyMoment, INDEX_ATTR_StudyDate, INDEX_ATTR_StudyTime},
+    {INDEX_ATTR_SeriesMoment, INDEX_ATTR_SeriesDate, INDEX_ATTR_SeriesTime},
+    {INDEX_ATTR_PerformedProcedureStepStartMoment, INDEX_ATTR_PerformedProcedureStepStartDate,
+     INDEX_ATTR_PerformedProcedureStepStartTime},
+    {INDEX_ATTR_ContentMoment, INDEX_ATTR_ContentDate, INDEX_ATTR_ContentTime},
+};
+
+// --- Which columns ------------------------------------------------------------------------------
+
+static int column_of(struct index_query *q, enum index_attr attr) {
+    if (q->columns[attr] < 0) {
+        q->columns[attr] = q->column_count;
+        q->column_count += attr_stored(attr, (enum index_level)index_attr_table[attr].level) ? 2 : 1;
+    }
+    return q->columns[attr];
+}
+
+static void condition_columns(struct index_query *q, struct condition *c) {
+    for (size_t i = 0; i < sizeof moments / sizeof *moments; i++)
+        if (moments[i].moment == c->attr) {
+            c->column = column_of(q, moments[i].date);
+            c->time_column = column_of(q, moments[i].time);
+            return;
+        }
+    c->column = column_of(q, c->attr);
+}
+
+// What takes a subquery, at the levels where it is one row's: asked for late, unless a condition needs it.
+static bool is_late(const struct index_query *q, enum index_attr attr) {
+    switch ((int)attr) {
+    case INDEX_ATTR_ModalitiesInStudy:
+    case INDEX_ATTR_SOPClassesInStudy:
+    case INDEX_ATTR_NumberOfPatientRelatedStudies:
+    case INDEX_ATTR_NumberOfPatientRelatedSeries:
+    case INDEX_ATTR_NumberOfPatientRelatedInstances:
+        return q->level <= INDEX_STUDY && q->columns[attr] < 0;
+    default:
+        return false;
+    }
+}
+
+static void return_column(struct index_query *q, enum index_attr attr) {
+    if (!is_late(q, attr))
+        (void)column_of(q, attr);
+    else if (q->late[attr] < 0)
+        q->late[attr] = q->late_count++;
+}
+
+static bool returnable(const struct index_query *q, uint16_t attr) {
+    return attr < INDEX_ATTR_COUNT_ && index_attr_table[attr].level <= q->level &&
+           index_attr_table[attr].kind != INDEX_KIND_MOMENT;
+}
+
+enum err select_columns(struct index_query *q, const struct index_query_spec *spec, struct fault *f) {
+    if (spec->return_count > INDEX_RETURNS_MAX)
+        return fault_set(f, ERR_LIMIT, "a query returns more than %d attributes", INDEX_RETURNS_MAX);
+    q->returns = arena_calloc(&q->arena, spec->return_count + 1, sizeof *q->returns);
+    q->uid_texts = arena_calloc(&q->arena, spec->return_count + 1, sizeof *q->uid_texts);
+    if (!q->returns || !q->uid_texts)
+        return fault_set(f, ERR_NO_MEMORY, "no memory for a query");
+    q->column_count = FIXED_COLUMNS;
+    memset(q->columns, -1, sizeof q->columns);
+    memset(q->late, -1, sizeof q->late);
+    for (size_t i = 0; i < q->condition_count; i++)
+        condition_columns(q, &q->conditions[i]);
+    for (size_t i = 0; i < spec->return_count; i++) {
+        if (!returnable(q, spec->returns[i]))
+            return fault_set(f, ERR_UNSUPPORTED, "attribute %u cannot be returned at this level",
+                             spec->returns[i]);
+        q->returns[i] = spec->returns[i];
+        return_column(q, (enum index_attr)q->returns[i]);
+    }
+    q->return_count = spec->return_count;
+    return OK;
+}
+
+// --- The text -----------------------------------------------------------------------------------
+
+static const char *table_of(const struct index_query *q, enum index_attr attr) {
+    enum index_level level = (enum index_level)index_attr_table[attr].level;
+    return tables[level == INDEX_PATIENT && q->level != INDEX_PATIENT ? INDEX_STUDY : level];
+}
+
+#define OF_PATIENT(what) "(SELECT " what " FROM study AS other WHERE other.patient=%s)"
+
+static void put_computed(const struct index_query *q, enum index_attr attr, struct buf *b) {
+    const char *patient = q->level == INDEX_PATIENT ? "patient.id" : "study.patient";
+    switch ((int)attr) {
+    case INDEX_ATTR_ModalitiesInStudy:
+        buf_append_str(b,
+                       "(SELECT group_concat(m,'\\')FROM(SELECT DISTINCT Modality AS m FROM series AS other "
+                          "WHERE other.study=study.id AND Modality IS NOT NULL ORDER BY m))");
+        break;
+    case INDEX_ATTR_SOPClassesInStudy:
+        buf_append_str(b,
+                       "(SELECT group_concat(u,'\\')FROM(SELECT uid.uid AS u FROM study_class CROSS JOIN uid "
+                          "ON uid.id=class WHERE study_class.study=study.id ORDER BY u))");
+        break;
+    case INDEX_ATTR_NumberOfPatientRelatedStudies:
+        buf_printf(b, OF_PATIENT("count(*)"), patient);
+        break;
+    case INDEX_ATTR_NumberOfPatientRelatedSeries:
+        buf_printf(b, OF_PATIENT("sum(series_count)"), patient);
+        break;
+    case INDEX_ATTR_NumberOfPatientRelatedInstances:
+        buf_printf(b, OF_PATIENT("sum(instance_count)"), patient);
+        break;
+    case INDEX_ATTR_NumberOfStudyRelatedSeries:
+        buf_append_str(b, "study.series_count");
+        break;
+    case INDEX_ATTR_NumberOfStudyRelatedInstances:
+        buf_append_str(b, "study.instance_count");
+        break;
+    case INDEX_ATTR_NumberOfSeriesRelatedInstances:
+        buf_append_str(b, "series.instance_count");
+        break;
+    default:
+        bug("a computed attribute without an expression");
+    }
+}
+
+static void put_column(const struct index_query *q, enum index_attr attr, struct buf *b) {
+    const char *table = table_of(q, attr), *name = attr_name(attr);
+    buf_u8(b, ',');
+    if (index_attr_table[attr].kind == INDEX_KIND_COMPUTED)
+        put_computed(q, attr, b);
+    else if (index_attr_table[attr].kind == INDEX_KIND_UID)
+        buf_printf(b, "%s.%s", table, name);
+    else
+        buf_printf(b, "%s.%s,%s.%s_", table, name, table, name);
+}
+
+// In the order of their numbers, which is the order in which they were asked for.
+static void put_columns(const struct index_query *q, const struct pass *p, struct buf *b) {
+    const char *top = tables[q->top];
+    buf_printf(b, "SELECT %s.id,%s%s", top, p->column ? top : "", p->column ? "." : "NULL");
+    buf_append_str(b, p->column ? p->column : "");
+    buf_append_str(b, q->level < INDEX_SERIES ? ",0" : q->top == INDEX_INSTANCE ? ",instance.series"
+                   : ",series.id");
+    buf_append_str(b, q->level < INDEX_INSTANCE ? ",0,0,0,0,0"
+                                                : ",instance.id,instance.segment,instance.front_bytes,"
+                                                  "instance.offset,instance.length");
+    for (int at = FIXED_COLUMNS; at < q->column_count;) {
+        int before = at;
+        for (int i = 0; i < INDEX_ATTR_COUNT_; i++)
+            if (q->columns[i] == at) {
+                put_column(q, (enum index_attr)i, b);
+                at += attr_stored((enum index_attr)i, (enum index_level)index_attr_table[i].level) ? 2 : 1;
+                break;
+            }
+        bug_unless(at > before);
+    }
+}
+
+// CROSS JOIN keeps SQLite from changing the order: the table that is walked comes first.
+static void put_tables(const struct index_query *q, struct buf *b) {
+    bool study = false;
+    for (int i = 0; i < INDEX_ATTR_COUNT_; i++)
+        if (q->columns[i] >= 0 && index_attr_table[i].level <= INDEX_STUDY)
+            study = true;
+    buf_printf(b, " FROM %s", tables[q->top]);
+    if (q->top <= INDEX_STUDY && q->level >= INDEX_SERIES)
+        buf_append_str(b, " CROSS JOIN series ON series.study=study.id");
+    if (q->top <= INDEX_SERIES && q->level == INDEX_INSTANCE)
+        buf_append_str(b, " CROSS JOIN instance ON instance.series=series.id");
+    if (q->top == INDEX_INSTANCE)
+        buf_append_str(b, " CROSS JOIN series ON series.id=instance.series");
+    if (q->top >= INDEX_SERIES && study)
+        buf_append_str(b, " CROSS JOIN study ON study.id=series.study");
+}
+
+// Parameters: ?1 low or id, ?2 high or id (see bind() in query.c).
+static void put_walk(const struct index_query *q, const struct pass *p, struct buf *b) {
+    const char *t = tables[q->top], *c = p->column;
+    switch (p->walk) {
+    case WALK_EQUAL:
+        buf_printf(b, " WHERE %s.%s=?1 AND %s.id>=?2 ORDER BY %s.id", t, c, t, t);
+        break;
+    case WALK_RANGE:
+        buf_printf(b, " WHERE %s.%s>=?1 AND %s.%s<?2 ORDER BY %s.%s,%s.id", t, c, t, c, t, c, t);
+        break;
+    case WALK_ALL:
+        buf_printf(b, " WHERE %s.id>=?1 ORDER BY %s.id", t, t);
+        break;
+    case WALK_NEWEST:
+        buf_printf(b, " WHERE %s.%s>=?1 AND %s.%s<?2 ORDER BY %s.%s DESC,%s.id DESC", t, c, t, c, t, c, t);
+        break;
+    case WALK_UNDATED:
+        buf_printf(b, " WHERE %s.%s IS NULL AND %s.id<=?1 ORDER BY %s.id DESC", t, c, t, t);
+        break;
+    case WALK_EQUAL_NEWEST:
+        buf_printf(b, " WHERE %s.%s=?1 ORDER BY study.StudyDate DESC,study.id DESC LIMIT -1 OFFSET ?2", t, c);
+        break;
+    }
+}
+
+static enum err prepare(struct index_query *q, struct buf *take_sql, struct fault *f,
+                        sqlite3_stmt **ret_statement) {
+    buf_u8(take_sql, 0);
+    sqlite3_finalize(*ret_statement);
+    *ret_statement = NULL;
+    int rc = buf_ok(take_sql)
+                 ? sqlite3_prepare_v2(q->ix->db, (const char *)take_sql->p, -1, ret_statement, NULL)
+                 : SQLITE_NOMEM;
+    buf_fini(take_sql);
+    return rc == SQLITE_OK ? OK : index_fail(q->ix, rc, "preparing a query", f);
+}
+
+enum err select_prepare_late(struct index_query *q, struct fault *f) {
+    const char *table = tables[q->level];
+    struct buf b = BUF_INIT(SQL_MAX);
+    buf_append_str(&b, "SELECT ");
+    for (int at = 0; at < q->late_count; at++)
+        for (int i = 0; i < INDEX_ATTR_COUNT_; i++)
+            if (q->late[i] == at) {
+                buf_append_str(&b, at > 0 ? "," : "");
+                put_computed(q, (enum index_attr)i, &b);
+            }
+    buf_printf(&b, " FROM %s WHERE %s.id=?1", table, table);
+    return prepare(q, &b, f, &q->late_statement);
+}
+
+enum err select_prepare(struct index_query *q, const struct pass *p, struct fault *f) {
+    struct buf b = BUF_INIT(SQL_MAX);
+    put_columns(q, p, &b);
+    put_tables(q, &b);
+    put_walk(q, p, &b);
+    return prepare(q, &b, f, &q->statement);
+}
