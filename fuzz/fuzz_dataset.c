@@ -1,6 +1,6 @@
-// Data sets. The first byte chooses the syntax and how the rest is cut into slices. Whatever the bytes are: cut or
-// whole the reader tells the same events; the summary reads back; JSON and text can be made; and what
-// parses as a data set is written in each syntax and reads back the same.
+// Data sets. The first byte chooses the syntax and how the rest is cut into slices. Whatever the bytes
+// are: cut or whole the reader tells the same events; the summary reads back; JSON and text can be made;
+// and what parses as a data set is written in each syntax and reads back the same.
 #include "fuzz.h"
 
 #include "dicom/json.h"
@@ -77,8 +77,8 @@ static void check_summary(struct dicom_summary *s) {
     arena_fini(&a);
 }
 
-// Written and read again it is the same, and what is written always reads. Explicit only: in implicit VR what is
-// not in the dictionary becomes UN, and bytes of UN and SQ can't be told apart.
+// Written and read again it is the same, and what is written always reads. Explicit only: in implicit VR
+// what is not in the dictionary becomes UN, and bytes of UN and SQ can't be told apart.
 static void check_write(const struct dicom_dataset *ds, enum dicom_syntax syntax) {
     struct arena a = ARENA_INIT(ARENA_MAX);
     struct buf one = BUF_INIT(OUT_MAX), two = BUF_INIT(OUT_MAX);
@@ -108,9 +108,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n) {
     if (n == 0 || dicom_charset_preload(NULL) != OK)
         return 0;
     struct slice s = slice_of(data + 1, n - 1);
-    const struct dicom_reader_options o = {.syntax = (enum dicom_syntax)(data[0] % 4 % 3), .deflated = data[0] % 4 == 3,
-                                           .value_max = VALUE_MAX, .inflate_max_bytes = 1 << 20};
-    static const struct dicom_pick picks[] = {{{TAG_PatientID}}, {{TAG_RequestAttributesSequence, TAG_PatientID}}};
+    const struct dicom_reader_options o = {.syntax = (enum dicom_syntax)(data[0] % 4 % 3),
+                                           .deflated = data[0] % 4 == 3,
+                                           .value_max = VALUE_MAX,
+                                           .inflate_max_bytes = 1 << 20};
+    static const struct dicom_pick picks[] = {{{TAG_PatientID}},
+                                              {{TAG_RequestAttributesSequence, TAG_PatientID}}};
     struct tally whole = {.summary = dicom_summary_new(picks, 2, SUMMARY_MAX)}, cut = {0}, bytes = {0};
     enum err e = read_cut(s, &o, s.n ? s.n : 1, &whole);
     FUZZ_CHECK(read_cut(s, &o, 1 + (data[0] >> 2), &cut) == e && cut.hash == whole.hash);

@@ -1,5 +1,5 @@
-// Heads of files: what a part of the file says is what the whole says, or "more"; the data set begins inside the
-// file; UIDs are UIDs.
+// Heads of files: what a part of the file says is what the whole says, or "more"; the data set begins
+// inside the file; UIDs are UIDs.
 #include "fuzz.h"
 
 #include "dicom/part10.h"
