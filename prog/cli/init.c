@@ -1,6 +1,7 @@
 // galena init: a new archive, closed to everyone.
 #include "archive_dir.h"
 #include "ca.h"
+#include "blob/keyring.h"
 #include "cli.h"
 #include "password.h"
 
@@ -92,15 +93,6 @@ static enum err make_folders(struct fault *f) {
     return e;
 }
 
-static enum err make_root_key(struct fault *f) {
-    uint8_t key[32];
-    if (RAND_priv_bytes(key, sizeof key) != 1)
-        return fault_set(f, ERR_IO, "no random numbers");
-    enum err e = conf_write_file("keys", "root.key", 0600, slice_of(key, sizeof key), f);
-    explicit_bzero(key, sizeof key);
-    return e;
-}
-
 static enum err make_certificates(const struct conf *c, struct fault *f) {
     char names[2048] = "", host[CONF_HOST_MAX + 1] = "";
     uint8_t fingerprint[CONF_FINGERPRINT_BYTES];
@@ -152,7 +144,7 @@ static void choose_reserve(struct conf *c) {
 static enum err fill(const struct conf *c, char ret_password[32], struct fault *f) {
     enum err e = make_folders(f);
     if (e == OK)
-        e = make_root_key(f);
+        e = keyring_create("keys", f);
     if (e == OK)
         e = make_certificates(c, f);
     if (e == OK)

@@ -103,7 +103,8 @@ enum err spawn_auth(struct supervisor *s, struct fault *f) {
         return fault_set(f, e, "auth does not start");
     }
     watch_add(s, &s->auth, WATCH_AUTH, ctl, NULL);
-    return ipc_send(s->archive.fd, IPC_AUTH_CHANNEL, &(struct ipc_auth_channel){0}, &archives, 1);
+    e = ipc_send(s->archive.fd, IPC_AUTH_CHANNEL, &(struct ipc_auth_channel){0}, &archives, 1);
+    return e == OK ? OK : fault_set(f, e, "the archive does not take the channel to auth");
 }
 
 struct template_process *spawn_template_of(struct supervisor *s, enum os_role role) {
