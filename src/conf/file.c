@@ -79,24 +79,56 @@ static int on_value(cfg_t *cfg, cfg_opt_t *opt) {
     return -1;
 }
 
-static enum err open_file(const char *path, const char *shown, FILE **ret_file, struct fault *f) {
+// Comments become blanks: libconfuse counts their lines three times over.
+static void blank_comments(char *text) {
+    char quote = '\0';
+    bool comment = false;
+    for (char *c = text; *c; c++) {
+        if (*c == '\n')
+            comment = false;
+        else if (comment)
+            *c = ' ';
+        else if (quote && *c == '\\' && c[1])
+            c++;
+        else if (quote)
+            quote = *c == quote ? '\0' : quote;
+        else if (*c == '"' || *c == '\'')
+            quote = *c;
+        else if (*c == '#') {
+            comment = true;
+            *c = ' ';
+        }
+    }
+}
+
+static enum err read_text(int fd, const char *shown, struct buf *out, struct fault *f) {
+    struct stat st;
+    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size > CONF_FILE_MAX_BYTES)
+        return fault_set(f, ERR_CONFIG, "%s: is not an ordinary file of at most %d bytes", shown,
+                         CONF_FILE_MAX_BYTES);
+    ssize_t n = 1;
+    while (n > 0) {
+        uint8_t piece[4096];
+        n = read(fd, piece, sizeof piece);
+        if (n < 0)
+            return fault_set(f, ERR_IO, "%s: %s", shown, strerror(errno));
+        buf_append(out, piece, (size_t)n);
+    }
+    buf_u8(out, '\0');
+    if (!buf_ok(out) || strlen((const char *)out->p) + 1 != out->n)
+        return fault_set(f, ERR_CONFIG, "%s: is too long, or no text", shown);
+    blank_comments((char *)out->p);
+    return OK;
+}
+
+static enum err read_file(const char *path, const char *shown, struct buf *out, struct fault *f) {
     int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
         return fault_set(f, errno == ENOENT ? ERR_NO_SUCH_OBJECT : ERR_IO, "%s: %s", shown,
                          strerror(errno));
-    struct stat st;
-    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size > CONF_FILE_MAX_BYTES) {
-        close(fd);
-        return fault_set(f, ERR_CONFIG, "%s: is not an ordinary file of at most %d bytes", shown,
-                         CONF_FILE_MAX_BYTES);
-    }
-    FILE *file = fdopen(fd, "r");
-    if (!file) {
-        close(fd);
-        return fault_set(f, ERR_NO_MEMORY, "%s: not enough memory", shown);
-    }
-    *ret_file = file;
-    return OK;
+    enum err e = read_text(fd, shown, out, f);
+    close(fd);
+    return e;
 }
 
 static enum err check_required(struct fault *f) {
@@ -107,7 +139,7 @@ static enum err check_required(struct fault *f) {
     return OK;
 }
 
-static enum err parse_open(FILE *file, struct fault *f) {
+static enum err parse_text(const char *text, struct fault *f) {
     cfg_opt_t opts[CONF_OPTIONS_MAX + 1];
     for (size_t i = 0; i < now.n; i++) {
         cfg_opt_t plain = CFG_STR(now.options[i].name, NULL, CFGF_NONE);
@@ -121,7 +153,7 @@ static enum err parse_open(FILE *file, struct fault *f) {
     cfg_set_error_function(cfg, on_error);
     for (size_t i = 0; i < now.n; i++)
         cfg_set_validate_func(cfg, now.options[i].name, on_value);
-    int result = cfg_parse_fp(cfg, file);
+    int result = cfg_parse_buf(cfg, text);
     cfg_free(cfg);
     if (now.failed)
         return ERR_CONFIG;
@@ -133,8 +165,8 @@ static enum err parse_open(FILE *file, struct fault *f) {
 enum err conf_file_parse(const char *path, const char *shown, const struct conf_option *options,
                          size_t n, void *dst, struct fault *f) {
     bug_unless(n <= CONF_OPTIONS_MAX);
-    FILE *file = NULL;
-    enum err e = open_file(path, shown, &file, f);
+    CLEANUP(buf_fini) struct buf text = BUF_INIT(CONF_FILE_MAX_BYTES + 1);
+    enum err e = read_file(path, shown, &text, f);
     if (e != OK)
         return e;
     memset(&now, 0, sizeof now);
@@ -143,9 +175,7 @@ enum err conf_file_parse(const char *path, const char *shown, const struct conf_
     now.dst = dst;
     now.f = f;
     now.shown = shown;
-    e = parse_open(file, f);
-    fclose(file);
-    return e;
+    return parse_text((const char *)text.p, f);
 }
 
 bool conf_take_u32(void *dst, const struct conf_option *o, struct slice value, struct fault *f) {

@@ -83,6 +83,8 @@ static void galena_conf_errors(void **state) {
         {"name = \"unfinished\n", "galena.conf"},
         {"name \"x\"\n", "galena.conf:1:"},
         {"= 3\n", "galena.conf:1:"},
+        {"# one\n# two \"quoted\nname = \"a # b\" # three\nport = 1\n", "galena.conf:4: no such option"},
+        {"name = \"a\\\"#\"\nport = 1\n", "galena.conf:2: no such option"},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct conf c = {.name = "untouched"};
