@@ -54,8 +54,9 @@ def run(name, command, timeout, env=None):
     """Runs with output into build-check/NAME.log; returns (exit status or None at the time limit, output)."""
     log = os.path.join(OUT, name + ".log")
     with open(log, "w", encoding="utf-8") as f:
-        process = subprocess.Popen(command, cwd=ROOT, stdout=f, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
-                                   env=dict(os.environ, **(env or {})), start_new_session=True)
+        process = subprocess.Popen(command, cwd=ROOT, stdout=f, stderr=subprocess.STDOUT,
+                                   stdin=subprocess.DEVNULL, env=dict(os.environ, **(env or {})),
+                                   start_new_session=True)
         try:
             status = process.wait(timeout)
         except subprocess.TimeoutExpired:
@@ -128,7 +129,8 @@ def unit_tests(name, folder):
     log = os.path.join(folder, "meson-logs", "testlog.json")
     if os.path.exists(log):
         os.remove(log)
-    env = {"ASAN_OPTIONS": "detect_leaks=1:abort_on_error=1", "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1"}
+    env = {"ASAN_OPTIONS": "detect_leaks=1:abort_on_error=1",
+           "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1"}
     status, text = run(name + "-unit", ["meson", "test", "-C", folder, "--no-rebuild", "--num-processes", "2",
                                         "--timeout-multiplier", "4"], UNIT_TIMEOUT_S, env)
     mine = Counts()
@@ -154,8 +156,9 @@ def e2e_tests(name, folder):
     junit = os.path.join(OUT, name + "-e2e.xml")
     if os.path.exists(junit):
         os.remove(junit)
-    status, text = run(name + "-e2e", ["/usr/bin/python3", "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider",
-                                       "--junit-xml", junit, "tests/e2e"], E2E_TIMEOUT_S,
+    command = ["/usr/bin/python3", "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider",
+               "--junit-xml", junit, "tests/e2e"]
+    status, text = run(name + "-e2e", command, E2E_TIMEOUT_S,
                        {"GALENA_BUILD": folder, "PYTHONDONTWRITEBYTECODE": "1"})
     mine = Counts()
     if os.path.exists(junit):

@@ -29,5 +29,6 @@ install_missing() {
     echo "Installing from Debian:$missing"
     # shellcheck disable=SC2086
     $as_root apt-get update -qq &&
-        $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
+        $as_root env DEBIAN_FRONTEND=noninteractive \
+            apt-get install -y -qq --no-install-recommends $missing >/dev/null
 }

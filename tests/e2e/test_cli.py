@@ -1,0 +1,217 @@
+"""The command line: what it makes, what it refuses, and how it says so."""
+import os
+import re
+import shutil
+import stat
+import subprocess
+
+import pytest
+
+from conftest import GALENA, ROOT
+
+
+def galena(*args, status=0, stdin=None, cwd=None):
+    done = subprocess.run([GALENA, *args], capture_output=True, text=True, input=stdin, timeout=120, cwd=cwd)
+    assert done.returncode == status, "%s\n%s%s" % (" ".join(args), done.stdout, done.stderr)
+    return done.stdout + done.stderr
+
+
+@pytest.fixture
+def made(tmp_path):
+    path = str(tmp_path / "a")
+    return path, galena("init", path)
+
+
+def test_init_makes_a_closed_archive(made):
+    path, text = made
+    assert re.search(r"password +([a-z2-9]{5}-){4}[a-z2-9]{5}\n", text)
+    password = re.search(r"password +(\S+)", text).group(1)
+    owner = 61100 if os.geteuid() == 0 else os.geteuid()
+    for folder, _, files in os.walk(path):
+        assert stat.S_IMODE(os.stat(folder).st_mode) == 0o700
+        for name in files:
+            st = os.stat(os.path.join(folder, name))
+            assert stat.S_IMODE(st.st_mode) == 0o600 and st.st_uid == owner, name
+            with open(os.path.join(folder, name), "rb") as f:
+                assert password.encode() not in f.read(), name
+    assert os.path.getsize(os.path.join(path, "keys", "root.key")) == 32
+    with open(os.path.join(path, "galena.conf"), encoding="utf-8") as f:
+        conf = f.read()
+    assert 'dicom = "127.0.0.1:2762"' in conf and 'plain = ""' in conf
+
+
+def test_init_refuses_what_is_there(made, tmp_path):
+    assert "is an archive already" in galena("init", made[0], status=1)
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "file").write_text("x")
+    assert "is not empty" in galena("init", str(tmp_path / "b"), status=1)
+    assert "No such file" in galena("init", str(tmp_path / "no" / "such"), status=1)
+
+
+@pytest.mark.parametrize("args, says", [
+    (["--plain", "0.0.0.0:11112"], "loopback or a private address only"),
+    (["--plain", "8.8.8.8:11112"], "loopback or a private address only"),
+    (["--dicom", "2762"], "write HOST:PORT"),
+    (["--dicom", "127.0.0.1:99999"], "the port must be"),
+    (["--dicom", "pacs.example:2762"], "literal address"),
+    (["--ae", "A\\B"], "no backslash"),
+    (["--ae", "12345678901234567"], "1 to 16"),
+    (["--name", "x" * 65], "at most 64"),
+    (["--bogus", "x"], "there is no option"),
+    (["--ae"], "needs a value"),
+    (["--ae", "A", "--ae", "B"], "given twice"),
+    (["more"], "too much"),
+])
+def test_init_refuses_options(tmp_path, args, says):
+    assert says in galena("init", str(tmp_path / "a"), *args, status=2)
+    assert not (tmp_path / "a").exists()
+
+
+def openssl(*args):
+    return subprocess.run(["openssl", *args], capture_output=True, text=True, check=True).stdout
+
+
+def test_certificates_hold(made):
+    path = made[0]
+    galena("peer", "add", path, "ct1", "--ae", "CT1", "--address", "192.0.2.7:104")
+    ca = os.path.join(path, "tls", "ca.pem")
+    server = os.path.join(path, "tls", "server.cert.pem")
+    peer = os.path.join(path, "peers", "ct1", "cert.pem")
+    assert "OK" in openssl("verify", "-x509_strict", "-purpose", "sslserver", "-CAfile", ca, server)
+    assert "OK" in openssl("verify", "-x509_strict", "-purpose", "sslclient", "-CAfile", ca, peer)
+    names = openssl("x509", "-in", server, "-noout", "-ext", "subjectAltName")
+    assert "DNS:localhost" in names and "IP Address:127.0.0.1" in names
+    assert "IP Address:192.0.2.7" in openssl("x509", "-in", peer, "-noout", "-ext", "subjectAltName")
+    digest = openssl("x509", "-in", peer, "-noout", "-fingerprint", "-sha256").split("=")[1].strip()
+    with open(os.path.join(path, "peers", "ct1", "peer.conf"), encoding="utf-8") as f:
+        assert digest.replace(":", "").lower() in f.read()
+    with open(os.path.join(path, "peers", "ct1", "ca.pem")) as mine, open(ca) as theirs:
+        assert mine.read() == theirs.read()
+
+
+@pytest.mark.parametrize("args, status, says", [
+    (["ct1", "--ae", "OTHER"], 1, "there is a peer ct1 already"),
+    (["ct2", "--ae", "CT1"], 1, "belongs to peer ct1"),
+    (["ct2", "--ae", " CT1 "], 1, "belongs to peer ct1"),
+    (["old2", "--ae", "OLD", "--plain", "10.9.0.0/16"], 1, "belongs to peer old"),
+    (["ct2"], 2, "--ae is missing"),
+    (["ct2", "--ae", ""], 2, "1 to 16"),
+    (["ct2", "--ae", "A\nB"], 2, "no control characters"),
+    (["../ct2", "--ae", "CT2"], 2, "a peer's name has"),
+    ([".ct2", "--ae", "CT2"], 2, "a peer's name has"),
+    (["ct2", "--ae", "CT2", "--can", "everything"], 2, "store, query and retrieve"),
+    (["ct2", "--ae", "CT2", "--address", "ct2"], 2, "write HOST:PORT"),
+    (["ct2", "--ae", "CT2", "--plain", "0.0.0.0/0"], 2, "named addresses"),
+    (["ct2", "--ae", "CT2", "--plain", "10.0.0.1/8"], 2, "bits set behind"),
+    (["ct2", "--ae", "CT2", "--cert", "/nonexistent"], 2, "No such file"),
+    (["ct2", "--ae", "CT2", "--cert", "/etc/hostname"], 2, "no certificate"),
+])
+def test_peer_add_refuses(made, args, status, says):
+    galena("peer", "add", made[0], "ct1", "--ae", "CT1")
+    galena("peer", "add", made[0], "old", "--ae", "OLD", "--plain", "10.1.0.0/16")
+    assert says in galena("peer", "add", made[0], *args, status=status)
+    assert sorted(os.listdir(os.path.join(made[0], "peers"))) == ["ct1", "old"]
+
+
+def test_peer_life(made):
+    path = made[0]
+    assert "nobody can connect" in galena("peer", "list", path)
+    text = galena("peer", "add", path, "ct1", "--ae", "CT1")
+    tls = r"\+tls \S+/key.pem \S+/cert.pem \+cf \S+/ca.pem"
+    assert re.search("storescu -v " + tls + " -aet CT1 -aec GALENA", text)
+    assert "findscu" not in text  # it may not ask
+    assert re.search(r"^ct1 +CT1 +store +TLS", galena("peer", "list", path), re.M)
+    assert "WARNING" in galena("peer", "add", path, "ws", "--ae", "WS", "--plain", "127.0.0.1", "--can", "query")
+    assert "may          query (plain)" in galena("peer", "show", path, "ws")
+    other = os.path.join(path, "peers", "ct1", "cert.pem")
+    assert "key.pem" not in galena("peer", "add", path, "own", "--ae", "OWN", "--cert", other)
+    assert not os.path.exists(os.path.join(path, "peers", "own", "key.pem"))
+    galena("peer", "remove", path, "ct1")
+    assert not os.path.exists(os.path.join(path, "peers", "ct1"))
+    galena("peer", "remove", path, "ct1", status=1)
+    galena("peer", "remove", path, "..", status=1)
+    galena("peer", "show", path, "ct1", status=1)
+
+
+def test_broken_peer_is_named(made):
+    path = made[0]
+    galena("peer", "add", path, "ct1", "--ae", "CT1")
+    conf = os.path.join(path, "peers", "ct1", "peer.conf")
+    with open(conf, encoding="utf-8") as f:
+        text = f.read()
+    with open(conf, "w", encoding="utf-8") as f:
+        f.write(text.replace('can = "store"', 'can = "steal"'))
+    assert "peers/ct1/peer.conf:4: can: must be a list of store" in galena("peer", "list", path, status=1)
+
+
+def test_user_life(made):
+    path = made[0]
+    assert "administrator" in galena("user", "list", path)
+    text = galena("user", "add", path, "anna", "--role", "reader,auditor")
+    first = re.search(r"password +(\S+)", text).group(1)
+    assert "there is a user anna already" in galena("user", "add", path, "anna", status=1)
+    assert re.search(r"^anna +reader,auditor", galena("user", "list", path), re.M)
+    conf = os.path.join(path, "users", "anna.conf")
+    with open(conf, encoding="utf-8") as f:
+        before = f.read()
+    # libconfuse would take a bare $ for a variable
+    assert re.search(r'password = "\\\$argon2id\\\$v=19\\\$m=19456,t=2,p=1\\\$', before)
+    assert first not in before
+    galena("user", "password", path, "anna", "--stdin", stdin="a password of my own\n")
+    with open(conf, encoding="utf-8") as f:
+        assert f.read() != before
+    assert "12 to 256" in galena("user", "password", path, "anna", "--stdin", stdin="short\n", status=1)
+    assert "a user's name has" in galena("user", "add", path, "../x", status=1)
+    assert "--role" in galena("user", "add", path, "bob", "--role", "king", status=2)
+    galena("user", "remove", path, "anna")
+    galena("user", "remove", path, "anna", status=1)
+
+
+def test_not_served(made, tmp_path):
+    path = made[0]
+    assert "is not being served" in galena("status", path, status=3)
+    assert "is not being served" in galena("stop", path, status=3)
+    assert "start it" in galena("import", path, os.path.join(ROOT, "tests", "data"), status=1)
+    assert "start it" in galena("export", path, str(tmp_path / "out"), "--study", "1.2.3", status=1)
+    assert not (tmp_path / "out").exists()
+    assert "is not an archive" in galena("status", str(tmp_path), status=1)
+    assert "No such file" in galena("status", str(tmp_path / "nothing"), status=1)
+
+
+def test_broken_settings_are_named(made):
+    path = made[0]
+    with open(os.path.join(path, "galena.conf"), "a", encoding="utf-8") as f:
+        f.write("artim_s = 0\n")
+    assert re.search(r"galena.conf:\d+: artim_s is given twice", galena("serve", path, status=1))
+
+
+def verbs():
+    text = galena("--help")
+    return [v.split() for v in re.findall(r"^  galena ((?:peer |user )?[a-z]+)", text, re.M)]
+
+
+def test_each_verb_has_help_and_a_page():
+    found = verbs()
+    assert ["peer", "add"] in found and ["export"] in found
+    for verb in found:
+        help_text = galena(*verb, "--help")
+        assert help_text.startswith("galena " + " ".join(verb))
+        page = galena("roff", *verb)
+        assert page.startswith('.TH "galena-' + "-".join(verb))
+        done = subprocess.run(["man", "--warnings", "-E", "UTF-8", "-l", "-Tutf8", "-"], input=page,
+                              capture_output=True, text=True) if shutil.which("man") else None
+        assert not done or (done.returncode == 0 and done.stderr == ""), done.stderr
+
+
+@pytest.mark.parametrize("args, status, says", [
+    ([], 2, "galena init DIR"),
+    (["frob"], 2, "there is no verb frob"),
+    (["peer"], 2, "peer add"),
+    (["peer", "frob"], 2, "peer remove"),
+    (["init"], 2, "missing, expected DIR"),
+    (["version", "x"], 2, "too much"),
+    (["status", "-x"], 2, "there is no option"),
+    (["--version"], 0, "galena 0"),
+])
+def test_usage(args, status, says):
+    assert says in galena(*args, status=status)
