@@ -1,5 +1,5 @@
-// A key and a stored value: a first line with the VR and policy digits ("PN3"), a second with the key, then the
-// value. Worker and index must give the same answer.
+// A key and a stored value: a first line with the VR and policy digits ("PN3"), a second with the key, then
+// the value. Worker and index must give the same answer.
 #include "fuzz.h"
 
 #include "dicom/match.h"

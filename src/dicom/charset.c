@@ -20,7 +20,8 @@ enum err dicom_charset_preload(struct fault *f) {
 
 // --- terms ---
 
-// Letters and digits only, upper case: what is left of a term when spelling doesn't count. False when that is too long.
+// Letters and digits only, upper case: what is left of a term when spelling doesn't count. False when that
+// is too long.
 static bool term_key(struct slice s, char ret_key[KEY_MAX]) {
     size_t n = 0;
     for (size_t i = 0; i < s.n; i++) {
@@ -41,19 +42,45 @@ static bool term_key(struct slice s, char ret_key[KEY_MAX]) {
 static const struct {
     const char *key, *term;
 } aliases[] = {
-    {"UTF8", "ISO_IR 192"},           {"ISO2022IR192", "ISO_IR 192"},    {"UNICODE", "ISO_IR 192"},
-    {"UNICODEUTF8", "ISO_IR 192"},    {"LATIN1", "ISO_IR 100"},          {"ISO88591", "ISO_IR 100"},
-    {"WINDOWS1252", "ISO_IR 100"},    {"CP1252", "ISO_IR 100"},          {"ISO88592", "ISO_IR 101"},
-    {"LATIN2", "ISO_IR 101"},         {"ISO88593", "ISO_IR 109"},        {"ISO88594", "ISO_IR 110"},
-    {"ISO88595", "ISO_IR 144"},       {"ISO88596", "ISO_IR 127"},        {"ISO88597", "ISO_IR 126"},
-    {"ISO88598", "ISO_IR 138"},       {"ISO88599", "ISO_IR 148"},        {"LATIN5", "ISO_IR 148"},
-    {"ISO885915", "ISO_IR 203"},      {"LATIN9", "ISO_IR 203"},          {"TIS620", "ISO_IR 166"},
-    {"ISOIR14", "ISO_IR 13"},         {"ISO2022IR14", "ISO 2022 IR 13"}, {"JISX0201", "ISO_IR 13"},
-    {"ISOIR87", "ISO 2022 IR 87"},    {"ISO2022JP", "ISO 2022 IR 87"},   {"ISOIR159", "ISO 2022 IR 159"},
-    {"ISOIR149", "ISO 2022 IR 149"},  {"EUCKR", "ISO 2022 IR 149"},      {"KSX1001", "ISO 2022 IR 149"},
-    {"ISOIR58", "ISO 2022 IR 58"},    {"GB2312", "GBK"},                 {"EUCCN", "GBK"},
-    {"ISO2022GBK", "GBK"},            {"ISO2022GB18030", "GB18030"},     {"ISOIRGB18030", "GB18030"},
-    {"ASCII", "ISO_IR 6"},            {"USASCII", "ISO_IR 6"},           {"ISO646", "ISO_IR 6"},
+    {"UTF8", "ISO_IR 192"},
+    {"ISO2022IR192", "ISO_IR 192"},
+    {"UNICODE", "ISO_IR 192"},
+    {"UNICODEUTF8", "ISO_IR 192"},
+    {"LATIN1", "ISO_IR 100"},
+    {"ISO88591", "ISO_IR 100"},
+    {"WINDOWS1252", "ISO_IR 100"},
+    {"CP1252", "ISO_IR 100"},
+    {"ISO88592", "ISO_IR 101"},
+    {"LATIN2", "ISO_IR 101"},
+    {"ISO88593", "ISO_IR 109"},
+    {"ISO88594", "ISO_IR 110"},
+    {"ISO88595", "ISO_IR 144"},
+    {"ISO88596", "ISO_IR 127"},
+    {"ISO88597", "ISO_IR 126"},
+    {"ISO88598", "ISO_IR 138"},
+    {"ISO88599", "ISO_IR 148"},
+    {"LATIN5", "ISO_IR 148"},
+    {"ISO885915", "ISO_IR 203"},
+    {"LATIN9", "ISO_IR 203"},
+    {"TIS620", "ISO_IR 166"},
+    {"ISOIR14", "ISO_IR 13"},
+    {"ISO2022IR14", "ISO 2022 IR 13"},
+    {"JISX0201", "ISO_IR 13"},
+    {"ISOIR87", "ISO 2022 IR 87"},
+    {"ISO2022JP", "ISO 2022 IR 87"},
+    {"ISOIR159", "ISO 2022 IR 159"},
+    {"ISOIR149", "ISO 2022 IR 149"},
+    {"EUCKR", "ISO 2022 IR 149"},
+    {"KSX1001", "ISO 2022 IR 149"},
+    {"ISOIR58", "ISO 2022 IR 58"},
+    {"GB2312", "GBK"},
+    {"EUCCN", "GBK"},
+    {"ISO2022GBK", "GBK"},
+    {"ISO2022GB18030", "GB18030"},
+    {"ISOIRGB18030", "GB18030"},
+    {"ASCII", "ISO_IR 6"},
+    {"USASCII", "ISO_IR 6"},
+    {"ISO646", "ISO_IR 6"},
     {"NONE", "ISO_IR 6"},
 };
 
@@ -68,16 +95,21 @@ static const char *alias_of(const char *key) {
 static bool term_find(struct slice term, size_t *ret_index, uint8_t *notes) {
     char key[KEY_MAX], other[KEY_MAX];
     const struct std_charset *row;
+    for (size_t i = 0; (row = std_charset_at(i)) != NULL; i++) {
+        if (slice_eq_str(term, row->term)) {
+            *ret_index = i;
+            return true;
+        }
+    }
     if (!term_key(term, key))
         return false;
     const char *alias = alias_of(key);
-    if (alias && (!term_key(slice_str(alias), key)))
+    if (alias && !term_key(slice_str(alias), key))
         return false;
     for (size_t i = 0; (row = std_charset_at(i)) != NULL; i++) {
         if (!term_key(slice_str(row->term), other) || strcmp(key, other) != 0)
             continue;
-        if (!slice_eq_str(term, row->term))
-            *notes |= DICOM_CHARSET_MISSPELT;
+        *notes |= DICOM_CHARSET_MISSPELT;
         *ret_index = i;
         return true;
     }
@@ -97,7 +129,9 @@ static void declare(struct dicom_charset *cs, uint16_t set) {
 }
 
 static uint8_t alone_of(const char *term) {
-    return strcmp(term, "GBK") == 0 ? CHARSET_GBK : strcmp(term, "GB18030") == 0 ? CHARSET_GB18030 : CHARSET_UTF8;
+    if (strcmp(term, "GBK") == 0)
+        return CHARSET_GBK;
+    return strcmp(term, "GB18030") == 0 ? CHARSET_GB18030 : CHARSET_UTF8;
 }
 
 // A value that is understood. Sets of several bytes without code extensions stand alone (PS3.3 C.12.1.1.2):
@@ -207,7 +241,8 @@ static struct scan scan_of(const struct dicom_charset *cs, enum vr vr, struct sl
     const struct std_vr *info = std_vr_info(vr);
     if (!info->charset)
         cs = &dicom_charset_ascii;
-    return (struct scan){.cs = cs, .in = raw, .values = info->multi, .name = vr == VR_PN, .g0 = cs->g0, .g1 = cs->g1};
+    return (struct scan){
+        .cs = cs, .in = raw, .values = info->multi, .name = vr == VR_PN, .g0 = cs->g0, .g1 = cs->g1};
 }
 
 static struct found take(struct scan *s, size_t n, uint32_t c) {
@@ -252,7 +287,8 @@ static struct found ascii(struct scan *s, uint8_t b) {
     return r;
 }
 
-// Two bytes of a set of two bytes; `high` is 0x80 in G1. A byte that does not fit is left: it may be a separator.
+// Two bytes of a set of two bytes; `high` is 0x80 in G1. A byte that does not fit is left: it may be a
+// separator.
 static struct found two_bytes(struct scan *s, uint8_t set, uint8_t high) {
     uint8_t a = s->in.p[0] ^ high, b = s->in.n > 1 ? s->in.p[1] ^ high : 0;
     if (a < 0x21 || a > 0x7E || b < 0x21 || b > 0x7E)

@@ -28,24 +28,24 @@ enum { DICOM_CHARSET_MAX_TERMS = 16 }; // values of (0008,0005) that are looked 
 
 // What (0008,0005) said. A plain value: copy it freely, look into it only in dicom/charset*.c.
 struct dicom_charset {
-    uint8_t alone;      // enum charset_alone: UTF-8, GB18030, GBK; or none of these
-    uint8_t g0, g1;     // enum charset_set of the first value: active at the start and after delimiters
+    uint8_t alone;  // enum charset_alone: UTF-8, GB18030, GBK; or none of these
+    uint8_t g0, g1; // ISO registration numbers of the first value: active at the start and after delimiters
     uint8_t term_count;
-    uint8_t terms[DICOM_CHARSET_MAX_TERMS]; // index in the table of std/charset.h, for the label
-    uint8_t sets[2 * DICOM_CHARSET_MAX_TERMS]; // enum charset_set, as declared, for encoding
+    uint8_t terms[DICOM_CHARSET_MAX_TERMS];    // index in the table of std/charset.h, for the label
+    uint8_t sets[2 * DICOM_CHARSET_MAX_TERMS]; // ISO registration numbers, as declared, for encoding
     uint8_t set_count;
-    bool extended;      // code extensions are allowed
-    uint8_t notes;      // enum dicom_charset_note
+    bool extended; // code extensions are allowed
+    uint8_t notes; // enum dicom_charset_note
 };
 
 enum dicom_charset_note {
-    DICOM_CHARSET_REPLACED = 1,   // something could not be decoded and is U+FFFD now
+    DICOM_CHARSET_REPLACED = 1, // something could not be decoded and is U+FFFD now
     // bytes above 7F in no declared set: read as UTF-8 or Latin 1, whichever fits
     DICOM_CHARSET_GUESSED = 2,
     DICOM_CHARSET_UNDECLARED = 4, // an escape sequence for a set (0008,0005) does not name: followed
     // a term was not written as in the standard ("ISO-IR 100", "utf8"): understood
     DICOM_CHARSET_MISSPELT = 8,
-    DICOM_CHARSET_UNKNOWN = 16,   // a term was not understood at all, or there were too many
+    DICOM_CHARSET_UNKNOWN = 16, // a term was not understood at all, or there were too many
 };
 
 extern const struct dicom_charset dicom_charset_ascii; // the default repertoire: no (0008,0005)

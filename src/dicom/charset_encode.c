@@ -44,7 +44,8 @@ static void put_place(struct encoder *e, uint8_t set, size_t place) {
     }
 }
 
-// Where a set has the character. A yen sign at the place of the backslash is none where that separates values.
+// Where a set has the character. A yen sign at the place of the backslash is none where that separates
+// values.
 static bool find(const struct encoder *e, uint8_t set, uint32_t c, size_t *ret_place) {
     if (set == CHARSET_NONE || !charset_set_place(set, c, ret_place))
         return false;

@@ -117,7 +117,8 @@ static enum err load_named(struct table *t, size_t places, const char *name, con
                            const char *after, bytes_fn *bytes, uint8_t g, struct fault *f) {
     struct source s = {iconv_open("UCS-4LE", name), before, after};
     if (s.cd == (iconv_t)-1)
-        return fault_set(f, ERR_IO, "the C library can't convert from %s (package libc-bin incomplete?)", name);
+        return fault_set(f, ERR_IO, "the C library can't convert from %s (package libc-bin incomplete?)",
+                         name);
     enum err e = table_load(t, places, &s, bytes, g, f);
     iconv_close(s.cd);
     return e;

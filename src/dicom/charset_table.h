@@ -23,9 +23,9 @@ enum charset_alone { CHARSET_ISO2022 = 0, CHARSET_UTF8, CHARSET_GB18030, CHARSET
 enum {
     SINGLE_PLACES = 96,
     DOUBLE_PLACES = 94 * 94,
-    GB_PLACES = 126 * 190,       // first byte 81–FE, second 40–7E and 80–FE
-    GB4_PLACES = 39420,          // 4 bytes for the rest of the Basic Multilingual Plane
-    GB4_SUPPLEMENTARY = 189000,  // place of U+10000, in the order of Unicode from there
+    GB_PLACES = 126 * 190,      // first byte 81–FE, second 40–7E and 80–FE
+    GB4_PLACES = 39420,         // 4 bytes for the rest of the Basic Multilingual Plane
+    GB4_SUPPLEMENTARY = 189000, // place of U+10000, in the order of Unicode from there
 };
 
 enum err charset_tables_load(struct fault *f);
@@ -36,8 +36,8 @@ unsigned charset_set_g(uint8_t iso_ir);
 
 // The character at a place, 0 when there is none; a bug before charset_tables_load().
 uint32_t charset_set_char(uint8_t iso_ir, size_t place);
-uint32_t charset_gb_char(size_t place);   // two bytes of GB18030 and GBK
-uint32_t charset_gb4_char(size_t place);  // four bytes of GB18030
+uint32_t charset_gb_char(size_t place);  // two bytes of GB18030 and GBK
+uint32_t charset_gb4_char(size_t place); // four bytes of GB18030
 
 // The place of a character; false when the set lacks it.
 bool charset_set_place(uint8_t iso_ir, uint32_t c, size_t *ret_place);

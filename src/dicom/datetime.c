@@ -9,7 +9,7 @@ enum { MINUTES_PER_DAY = 24 * 60 };
 // The parts of a value, as far as it goes.
 struct parts {
     int year, month, day, hour, minute, second, micro; // -1: not given
-    int micro_span; // what the digits of a fraction leave open
+    int micro_span;                                    // what the digits of a fraction leave open
 };
 
 static int digits(struct slice *s, size_t n, int least, int most) {

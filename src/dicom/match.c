@@ -347,8 +347,9 @@ static struct slice key_text(struct slice raw) {
     return slice_trim(raw, " ");
 }
 
-bool dicom_match_combine(struct slice date_key, struct slice time_key, const struct dicom_match_policy *policy,
-                         struct arena *a, struct dicom_match *ret_match) {
+bool dicom_match_combine(struct slice date_key, struct slice time_key,
+                         const struct dicom_match_policy *policy, struct arena *a,
+                         struct dicom_match *ret_match) {
     struct dicom_span date, time, one, both;
     struct slice d = key_text(date_key), t = key_text(time_key);
     if (!dicom_date_range(d, &date) || !dicom_time_range(t, &time) || dicom_date_parse(d, &one) ||
@@ -362,7 +363,8 @@ bool dicom_match_combine(struct slice date_key, struct slice time_key, const str
     if (!operands || !arena_dup(a, slice_str(both.low), &operands[0]) ||
         !arena_dup(a, slice_str(both.high), &operands[1]))
         return false;
-    *ret_match = (struct dicom_match){.vr = VR_DT, .kind = DICOM_MATCH_RANGE, .count = 2, .operands = operands};
+    *ret_match =
+        (struct dicom_match){.vr = VR_DT, .kind = DICOM_MATCH_RANGE, .count = 2, .operands = operands};
     return true;
 }
 

@@ -31,7 +31,7 @@
 #include "dicom/datetime.h"
 
 enum {
-    DICOM_MATCH_MAX_KEY_BYTES = 1 << 20,  // of a key as received: long lists of UIDs
+    DICOM_MATCH_MAX_KEY_BYTES = 1 << 20, // of a key as received: long lists of UIDs
     DICOM_MATCH_MAX_OPERANDS = 16384,
     DICOM_MATCH_MAX_OPERAND_BYTES = 4096, // of one operand; a UID: 64
 };
@@ -62,7 +62,7 @@ struct dicom_match_policy {
     int zone_min;         // (0008,0201) of the query, or DICOM_ZONE_UNKNOWN: dates and times stay as they are
     int site_zone_min;    // offset of stored values that don't say, or DICOM_ZONE_UNKNOWN: as the query's
 };
-#define DICOM_MATCH_POLICY_PLAIN \
+#define DICOM_MATCH_POLICY_PLAIN                                                                             \
     ((struct dicom_match_policy){false, false, DICOM_ZONE_UNKNOWN, DICOM_ZONE_UNKNOWN})
 
 // Parses a key. `raw` is the element's value as received: text in the set cs, numbers little endian.
@@ -89,8 +89,9 @@ bool dicom_match_normalise(enum vr vr, struct slice value, int zone_min, struct 
 // received, are ranges of the same form, the pair is matched as one moment. False: they are not; match
 // each by itself. ret_match gets kind RANGE, VR DT and tag 0; what it is compared with is the normalised
 // date followed by the normalised time (dicom_match_normal).
-bool dicom_match_combine(struct slice date_key, struct slice time_key, const struct dicom_match_policy *policy,
-                         struct arena *a, struct dicom_match *ret_match);
+bool dicom_match_combine(struct slice date_key, struct slice time_key,
+                         const struct dicom_match_policy *policy, struct arena *a,
+                         struct dicom_match *ret_match);
 
 const char *dicom_match_kind_name(enum dicom_match_kind kind);
 

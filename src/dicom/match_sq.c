@@ -44,8 +44,8 @@ static enum err add_children(struct dicom_match_sq *sq, size_t at, struct fault 
     const struct dicom_element *key = sq->nodes[at].key;
     size_t items = dicom_items_count(key);
     if (items > 1)
-        return fault_set(f, ERR_SYNTAX, "key (%04X,%04X) SQ: more than one item (PS3.4 C.2.2.2.6)", key->tag >> 16,
-                         key->tag & 0xFFFFu);
+        return fault_set(f, ERR_SYNTAX, "key (%04X,%04X) SQ: more than one item (PS3.4 C.2.2.2.6)",
+                         key->tag >> 16, key->tag & 0xFFFFu);
     const struct dicom_dataset *item = items ? dicom_items_at(key, 0) : NULL;
     sq->nodes[at].first = sq->count;
     for (size_t i = 0; item && i < dicom_dataset_count(item); i++) {
@@ -101,7 +101,7 @@ struct frame {
     const struct dicom_element *stored; // NULL: only the item given
     const struct dicom_dataset *item;   // being looked at, NULL: take the next
     size_t next_item, next_key;
-    struct dicom_charset cs, outer;     // of the item, and of what it is in
+    struct dicom_charset cs, outer; // of the item, and of what it is in
 };
 
 static void enter_item(struct frame *fr, const struct dicom_dataset *item) {
@@ -113,8 +113,8 @@ static void enter_item(struct frame *fr, const struct dicom_dataset *item) {
         dicom_charset_init(&fr->cs, own->value);
 }
 
-static bool leaf_matches(const struct node *n, const struct dicom_dataset *item, const struct dicom_charset *cs,
-                         int zone_min, struct buf *text) {
+static bool leaf_matches(const struct node *n, const struct dicom_dataset *item,
+                         const struct dicom_charset *cs, int zone_min, struct buf *text) {
     const struct dicom_element *e = dicom_dataset_find(item, n->tag);
     struct slice value = e && !e->is_ref && !e->is_sequence ? e->value : slice_of(NULL, 0);
     if (e && e->is_ref)

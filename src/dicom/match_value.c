@@ -180,7 +180,8 @@ bool dicom_match_normal(const struct dicom_match *m, struct slice normal) {
 }
 
 // What a value is compared as; text that needs no change is not copied.
-static struct slice normal_of(const struct values *values, struct slice one, int zone_min, struct buf *scratch) {
+static struct slice normal_of(const struct values *values, struct slice one, int zone_min,
+                              struct buf *scratch) {
     buf_reset(scratch);
     if (values->width)
         put_binary(values->vr, one, scratch);

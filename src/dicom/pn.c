@@ -5,6 +5,8 @@
 
 enum { REPLACEMENT = 0xFFFD, VOICED = 0x3099, SEMI_VOICED = 0x309A, BREVE = 0x0306 };
 
+_Static_assert((int)FOLD_MAX_GROWTH <= (int)DICOM_FOLD_MAX_GROWTH, "dicom/pn.h promises less");
+
 static const struct fold_row *fold_find(uint32_t c) {
     size_t lo = 0, hi = FOLD_ROWS;
     while (lo < hi) {

@@ -18,11 +18,15 @@
 #include "base/buf.h"
 #include "base/slice.h"
 
-enum { DICOM_PN_GROUPS = 3, DICOM_PN_COMPONENTS = 5 };
+enum {
+    DICOM_PN_GROUPS = 3,
+    DICOM_PN_COMPONENTS = 5,
+    DICOM_FOLD_MAX_GROWTH = 4, // bytes of folded text for one
+};
 
 // One name, split; slices borrow from it. What is missing is empty. Blanks round components are dropped.
 struct dicom_pn {
-    struct slice group[DICOM_PN_GROUPS];                         // without trailing '^' and blanks
+    struct slice group[DICOM_PN_GROUPS]; // without trailing '^' and blanks
     struct slice part[DICOM_PN_GROUPS][DICOM_PN_COMPONENTS];
     // more groups or components than the standard knows: they are in no group or in the last part
     bool excess;
@@ -35,7 +39,7 @@ void dicom_pn_split(struct slice utf8, struct dicom_pn *ret_pn);
 void dicom_pn_normalise(struct slice utf8, struct buf *out);
 
 // Appends one name tidied and folded: what the index keeps and what operands are compared with
-// (glob_match_name). '*' and '?' pass through, so that it serves for keys as well. At most 6 bytes for 1.
+// (glob_match_name). '*' and '?' pass through, so that it serves for keys as well.
 void dicom_pn_fold(struct slice utf8, struct buf *out);
 
 // Folding alone, of any text, without looking for components.

@@ -13,7 +13,11 @@
 
 #define FFFD "\xEF\xBF\xBD"
 
-enum { REPLACED = DICOM_CHARSET_REPLACED, GUESSED = DICOM_CHARSET_GUESSED, UNDECLARED = DICOM_CHARSET_UNDECLARED };
+enum {
+    REPLACED = DICOM_CHARSET_REPLACED,
+    GUESSED = DICOM_CHARSET_GUESSED,
+    UNDECLARED = DICOM_CHARSET_UNDECLARED
+};
 
 struct row {
     const char *charset;
@@ -56,16 +60,17 @@ static const struct row both_ways[] = {
     {"\\ISO 2022 IR 149", VR_PN,
      "Hong^Gildong=\033$)C\373\363^\033$)C\321\316\324\327=\033$)C\310\253^\033$)C\261\346\265\277",
      "Hong^Gildong=洪^吉洞=홍^길동", 0},
-    {"\\ISO 2022 IR 149", VR_LT, "1: \033$)C\307\321\261\333 and \307\321\261\333\r\n2: \033$)C\307\321\261\333.",
+    {"\\ISO 2022 IR 149", VR_LT,
+     "1: \033$)C\307\321\261\333 and \307\321\261\333\r\n2: \033$)C\307\321\261\333.",
      "1: 한글 and 한글\r\n2: 한글.", 0},
     // PS3.5 K.2
-    {"\\ISO 2022 IR 58", VR_PN, "Zhang^XiaoDong=\033$)A\325\305^\033$)A\320\241\266\253=",
-     "Zhang^XiaoDong=张^小东=", 0},
+    {"\\ISO 2022 IR 58", VR_PN,
+     "Zhang^XiaoDong=\033$)A\325\305^\033$)A\320\241\266\253=", "Zhang^XiaoDong=张^小东=", 0},
     {"ISO 2022 IR 100\\ISO 2022 IR 126", VR_PN, "Dionysios=\033-F\304\351\033-A^\351", "Dionysios=Δι^é", 0},
     {"ISO 2022 IR 6\\ISO 2022 IR 144", VR_LO, "a\033-L\320\\b\033-L\320", "aа\\bа", 0},
     {"ISO 2022 IR 100", VR_LO, "\351\\\351", "é\\é", 0},
-    {"ISO_IR 13", VR_LT, "\\100", "¥100", 0},          // the yen sign's place is 5C
-    {"ISO_IR 13", VR_SH, "\261\\\262", "ｱ\\ｲ", 0},     // where it separates values
+    {"ISO_IR 13", VR_LT, "\\100", "¥100", 0},      // the yen sign's place is 5C
+    {"ISO_IR 13", VR_SH, "\261\\\262", "ｱ\\ｲ", 0}, // where it separates values
     {"ISO_IR 100", VR_UT, "C:\\t\351l\351", "C:\\télé", 0},
     {"GBK", VR_LO, "\201\\\\\2014", "乗\\" FFFD "4", REPLACED | 64}, // 64: not to be encoded again
 };
@@ -98,7 +103,8 @@ static const struct row decoded[] = {
     {"\\ISO 2022 IR 149", VR_LO, "\033$)C\307\\b", FFFD "\\b", REPLACED}, // never swallows a separator
     {"\\ISO 2022 IR 149", VR_LO, "\033$)C\307 b", FFFD " b", REPLACED},
     {"\\ISO 2022 IR 149", VR_LO, "\033$)C\307", FFFD, REPLACED},
-    // Sets end with the value: what comes after a delimiter, a line or a control character is in the first one
+    // Sets end with the value: what comes after a delimiter, a line or a control character is in the first
+    // one
     {"\\ISO 2022 IR 87\\ISO 2022 IR 58", VR_LT, "\033$B;3\r;3", "山\r;3", 0},
     {"\\ISO 2022 IR 87\\ISO 2022 IR 58", VR_LT, "\033$B;3\t;3", "山\t;3", 0},
     {"ISO 2022 IR 100\\ISO 2022 IR 126", VR_PN, "\033-F\304^\344", "Δ^ä", 0},
@@ -134,7 +140,8 @@ static void check_decode(const char *table, size_t i, const struct row *r) {
     struct buf b = BUF_INIT(3 * strlen(r->raw)); // never more than 3 bytes for 1
     unsigned notes = dicom_charset_decode(&cs, r->vr, slice_str(r->raw), &b);
     if (!buf_ok(&b) || !slice_eq_str(buf_slice(&b), r->utf8))
-        fail_msg("%s %zu (%s): '%.*s' instead of '%s'", table, i, r->charset, SLICE_FMT(buf_slice(&b)), r->utf8);
+        fail_msg("%s %zu (%s): '%.*s' instead of '%s'", table, i, r->charset, SLICE_FMT(buf_slice(&b)),
+                 r->utf8);
     if (notes != (r->notes & 63))
         fail_msg("%s %zu (%s): notes %u", table, i, r->charset, notes);
     buf_fini(&b);
@@ -192,25 +199,25 @@ static void test_not_representable(void **state) {
         {"", VR_PN, "é"},
         {"ISO_IR 6", VR_PN, "é"},
         {"ISO_IR 100", VR_PN, "Д"},
-        {"ISO_IR 100", VR_PN, "’"},                            // in Windows-1252 only
+        {"ISO_IR 100", VR_PN, "’"}, // in Windows-1252 only
         {"ISO_IR 100", VR_PN, "山"},
         {"ISO_IR 100\\ISO_IR 192", VR_PN, "山"},
         {"ISO_IR 144", VR_PN, "é"},
         {"ISO_IR 166", VR_LO, "é"},
         {"ISO_IR 13", VR_LO, "é"},
-        {"ISO_IR 13", VR_LO, "~"},                             // its place holds the overline
-        {"ISO_IR 13", VR_LT, "\\"},                            // its place holds the yen sign
-        {"ISO_IR 13", VR_LO, "¥"},                             // would be read as a separator
+        {"ISO_IR 13", VR_LO, "~"},  // its place holds the overline
+        {"ISO_IR 13", VR_LT, "\\"}, // its place holds the yen sign
+        {"ISO_IR 13", VR_LO, "¥"},  // would be read as a separator
         {"GBK", VR_LO, "ä"},
-        {"GBK", VR_LO, "\xF0\xA0\x80\x8B"},                    // GB18030 only
+        {"GBK", VR_LO, "\xF0\xA0\x80\x8B"}, // GB18030 only
         {"\\ISO 2022 IR 87", VR_PN, "홍"},
         {"\\ISO 2022 IR 149", VR_PN, "ő"},
         {"\\ISO 2022 IR 58", VR_PN, "홍"},
         {"ISO 2022 IR 126", VR_PN, "д"},
-        {"ISO_IR 100", VR_LO, FFFD},                           // what could not be read can't be written
-        {"ISO_IR 100", VR_LO, "\033$Bé"},                      // no escape sequence from text
+        {"ISO_IR 100", VR_LO, FFFD},      // what could not be read can't be written
+        {"ISO_IR 100", VR_LO, "\033$Bé"}, // no escape sequence from text
         {"GB18030", VR_LO, "\033é"},
-        {"ISO_IR 100", VR_LO, "\xC3"},                         // not UTF-8
+        {"ISO_IR 100", VR_LO, "\xC3"}, // not UTF-8
         {"ISO_IR 192", VR_LO, "\xC3"},
         {"ISO_IR 100", VR_CS, "é"},
     };
@@ -267,7 +274,8 @@ static void test_terms(void **state) {
         {"GB2312", "GBK", MISSPELT},
         {"\\ISO 2022 IR 87", "\\ISO 2022 IR 87", 0},
         {"ISO 2022 IR 6\\ISO 2022 IR 87", "\\ISO 2022 IR 87", 0},
-        {"ISO 2022 IR 13\\ISO 2022 IR 87\\ISO 2022 IR 159", "ISO 2022 IR 13\\ISO 2022 IR 87\\ISO 2022 IR 159", 0},
+        {"ISO 2022 IR 13\\ISO 2022 IR 87\\ISO 2022 IR 159", "ISO 2022 IR 13\\ISO 2022 IR 87\\ISO 2022 IR 159",
+         0},
         {"ISO_IR 100\\ISO_IR 126", "ISO 2022 IR 100\\ISO 2022 IR 126", 0},
         {"ISO_IR 87", "ISO 2022 IR 87", MISSPELT},
         {"ISO_IR 192\\ISO 2022 IR 87", "ISO_IR 192", UNKNOWN},
@@ -308,7 +316,11 @@ static void test_split(void **state) {
         {"GBK", VR_LO, "\201\\\\b", 2, {"\201\\", "b"}},
         {"GB18030", VR_LO, "\201\\", 1, {"\201\\"}},
         {"GB18030", VR_CS, "\201\\", 2, {"\201", ""}}, // CS is not in that set
-        {"\\ISO 2022 IR 87", VR_LO, "\033$B$\\\033(B\\\033$B$\\\033(B", 2, {"\033$B$\\\033(B", "\033$B$\\\033(B"}},
+        {"\\ISO 2022 IR 87",
+         VR_LO,
+         "\033$B$\\\033(B\\\033$B$\\\033(B",
+         2,
+         {"\033$B$\\\033(B", "\033$B$\\\033(B"}},
         {"\\ISO 2022 IR 87", VR_LO, "\033$B$\\", 1, {"\033$B$\\"}},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -329,8 +341,9 @@ static void test_split(void **state) {
 // Every two bytes in every set: valid UTF-8, at most three times as long, and the same when split first.
 static void test_all_pairs(void **state) {
     (void)state;
-    static const char *const charsets[] = {"", "ISO_IR 100", "ISO_IR 13", "ISO_IR 192", "GBK", "GB18030",
-                                           "\\ISO 2022 IR 87", "\\ISO 2022 IR 149\\ISO 2022 IR 58"};
+    static const char *const charsets[] = {
+        "",    "ISO_IR 100", "ISO_IR 13",        "ISO_IR 192",
+        "GBK", "GB18030",    "\\ISO 2022 IR 87", "\\ISO 2022 IR 149\\ISO 2022 IR 58"};
     for (size_t i = 0; i < sizeof charsets / sizeof *charsets; i++) {
         struct dicom_charset cs;
         dicom_charset_init(&cs, slice_str(charsets[i]));

@@ -143,7 +143,8 @@ static void test_ranges(void **state) {
         {"20240101-20240230", NULL, NULL},
         {"20240101-20240102-", NULL, NULL},
         {"20240101--20240102", NULL, NULL},
-        {"20240101                                                  -20240102", NULL, NULL}, // longer than any
+        {"20240101                                                  -20240102", NULL,
+         NULL}, // longer than any
     };
     check("date range", date_ranges, sizeof date_ranges / sizeof *date_ranges, dicom_date_range);
     static const struct row time_ranges[] = {
@@ -170,7 +171,8 @@ static void test_ranges(void **state) {
         {"2024-13-", NULL, NULL},
         {"20240101-0500-20240102-0500-20240103", NULL, NULL},
     };
-    check("datetime range", datetime_ranges, sizeof datetime_ranges / sizeof *datetime_ranges, datetime_range);
+    check("datetime range", datetime_ranges, sizeof datetime_ranges / sizeof *datetime_ranges,
+          datetime_range);
 }
 
 static void test_zone(void **state) {
@@ -179,9 +181,9 @@ static void test_zone(void **state) {
         const char *text;
         int minutes; // 9999: not valid
     } rows[] = {
-        {"+0000", 0},    {"-0000", 0},    {"+0100", 60},   {"-0500", -300},  {"+0530", 330},  {"+1400", 840},
-        {"-1200", -720}, {"+0100 ", 60},  {"+1401", 9999}, {"-1201", 9999},  {"+0160", 9999}, {"0100", 9999},
-        {"+100", 9999},  {"+01000", 9999}, {"", 9999},     {"+", 9999},      {"+0a00", 9999}, {"UTC", 9999},
+        {"+0000", 0},    {"-0000", 0},     {"+0100", 60},   {"-0500", -300}, {"+0530", 330},  {"+1400", 840},
+        {"-1200", -720}, {"+0100 ", 60},   {"+1401", 9999}, {"-1201", 9999}, {"+0160", 9999}, {"0100", 9999},
+        {"+100", 9999},  {"+01000", 9999}, {"", 9999},      {"+", 9999},     {"+0a00", 9999}, {"UTC", 9999},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         int minutes = 9999;
@@ -214,15 +216,38 @@ static void test_shift(void **state) {
 static void test_numbers(void **state) {
     (void)state;
     static const char *const rows[][2] = {
-        {"0", "0"},           {"-0.00", "0"},      {"+007", "7"},          {"512", "512"},
-        {" 512 ", "512"},     {"1.50", "1.5"},     {"15e-1", "1.5"},       {".5", "0.5"},
-        {"5.", "5"},          {"0.0001", "0.0001"}, {"1E3", "1000"},       {"-1.25e2", "-125"},
-        {"1e30", "1e30"},     {"10e29", "1e30"},   {"1e-30", "1e-30"},     {"0.1e-29", "1e-30"},
+        {"0", "0"},
+        {"-0.00", "0"},
+        {"+007", "7"},
+        {"512", "512"},
+        {" 512 ", "512"},
+        {"1.50", "1.5"},
+        {"15e-1", "1.5"},
+        {".5", "0.5"},
+        {"5.", "5"},
+        {"0.0001", "0.0001"},
+        {"1E3", "1000"},
+        {"-1.25e2", "-125"},
+        {"1e30", "1e30"},
+        {"10e29", "1e30"},
+        {"1e-30", "1e-30"},
+        {"0.1e-29", "1e-30"},
         {"123456789012345678901234567890", "12345678901234567890123456789e1"},
-        {"", NULL},           {"+", NULL},         {".", NULL},            {"e5", NULL},
-        {"1e", NULL},         {"1e+", NULL},       {"1e10000", NULL},      {"1.2.3", NULL},
-        {"0x10", NULL},       {"1 2", NULL},       {"--1", NULL},          {"nan", NULL},
-        {"inf", NULL},        {"1,5", NULL},       {"12345678901234567890123456789012345678901234567890123456789012345", NULL},
+        {"", NULL},
+        {"+", NULL},
+        {".", NULL},
+        {"e5", NULL},
+        {"1e", NULL},
+        {"1e+", NULL},
+        {"1e10000", NULL},
+        {"1.2.3", NULL},
+        {"0x10", NULL},
+        {"1 2", NULL},
+        {"--1", NULL},
+        {"nan", NULL},
+        {"inf", NULL},
+        {"1,5", NULL},
+        {"12345678901234567890123456789012345678901234567890123456789012345", NULL},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct buf b = BUF_INIT(200);

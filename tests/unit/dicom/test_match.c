@@ -136,7 +136,10 @@ static const struct row rows[] = {
     {VR_PN, "mueller*", "Müller^Hans", false, 0}, // documented: ü is u, not ue
     {VR_PN, "STRASSE", "Straße", true, 0},
     {VR_PN, "Sorensen", "Sørensen", true, 0},
-    {VR_PN, "Lodz", "Łó" "dź", true, 0},
+    {VR_PN, "Lodz",
+     "Łó"
+     "dź",
+     true, 0},
     {VR_PN, "Buc^Jerome", "Buc^Jérôme", true, 0},
     {VR_PN, "Yamada*", "Yamada^Tarou=山田^太郎", true, 0},
     {VR_PN, "山田*", "Yamada^Tarou=山田^太郎", true, 0},
@@ -148,9 +151,9 @@ static const struct row rows[] = {
     {VR_PN, "yam*太*", "Yamada^Tarou=山田^太郎", false, 0},
     // hiragana finds katakana, half width finds full width
     {VR_PN, "やまだ*", "ﾔﾏﾀﾞ^ﾀﾛｳ", true, 0},
-    {VR_PN, "か", "が", false, 0}, // か is not が
+    {VR_PN, "か", "が", false, 0},     // か is not が
     {VR_PN, "Ｄｏｅ", "Doe", true, 0}, // full width letters
-    {VR_PN, "＊", "Doe", false, 0},                        // a full width asterisk is no wildcard
+    {VR_PN, "＊", "Doe", false, 0},    // a full width asterisk is no wildcard
     {VR_PN, "Doe\\Roe", "Roe", true, 0},
     {VR_PN, "Doe", "Roe\\Doe", true, 0},
     {VR_PN, "%", "Doe", false, 0},
@@ -323,7 +326,8 @@ static void test_rows(void **state) {
         struct dicom_match_policy policy = policy_of(r->policy);
         struct dicom_match m;
         struct fault f = {OK, {0}};
-        enum err e = dicom_match_parse(&m, TAG, r->vr, slice_str(r->key), &dicom_charset_utf8, &policy, &a, &f);
+        enum err e =
+            dicom_match_parse(&m, TAG, r->vr, slice_str(r->key), &dicom_charset_utf8, &policy, &a, &f);
         if (e != OK)
             fail_msg("row %zu '%s': %s", i, r->key, f.detail);
         bool expected = r->expected;
@@ -347,8 +351,8 @@ static void test_refused(void **state) {
         struct dicom_match_policy policy = policy_of(bad[i].policy);
         struct dicom_match m = {.tag = 7};
         struct fault f = {OK, {0}};
-        enum err e =
-            dicom_match_parse(&m, TAG, bad[i].vr, slice_str(bad[i].key), &dicom_charset_utf8, &policy, &a, &f);
+        enum err e = dicom_match_parse(&m, TAG, bad[i].vr, slice_str(bad[i].key), &dicom_charset_utf8,
+                                       &policy, &a, &f);
         if (e != bad[i].expected || f.code != e || m.tag != 7)
             fail_msg("row %zu '%s': %s instead of %s", i, bad[i].key, err_name(e), err_name(bad[i].expected));
         // Never what the key said: it may be a patient's name.
@@ -429,9 +433,17 @@ static void test_binary(void **state) {
         {VR_US, {(const uint8_t *)"\x00\x02", 2}, {(const uint8_t *)"\x01\x00\x00\x02", 4}, "512", true},
         {VR_US, {(const uint8_t *)"\x00\x02", 2}, {(const uint8_t *)"\x00", 1}, "512", false},
         {VR_SS, {(const uint8_t *)"\xFF\xFF", 2}, {(const uint8_t *)"\xFF\xFF", 2}, "-1", true},
-        {VR_SL, {(const uint8_t *)"\xFE\xFF\xFF\xFF", 4}, {(const uint8_t *)"\xFE\xFF\xFF\xFF", 4}, "-2", true},
+        {VR_SL,
+         {(const uint8_t *)"\xFE\xFF\xFF\xFF", 4},
+         {(const uint8_t *)"\xFE\xFF\xFF\xFF", 4},
+         "-2",
+         true},
         {VR_UL, {(const uint8_t *)"\xFF\xFF\xFF\xFF", 4}, {NULL, 0}, "4294967295", false},
-        {VR_AT, {(const uint8_t *)"\x10\x00\x20\x00", 4}, {(const uint8_t *)"\x10\x00\x20\x00", 4}, "00100020", true},
+        {VR_AT,
+         {(const uint8_t *)"\x10\x00\x20\x00", 4},
+         {(const uint8_t *)"\x10\x00\x20\x00", 4},
+         "00100020",
+         true},
         {VR_FL, {half, 4}, {half, 4}, "0.5", true},
         {VR_FD, {half_d, 8}, {half_d, 8}, "0.5", true},
     };
@@ -530,17 +542,20 @@ static void test_limits(void **state) {
     memset(text, 'a', DICOM_MATCH_MAX_KEY_BYTES + 1);
     const struct dicom_charset *cs = &dicom_charset_utf8;
     assert_int_equal(dicom_match_parse(&m, TAG, VR_LO, slice_of(text, 4096), cs, &policy, &a, NULL), OK);
-    assert_int_equal(dicom_match_parse(&m, TAG, VR_LO, slice_of(text, 4097), cs, &policy, &a, NULL), ERR_LIMIT);
+    assert_int_equal(dicom_match_parse(&m, TAG, VR_LO, slice_of(text, 4097), cs, &policy, &a, NULL),
+                     ERR_LIMIT);
     assert_int_equal(dicom_match_parse(&m, TAG, VR_PN, slice_of(text, 4096), cs, &policy, &a, NULL), OK);
-    assert_int_equal(dicom_match_parse(&m, TAG, VR_PN, slice_of(text, 4097), cs, &policy, &a, NULL), ERR_LIMIT);
-    assert_int_equal(
-        dicom_match_parse(&m, TAG, VR_LO, slice_of(text, DICOM_MATCH_MAX_KEY_BYTES + 1), cs, &policy, &a, NULL),
-        ERR_LIMIT);
+    assert_int_equal(dicom_match_parse(&m, TAG, VR_PN, slice_of(text, 4097), cs, &policy, &a, NULL),
+                     ERR_LIMIT);
+    assert_int_equal(dicom_match_parse(&m, TAG, VR_LO, slice_of(text, DICOM_MATCH_MAX_KEY_BYTES + 1), cs,
+                                       &policy, &a, NULL),
+                     ERR_LIMIT);
     // 10,000 UIDs are served, more than the maximum are not.
     for (size_t i = 0; i < DICOM_MATCH_MAX_OPERANDS + 1; i++)
         memcpy(text + 4 * i, "1.2\\", 4);
-    assert_int_equal(
-        dicom_match_parse(&m, TAG, VR_UI, slice_of(text, 4 * DICOM_MATCH_MAX_OPERANDS), cs, &policy, &a, NULL), OK);
+    assert_int_equal(dicom_match_parse(&m, TAG, VR_UI, slice_of(text, 4 * DICOM_MATCH_MAX_OPERANDS), cs,
+                                       &policy, &a, NULL),
+                     OK);
     assert_int_equal(m.count, DICOM_MATCH_MAX_OPERANDS);
     assert_int_equal(dicom_match_parse(&m, TAG, VR_UI, slice_of(text, 4 * DICOM_MATCH_MAX_OPERANDS + 4), cs,
                                        &policy, &a, NULL),
@@ -588,8 +603,8 @@ static void test_normalise(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rows),   cmocka_unit_test(test_refused), cmocka_unit_test(test_kinds),
-        cmocka_unit_test(test_binary), cmocka_unit_test(test_zones),   cmocka_unit_test(test_combined),
+        cmocka_unit_test(test_rows),   cmocka_unit_test(test_refused),   cmocka_unit_test(test_kinds),
+        cmocka_unit_test(test_binary), cmocka_unit_test(test_zones),     cmocka_unit_test(test_combined),
         cmocka_unit_test(test_limits), cmocka_unit_test(test_normalise),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

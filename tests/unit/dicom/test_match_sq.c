@@ -1,5 +1,5 @@
-// Sequence matching, PS3.4 C.2.2.2.6. Data sets are written as text: "TAG=value;" for an element, "TAG{…}{…}" for a
-// sequence with its items.
+// Sequence matching, PS3.4 C.2.2.2.6. Data sets are written as text: "TAG=value;" for an element, "TAG{…}{…}"
+// for a sequence with its items.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,11 +17,16 @@ static const struct {
     uint32_t tag;
     enum vr vr;
 } names[] = {
-    {'S', TAG_RequestAttributesSequence, VR_SQ}, {'P', TAG_ScheduledProtocolCodeSequence, VR_SQ},
-    {'i', TAG_ScheduledProcedureStepID, VR_SH},  {'r', TAG_RequestedProcedureID, VR_SH},
-    {'n', TAG_PatientName, VR_PN},               {'c', TAG_CodeValue, VR_SH},
-    {'d', TAG_ScheduledProcedureStepStartDate, VR_DA}, {'x', TAG_SpecificCharacterSet, VR_CS},
-    {'u', TAG_ReferencedSOPInstanceUID, VR_UI},  {'o', TAG_RedPaletteColorLookupTableData, VR_OW},
+    {'S', TAG_RequestAttributesSequence, VR_SQ},
+    {'P', TAG_ScheduledProtocolCodeSequence, VR_SQ},
+    {'i', TAG_ScheduledProcedureStepID, VR_SH},
+    {'r', TAG_RequestedProcedureID, VR_SH},
+    {'n', TAG_PatientName, VR_PN},
+    {'c', TAG_CodeValue, VR_SH},
+    {'d', TAG_ScheduledProcedureStepStartDate, VR_DA},
+    {'x', TAG_SpecificCharacterSet, VR_CS},
+    {'u', TAG_ReferencedSOPInstanceUID, VR_UI},
+    {'o', TAG_RedPaletteColorLookupTableData, VR_OW},
 };
 
 static uint32_t tag_of(char letter, enum vr *ret_vr) {
@@ -165,8 +170,8 @@ static void test_refused(void **state) {
         const char *key;
         enum err expected;
     } bad[] = {
-        {"S{i=1;}{i=2;}", ERR_SYNTAX}, {"S{}{}", ERR_SYNTAX},         {"S{P{c=1;}{c=2;}}", ERR_SYNTAX},
-        {"S{d=2024*;}", ERR_SYNTAX},   {"S{P{u=1.2.*;}}", ERR_UID},   {"S{o=xx;}", ERR_UNSUPPORTED},
+        {"S{i=1;}{i=2;}", ERR_SYNTAX}, {"S{}{}", ERR_SYNTAX},       {"S{P{c=1;}{c=2;}}", ERR_SYNTAX},
+        {"S{d=2024*;}", ERR_SYNTAX},   {"S{P{u=1.2.*;}}", ERR_UID}, {"S{o=xx;}", ERR_UNSUPPORTED},
     };
     struct dicom_match_policy policy = DICOM_MATCH_POLICY_PLAIN;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
@@ -213,7 +218,8 @@ static void test_limits(void **state) {
     struct dicom_dataset *item = ds ? dicom_dataset_add_item(ds, TAG_RequestAttributesSequence) : NULL;
     if (item && dicom_dataset_put(item, TAG_ScheduledProcedureStepID, VR_SH, slice_str("x")) == OK) {
         key = dicom_dataset_find(ds, TAG_RequestAttributesSequence);
-        assert_int_equal(dicom_match_sq_parse(key, &dicom_charset_utf8, &policy, &small, NULL, &sq), ERR_NO_MEMORY);
+        assert_int_equal(dicom_match_sq_parse(key, &dicom_charset_utf8, &policy, &small, NULL, &sq),
+                         ERR_NO_MEMORY);
     }
     arena_fini(&small);
 }

@@ -50,11 +50,13 @@ static const char *const equal[][2] = {
     {"か\xE3\x82\x99", "が"},
     {"ｳﾞ", "ゔ"},
     {"Ｙａｍａｄａ", "yamada"},
-    {"山田　太郎", "山田 太郎"}, // ideographic space
-    {"\xEF\xA4\x8A", "\xE9\x87\x91"},                         // 金 as in the Korean set
-    {"\xE1\x84\x92\xE1\x85\xA9\xE1\x86\xBC", "홍"},           // jamo
+    {"山田　太郎", "山田 太郎"},                    // ideographic space
+    {"\xEF\xA4\x8A", "\xE9\x87\x91"},               // 金 as in the Korean set
+    {"\xE1\x84\x92\xE1\x85\xA9\xE1\x86\xBC", "홍"}, // jamo
     {"ﬁsher", "FISHER"},
-    {"a\xE2\x80\x8E\xE2\x80\x8B" "b\xC2\xAD", "ab"},          // direction mark, zero width space, soft hyphen
+    {"a\xE2\x80\x8E\xE2\x80\x8B"
+     "b\xC2\xAD",
+     "ab"}, // direction mark, zero width space, soft hyphen
     {"Doe^Jane=山田^", "doe^jane=山田"},
 };
 
@@ -108,7 +110,8 @@ static void test_fold(void **state) {
             fail_msg("'%s' and '%s' are the same", different[i][0], different[i][1]);
 }
 
-// Every character: folding is valid UTF-8, no more than 4 bytes for 1, done in one go, and makes no delimiters.
+// Every character: folding is valid UTF-8, no more than 4 bytes for 1, done in one go, and makes no
+// delimiters.
 static void test_every_character(void **state) {
     (void)state;
     for (uint32_t c = 1; c <= 0x10FFFF; c++) {
@@ -116,7 +119,8 @@ static void test_every_character(void **state) {
         size_t n = utf8_encode(c, in);
         if (n == 0)
             continue;
-        struct buf b = {out, 0, sizeof out, sizeof out, false}, d = {again, 0, sizeof again, sizeof again, false};
+        struct buf b = {out, 0, sizeof out, sizeof out, false},
+                   d = {again, 0, sizeof again, sizeof again, false};
         dicom_text_fold(slice_of(in, n), &b);
         dicom_text_fold(buf_slice(&b), &d);
         bool special = false;
@@ -198,8 +202,9 @@ static void test_hostile(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_fold),  cmocka_unit_test(test_every_character), cmocka_unit_test(test_normalise),
-        cmocka_unit_test(test_split), cmocka_unit_test(test_hostile),
+        cmocka_unit_test(test_fold),      cmocka_unit_test(test_every_character),
+        cmocka_unit_test(test_normalise), cmocka_unit_test(test_split),
+        cmocka_unit_test(test_hostile),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
