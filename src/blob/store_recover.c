@@ -156,6 +156,9 @@ enum err store_recover(struct store *s, const struct store_mark *marks, size_t n
                        store_found_fn *found, void *arg, struct fault *f) {
     bug_unless(!s->recovered && !s->options.read_only);
     struct recovery r = {.s = s, .found = found, .arg = arg};
+    // A program that died may have left names that are in memory only; what is appended below relies on them.
+    if (s->n_segments && blob_os.fsync(s->dir) != 0)
+        return fault_errno(f, "syncing the store's folder");
     enum err e = missing_segments(&r, marks, n_marks);
     size_t cursor = 0;
     for (size_t i = 0; e == OK && i < s->n_segments;) {
