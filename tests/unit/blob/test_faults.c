@@ -279,6 +279,33 @@ static void test_lost_keys(void **state) {
     assert_int_equal(b.n_no_key, 0);
 }
 
+// … and the same for what began while the round was at the disk, with keys made meanwhile.
+static void test_lost_keys_of_the_next_round(void **state) {
+    (void)state;
+    struct store_stream *w;
+    struct blob_ref ref;
+    struct fault f = {0};
+    assert_int_equal(put_one(1), OK);
+    assert_int_equal(put_one(3), OK); // streamed: a second segment
+    assert_int_equal(sync_all(), OK);
+    assert_int_equal(put_one(9), OK);
+    disk.fdatasync = 0;
+    disk.once = true;
+    assert_true(store_sync_begin(b.store));
+    BED_OK(store_put_begin(b.store, SLICE_LIT("1.2.3.4.5"), bf, &w));
+    assert_int_equal(put_one(17), OK);
+    store_sync_run(b.store);
+    assert_int_equal(store_sync_end(b.store, &f), ERR_IO);
+    assert_int_equal(store_durability(b.store, &made[3].ref), STORE_LOST);
+    f = (struct fault){0};
+    assert_int_equal(store_put_append(w, SLICE_LIT("more"), &f), ERR_IO);
+    f = (struct fault){0};
+    assert_int_equal(store_put_finish(w, &(struct store_front){0}, &f, &ref), ERR_IO);
+    assert_int_equal(sync_all(), OK);
+    check_after_restart();
+    assert_int_equal(b.n_objects, 2);
+}
+
 // A small disk fills up: refusals, nothing visible, reads go on; it heals when room is made.
 static void test_full_disk(void **state) {
     (void)state;
@@ -366,6 +393,7 @@ int main(void) {
         T(test_failed_sync_is_final),
         T(test_put_during_a_round),
         T(test_lost_keys),
+        T(test_lost_keys_of_the_next_round),
         T(test_full_disk),
         T(test_read_errors_at_start),
         T(test_read_errors_later),
