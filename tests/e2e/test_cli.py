@@ -121,7 +121,8 @@ def test_peer_life(made):
     assert re.search("storescu -v " + tls + " -aet CT1 -aec GALENA", text)
     assert "findscu" not in text  # it may not ask
     assert re.search(r"^ct1 +CT1 +store +TLS", galena("peer", "list", path), re.M)
-    assert "WARNING" in galena("peer", "add", path, "ws", "--ae", "WS", "--plain", "127.0.0.1", "--can", "query")
+    wide = galena("peer", "add", path, "ws", "--ae", "WS", "--plain", "127.0.0.1", "--can", "query")
+    assert "WARNING" in wide
     assert "may          query (plain)" in galena("peer", "show", path, "ws")
     other = os.path.join(path, "peers", "ct1", "cert.pem")
     assert "key.pem" not in galena("peer", "add", path, "own", "--ae", "OWN", "--cert", other)
