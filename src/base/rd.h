@@ -12,7 +12,7 @@ struct rd {
 };
 
 static inline struct rd rd_init(struct slice s) {
-    return (struct rd){s.p, s.p + s.n, false};
+    return (struct rd){s.p, s.n ? s.p + s.n : s.p, false}; // NULL + 0 is undefined
 }
 static inline size_t rd_left(const struct rd *r) {
     return (size_t)(r->end - r->p);
