@@ -52,6 +52,10 @@ static const struct row rows[] = {
      S("\x00\x09\x10\x10UN\0\0\xff\xff\xff\xff" ITEM_UNDEFINED
        "\x10\x00\x10\x00\x04\0\0\0A^B " ITEM_END SQ_END "\x00\x28\x00\x10US\x00\x02\x02\x00"),
      OK, "element 0 00280010 US 2 2 0"},
+    {"… unless its items are explicit all the same", DICOM_EXPLICIT_LE,
+     S("\x09\x00\x10\x10UN\0\0\xff\xff\xff\xff" ITEM_UNDEFINED NAME ITEM_END ITEM_UNDEFINED
+       "\x10\x00\x10\x00\x04\0\0\0A^B " ITEM_END SQ_END NAME),
+     OK, "element 1 00100010 PN 1 4 0 @20 @28"},
     {"UN of defined length is bytes", DICOM_EXPLICIT_LE, S("\x10\x00\x10\x00UN\0\0\x04\0\0\0A^B "), OK,
      "element 0 00100010 UN 1 4 0 @0 @12 +0 415e4220"},
     {"encapsulated", DICOM_EXPLICIT_LE,
