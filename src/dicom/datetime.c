@@ -1,7 +1,5 @@
 #include "dicom/datetime.h"
 
-#include <stdio.h>
-
 #include "base/err.h"
 
 enum { MINUTES_PER_DAY = 24 * 60 };
@@ -92,20 +90,34 @@ static int or_else(int value, int other) {
     return value < 0 ? other : value;
 }
 
+static int two(const char *s) {
+    return (s[0] - '0') * 10 + (s[1] - '0');
+}
+
+static void put_two(char *dst, int v) {
+    dst[0] = (char)('0' + v / 10 % 10);
+    dst[1] = (char)('0' + v % 10);
+}
+
 static void put_day(char *dst, const struct parts *p, bool high) {
     int month = or_else(p->month, high ? 12 : 1);
-    int day = or_else(p->day, high ? month_days(p->year, month) : 1);
-    char text[40];
-    snprintf(text, sizeof text, "%04d%02d%02d", p->year, month, day);
-    memcpy(dst, text, DICOM_DATE_CHARS + 1);
+    put_two(dst, p->year / 100);
+    put_two(dst + 2, p->year % 100);
+    put_two(dst + 4, month);
+    put_two(dst + 6, or_else(p->day, high ? month_days(p->year, month) : 1));
+    dst[8] = 0;
 }
 
 static void put_clock(char *dst, const struct parts *p, bool high) {
     int micro = p->micro < 0 ? (high ? 999999 : 0) : p->micro + (high ? p->micro_span : 0);
-    char text[56];
-    snprintf(text, sizeof text, "%02d%02d%02d.%06d", or_else(p->hour, high ? 23 : 0),
-             or_else(p->minute, high ? 59 : 0), or_else(p->second, high ? 59 : 0), micro);
-    memcpy(dst, text, DICOM_TIME_CHARS + 1);
+    put_two(dst, or_else(p->hour, high ? 23 : 0));
+    put_two(dst + 2, or_else(p->minute, high ? 59 : 0));
+    put_two(dst + 4, or_else(p->second, high ? 59 : 0));
+    dst[6] = '.';
+    put_two(dst + 7, micro / 10000);
+    put_two(dst + 9, micro / 100 % 100);
+    put_two(dst + 11, micro % 100);
+    dst[13] = 0;
 }
 
 static struct slice trim(struct slice s) {
@@ -256,15 +268,6 @@ bool dicom_time_range(struct slice s, struct dicom_span *ret_span) {
 
 bool dicom_datetime_range(struct slice s, int zone_min, struct dicom_span *ret_span) {
     return s.n <= RANGE_MAX_CHARS && parse_range(dicom_datetime_parse, s, zone_min, ret_span);
-}
-
-static int two(const char *s) {
-    return (s[0] - '0') * 10 + (s[1] - '0');
-}
-
-static void put_two(char *dst, int v) {
-    dst[0] = (char)('0' + v / 10 % 10);
-    dst[1] = (char)('0' + v % 10);
 }
 
 int dicom_time_shift(char time[DICOM_TIME_CHARS + 1], int minutes) {

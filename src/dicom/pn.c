@@ -79,10 +79,8 @@ static void put(struct folder *f, uint32_t c) {
 }
 
 static void fold_one(struct folder *f, uint32_t c) {
-    const struct fold_row *r = c < 0x80 ? NULL : fold_find(c);
-    if (c >= 'A' && c <= 'Z')
-        put(f, c - 'A' + 'a');
-    else if (!r || cyrillic_compose(f->last, c))
+    const struct fold_row *r = fold_find(c);
+    if (!r || cyrillic_compose(f->last, c))
         put(f, c);
     else if (r->count == 1)
         put(f, fold_results[r->at] + (r->step ? c - r->first : 0));
@@ -91,9 +89,26 @@ static void fold_one(struct folder *f, uint32_t c) {
             put(f, fold_results[r->at + i]);
 }
 
+// Nearly all of it. No mark joins an ASCII letter.
+static size_t fold_ascii(struct folder *f, struct slice s) {
+    size_t n = 0;
+    while (n < s.n && s.p[n] < 0x80)
+        n++;
+    uint8_t *to = n ? buf_extend(f->out, n) : NULL;
+    for (size_t i = 0; to && i < n; i++)
+        to[i] = s.p[i] >= 'A' && s.p[i] <= 'Z' ? (uint8_t)(s.p[i] - 'A' + 'a') : s.p[i];
+    if (n)
+        f->last = 0;
+    return n;
+}
+
 void dicom_text_fold(struct slice utf8, struct buf *out) {
     struct folder f = {out, 0, out->n};
     while (utf8.n > 0) {
+        size_t ascii = fold_ascii(&f, utf8);
+        utf8 = slice_sub(utf8, ascii, utf8.n);
+        if (utf8.n == 0)
+            return;
         uint32_t c = REPLACEMENT;
         size_t n = utf8_decode(utf8, &c);
         if (n == 0)
