@@ -151,7 +151,8 @@ static void pick_attributes(void) {
         if (decoded.n == 0 || decoded.n > INDEX_VALUE_MAX_BYTES || normal.n > INDEX_VALUE_MAX_BYTES)
             continue;
         put_attribute(INDEX_ATTR_VALUE(i), buf_slice(&decoded));
-        if (!slice_eq(buf_slice(&decoded), buf_slice(&normal)))
+        // A value of nothing but delimiters has no form to compare.
+        if (normal.n > 0 && !slice_eq(buf_slice(&decoded), buf_slice(&normal)))
             put_attribute(INDEX_ATTR_MATCHING(i), buf_slice(&normal));
     }
 }

@@ -73,7 +73,11 @@ class Archive:
     def stop(self, how=signal.SIGTERM):
         if self.process and self.process.poll() is None:
             self.process.send_signal(how)
-            self.process.wait(30)
+            try:
+                self.process.wait(5)
+            except subprocess.TimeoutExpired:  # an association a test left open: a second signal does not wait for it
+                self.process.send_signal(how)
+                self.process.wait(30)
         self.process = None
 
     def processes(self):

@@ -75,7 +75,10 @@ def test_tls_1_1_is_refused(archive):
 def test_a_plain_client_on_the_tls_port_is_named(archive):
     s = socket.create_connection(("127.0.0.1", archive.port), 10)
     s.sendall(dul.associate_rq("FIRST", "GALENA", [(1, dul.VERIFICATION, [dul.IMPLICIT])]))
-    assert s.recv(100)[:1] in (b"", b"\x15"), "nothing, or a TLS alert"
+    try:
+        assert s.recv(100)[:1] in (b"", b"\x15"), "nothing, or a TLS alert"
+    except ConnectionResetError:
+        pass
     archive.await_log("TLS port")
 
 
@@ -101,7 +104,6 @@ def test_a_default_peer_of_the_plain_lane_stores_and_nothing_else(archive):
         with pytest.raises((dul.Aborted, ConnectionError)):
             list(a.find(dul.STUDY_FIND, dul.keys(QueryRetrieveLevel="STUDY", StudyInstanceUID="")))
             raise AssertionError("it answered")
-        raise_on_exit = ConnectionError("over")
         a.release = lambda: None
 
 
