@@ -287,7 +287,8 @@ static ssize_t disk_pwrite(int fd, const void *p, size_t n, off_t at) {
 }
 
 static int disk_fdatasync(int fd) {
-    return fails(&disk.fdatasync) ? -1 : real.fdatasync(fd);
+    (void)fd; // no power loss here: success costs nothing
+    return fails(&disk.fdatasync) ? -1 : 0;
 }
 
 static int disk_fsync(int fd) {

@@ -212,6 +212,21 @@ static void test_source_changes_under_way(void **state) {
     free(got);
 }
 
+// RFC 3394, 4.6.
+static void test_wrap_vector(void **state) {
+    (void)state;
+    static const uint8_t want[SEAL_WRAPPED] = {
+        0x28, 0xc9, 0xf4, 0x04, 0xc4, 0xb8, 0x10, 0xf4, 0xcb, 0xcc, 0xb3, 0x5c, 0xfb, 0x87, 0xf8, 0x26, 0x3f, 0x57, 0x86, 0xe2,
+        0xd8, 0x0e, 0xd3, 0x26, 0xcb, 0xc7, 0xf0, 0xe7, 0x1a, 0x99, 0xf4, 0x3b, 0xfb, 0x98, 0x8b, 0x9b, 0x7a, 0x02, 0xdd, 0x21};
+    uint8_t key[SEAL_KEY], data[SEAL_KEY], wrapped[SEAL_WRAPPED];
+    for (unsigned i = 0; i < SEAL_KEY; i++) {
+        key[i] = (uint8_t)i;
+        data[i] = (uint8_t)(i < 16 ? i * 0x11 : i - 16);
+    }
+    seal_wrap(s, key, data, wrapped);
+    assert_memory_equal(wrapped, want, sizeof want);
+}
+
 static void test_wrap(void **state) {
     (void)state;
     uint8_t wrapped[SEAL_WRAPPED], got[SEAL_KEY] = {0}, other[SEAL_KEY] = {9};
@@ -246,6 +261,7 @@ int main(void) {
         cmocka_unit_test(test_chunks_stay_in_place),
         cmocka_unit_test(test_other_key_after_each_other),
         cmocka_unit_test(test_source_changes_under_way),
+        cmocka_unit_test(test_wrap_vector),
         cmocka_unit_test(test_wrap),
         cmocka_unit_test(test_hmac),
     };
