@@ -1,6 +1,7 @@
 // The association request: form (PS3.8), then the archive's word on who this is and what it may
 // do, then negotiation within these rights.
 #include "os/clock.h"
+#include "std/uid.h"
 #include "worker.h"
 
 static void reject(struct worker *w, struct ul_refusal why) {
@@ -24,6 +25,37 @@ static struct ipc_associate question(const struct ul_associate *rq) {
     return m;
 }
 
+static const char *advice(uint8_t result) {
+    switch (result) {
+    case UL_CONTEXT_USER_REJECTION:
+        return "the peer lacks the right: galena peer add ... --can store,query,retrieve gives it";
+    case UL_CONTEXT_ABSTRACT_UNSUPPORTED:
+        return "no such service here; a private storage class must be listed in private_sop_classes of galena.conf";
+    default:
+        return "none of the proposed transfer syntaxes is known";
+    }
+}
+
+// One line for all presentation contexts that were not accepted.
+static void log_refused(struct worker *w, const struct ul_associate *ac) {
+    const struct ul_context *first = NULL;
+    size_t refused = 0;
+    for (size_t i = 0; i < ac->context_count; i++) {
+        if (ac->contexts[i].result == UL_CONTEXT_ACCEPTED)
+            continue;
+        refused++;
+        if (!first)
+            first = &ac->contexts[i];
+    }
+    if (!first)
+        return;
+    const struct std_sop *sop = std_sop_find(first->abstract);
+    struct slice name = sop ? slice_str(sop->name) : first->abstract;
+    worker_log(w, refused == ac->context_count ? OS_LOG_WARN : OS_LOG_INFO,
+               "%zu of %zu presentation contexts of peer %s refused, the first for %.*s: %s", refused,
+               ac->context_count, w->peer, SLICE_FMT(name), advice(first->result));
+}
+
 static bool negotiate(struct worker *w, const struct ul_associate *rq) {
     struct arena arena = ARENA_INIT(UL_ARENA_BYTES_MAX);
     struct ul_policy policy = {.rights = w->rights,
@@ -40,6 +72,8 @@ static bool negotiate(struct worker *w, const struct ul_associate *rq) {
         worker_log(w, OS_LOG_WARN, "association of %s refused: %s", rq->calling, f.detail);
         reject(w, (struct ul_refusal){UL_REJECT_TRANSIENT, UL_REJECT_BY_PRESENTATION, UL_REJECT_LOCAL_LIMIT});
     }
+    if (e == OK)
+        log_refused(w, &ac);
     arena_fini(&arena);
     return e == OK && link_flush(&w->client);
 }

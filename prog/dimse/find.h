@@ -4,6 +4,7 @@
 #define DIMSE_FIND_H
 
 #include "dicom/match.h"
+#include "dicom/match_sq.h"
 #include "identifier.h"
 #include "std/index_attr.h"
 
@@ -15,6 +16,7 @@ struct find_key {
     int slot;  // place among the values the index returns; -1: from the summary
     bool here; // to be matched here, on the summary
     struct dicom_match match;
+    struct dicom_match_sq *sq; // of a key that is a sequence; NULL: matches all, or done by the index
 };
 
 struct find_plan {

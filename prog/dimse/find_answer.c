@@ -56,6 +56,7 @@ static enum err put_from_object(struct answer *a, struct dicom_dataset *to, cons
 // had no item). Nesting is followed with a stack of our own.
 struct level {
     const struct dicom_element *stored, *asked;
+    const struct dicom_match_sq *sq; // only items that match it; NULL: all
     const struct dicom_dataset *from;
     struct dicom_dataset *to;
     size_t item, at;
@@ -72,21 +73,22 @@ static bool wanted(const struct dicom_element *asked, const struct dicom_element
     return *ret_inner != NULL;
 }
 
-static enum err next_item(struct level *l, struct dicom_dataset *parent) {
-    l->from = dicom_items_at(l->stored, l->item++);
+static enum err next_item(const struct answer *a, struct level *l, struct dicom_dataset *parent) {
+    do {
+        l->from = dicom_items_at(l->stored, l->item++);
+    } while (l->from && l->sq && !dicom_match_sq_item(l->sq, l->from, &a->from, DICOM_ZONE_UNKNOWN));
     l->at = 0;
     l->to = l->from ? dicom_dataset_add_item(parent, l->stored->tag) : NULL;
     return !l->from || l->to ? OK : ERR_NO_MEMORY;
 }
 
-static enum err put_sequence(struct answer *a, const struct dicom_element *stored,
-                             const struct dicom_element *asked) {
+static enum err put_sequence(struct answer *a, const struct dicom_element *stored, const struct find_key *key) {
     struct level stack[DICOM_DEPTH_MAX];
     unsigned depth = 0;
-    stack[0] = (struct level){.stored = stored, .asked = asked};
+    stack[0] = (struct level){.stored = stored, .asked = key->asked, .sq = key->sq};
     enum err e = dicom_dataset_put_sequence(a->out, stored->tag);
     if (e == OK)
-        e = next_item(&stack[0], a->out);
+        e = next_item(a, &stack[0], a->out);
     while (e == OK) {
         struct level *l = &stack[depth];
         if (!l->from) { // no more items: back to the level above
@@ -97,7 +99,7 @@ static enum err put_sequence(struct answer *a, const struct dicom_element *store
         }
         const struct dicom_element *child = dicom_dataset_at(l->from, l->at++), *inner;
         if (!child) {
-            e = next_item(l, depth ? stack[depth - 1].to : a->out);
+            e = next_item(a, l, depth ? stack[depth - 1].to : a->out);
         } else if (wanted(l->asked, child, &inner)) {
             if (!child->is_sequence) {
                 e = put_from_object(a, l->to, child);
@@ -105,7 +107,7 @@ static enum err put_sequence(struct answer *a, const struct dicom_element *store
                 e = dicom_dataset_put_sequence(l->to, child->tag);
                 stack[++depth] = (struct level){.stored = child, .asked = inner};
                 if (e == OK)
-                    e = next_item(&stack[depth], l->to);
+                    e = next_item(a, &stack[depth], l->to);
             }
         }
     }
@@ -117,7 +119,7 @@ static enum err put_key(struct answer *a, const struct find_key *key) {
         return put_indexed(a, key);
     const struct dicom_element *e = a->object ? dicom_dataset_find(a->object, key->asked->tag) : NULL;
     if (key->asked->is_sequence || (e && e->is_sequence))
-        return e && e->is_sequence && e->items ? put_sequence(a, e, key->asked)
+        return e && e->is_sequence && e->items ? put_sequence(a, e, key)
                                                : dicom_dataset_put_sequence(a->out, key->asked->tag);
     if (e)
         return put_from_object(a, a->out, e);
@@ -154,6 +156,11 @@ static bool matches_here(struct answer *a) {
         if (!key->here)
             continue;
         const struct dicom_element *e = a->object ? dicom_dataset_find(a->object, key->asked->tag) : NULL;
+        if (key->sq) {
+            if (!dicom_match_sq(key->sq, e && e->is_sequence ? e : NULL, &a->from, DICOM_ZONE_UNKNOWN))
+                return false;
+            continue;
+        }
         const struct std_vr *info = std_vr_info(key->vr);
         buf_reset(&a->text);
         if (e && !e->is_ref && info->class_ == VR_CLASS_STRING)

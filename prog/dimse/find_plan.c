@@ -101,6 +101,16 @@ static enum err add_request_attributes(struct find_plan *p, const struct dicom_e
     return err == OK ? add_inner(p, item, TAG_RequestedProcedureID, &p->procedure_slot, f) : err;
 }
 
+static enum err add_sequence(struct find_plan *p, struct find_key *key, struct fault *f) {
+    struct dicom_match_sq *sq;
+    enum err e = dicom_match_sq_parse(key->asked, &p->id->charset, &p->policy, &p->id->arena, f, &sq);
+    if (e == OK && !dicom_match_sq_is_universal(sq)) {
+        key->sq = sq;
+        key->here = true;
+    }
+    return e;
+}
+
 static bool level_has(const struct find_plan *p, int attr) {
     return index_attr_table[attr].level <= (unsigned)p->id->level;
 }
@@ -118,7 +128,7 @@ static enum err add_key(struct find_plan *p, const struct dicom_element *e, stru
         return add_indexed(p, key, attr, f);
     p->summaries = true;
     if (e->is_sequence)
-        return e->tag == TAG_RequestAttributesSequence ? add_request_attributes(p, e, f) : OK;
+        return e->tag == TAG_RequestAttributesSequence ? add_request_attributes(p, e, f) : add_sequence(p, key, f);
     enum err err = parse(p, key, e, f);
     key->here = err == OK && key->match.kind != DICOM_MATCH_UNIVERSAL;
     return err;
