@@ -243,7 +243,7 @@ enum err index_remove(const char *index_dir, struct fault *f) {
 
 enum err index_migrate_dry_run(const char *index_dir, const uint8_t key[INDEX_KEY_BYTES], struct fault *f,
                                struct index_migration *ret_migration) {
-    struct index *ix;
+    struct index *ix = NULL;
     int from = 0;
     struct index_options options = {.read_only = true};
     enum err e = index_alloc(index_dir, &options, f, &ix);

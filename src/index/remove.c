@@ -34,7 +34,7 @@ struct triple {
 
 static enum err find_triple(struct index *ix, struct slice study, struct slice series, struct slice sop,
                             struct fault *f, struct triple *ret_triple) {
-    struct triple t;
+    struct triple t = {0};
     enum err e = get_id(ix, ST_STUDY_GET, study, NO_ID, f, &t.study, NULL);
     if (e == OK)
         e = get_id(ix, ST_SERIES_GET, series, t.study, f, &t.series, NULL);
