@@ -28,6 +28,8 @@ struct gate {
     bool outbound;
     int64_t handshake_deadline_ms;
     SSL *ssl;
+    bool drained; // the socket had less than asked for: nothing more there until poll says so
+    bool ended;   // end of file from the client
     struct outbox out;
 };
 

@@ -94,6 +94,7 @@ static bool wait_for(struct gate *g, short events) {
 static const char *shake(struct gate *g) {
     for (;;) {
         ERR_clear_error();
+        g->drained = false;
         int done = SSL_do_handshake(g->ssl);
         int error = SSL_get_error(g->ssl, done);
         const char *why = done == 1 || error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE

@@ -4,6 +4,7 @@
 
 #include "os/clock.h"
 #include "os/fd.h"
+#include "os/listen.h"
 
 #include <errno.h>
 #include <malloc.h>
@@ -38,6 +39,7 @@ static uint8_t reply[REPLY_BYTES] __attribute__((aligned(4096)));
 // Takes as many records as there are, up to the buffer's size.
 static void read_client(struct relay *r) {
     r->more = false;
+    r->g->drained = false;
     while (r->in_to < IN_BYTES) {
         ERR_clear_error();
         size_t n = 0;
@@ -133,8 +135,11 @@ static bool wait_for_events(struct relay *r, struct pollfd p[2]) {
 }
 
 static void turn(struct relay *r, const struct pollfd p[2]) {
-    if (r->in_to == 0 && !r->client_ended && (p[0].revents || r->more))
+    if (r->in_to == 0 && !r->client_ended && (p[0].revents || r->more)) {
         read_client(r);
+        if (r->in_to > 0)
+            os_tcp_ack_now(r->g->client);
+    }
     if (r->in_to > 0 || r->client_ended)
         write_plain(r);
     if (p[1].revents & (POLLIN | POLLHUP | POLLERR) && r->reply_from == r->reply_to && !gate_has_output(r->g))

@@ -281,8 +281,11 @@ int main(int argc, char **argv) {
     if (e == OK)
         e = start_programs(&s, &f);
     if (e != OK) {
+        // What the program that did not start has said about it.
         if (s.stderr_lines.fd >= 0)
-            stderr_on_event(&s); // what a program that did not start said
+            stderr_on_event(&s);
+        for (int i = 0; i < 10 && s.archive.fd >= 0; i++)
+            archive_on_message(&s);
         os_log_fault(OS_LOG_ERROR, "cannot start", &f);
         return 1;
     }

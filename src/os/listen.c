@@ -224,6 +224,11 @@ enum err os_accept(int listener, bool nonblock, int *ret_fd, struct os_addr *ret
     return OK;
 }
 
+void os_tcp_ack_now(int fd) {
+    int on = 1;
+    setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on); // does not last, hence after each read
+}
+
 enum err os_peer_cred(int fd, struct os_cred *ret_cred, struct fault *f) {
     struct ucred c;
     socklen_t n = sizeof c;
