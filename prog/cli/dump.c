@@ -121,13 +121,17 @@ static enum err print_json(struct dump *d, struct fault *f) {
     return e;
 }
 
-static void print_meta(struct dump *d) {
+// File Meta Information is always explicit little endian (PS3.10 7.1).
+static void print_meta(struct dump *d, struct slice head) {
     const struct dicom_meta *m = &d->meta;
+    const struct dicom_reader_options o = {.syntax = DICOM_EXPLICIT_LE};
+    size_t n = (size_t)(m->data_set_offset - m->meta_offset);
     printf("# %s: transfer syntax %s%s, data set at %llu\n", d->name, m->transfer_syntax,
            m->guessed ? " (guessed)" : "", (unsigned long long)m->data_set_offset);
+    (void)dicom_read(&o, slice_sub(head, (size_t)m->meta_offset, n), dicom_text_event, &d->text, NULL);
 }
 
-static enum err prepare(struct dump *d, bool json, struct fault *f) {
+static enum err prepare(struct dump *d, bool json, struct slice head, struct fault *f) {
     struct dicom_reader_options o;
     enum err e = dicom_meta_reader_options(&d->meta, &o, f);
     if (e != OK)
@@ -137,7 +141,7 @@ static enum err prepare(struct dump *d, bool json, struct fault *f) {
     else
         dicom_text_init(&d->text, &d->out, 0);
     if (!json)
-        print_meta(d);
+        print_meta(d, head);
     if (!json || d->summary)
         d->reader = dicom_reader_new(&o, json ? dicom_summary_event : dicom_text_event,
                                      json ? (void *)d->summary : (void *)&d->text);
@@ -148,7 +152,7 @@ static enum err dump_fd(struct dump *d, bool json, struct fault *f) {
     struct buf head = BUF_INIT(2 * (DICOM_META_MAX_BYTES + CHUNK_BYTES));
     enum err e = read_head(d, &head, f);
     if (e == OK)
-        e = prepare(d, json, f);
+        e = prepare(d, json, buf_slice(&head), f);
     if (e == OK) {
         struct slice all = buf_slice(&head);
         e = read_data_set(d, slice_sub(all, (size_t)d->meta.data_set_offset, all.n), f);

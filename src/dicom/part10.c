@@ -99,6 +99,7 @@ enum err dicom_meta_parse(struct slice head, bool complete, struct dicom_meta *r
     struct dicom_meta m = {0};
     size_t at = skip_preamble(head);
     m.has_preamble = at > 0;
+    m.meta_offset = at;
     enum err e = walk_meta(head, complete, &m, &at, f);
     if (e != OK)
         return e == ERR_TRUNCATED && at == 0 && complete ? fault_set(f, e, "too short for a DICOM file") : e;

@@ -20,6 +20,7 @@ struct dicom_meta {
     char transfer_syntax[UID_MAX + 1];
     char sop_class[UID_MAX + 1];    // (0002,0002); "" when absent: then see the data set
     char sop_instance[UID_MAX + 1]; // (0002,0003)
+    uint64_t meta_offset;           // in the file: where File Meta Information begins, when there is any
     uint64_t data_set_offset;       // in the file
     bool has_preamble, has_meta;
     bool guessed;                   // the transfer syntax is a guess (implicit LE, explicit LE or BE)

@@ -158,17 +158,55 @@ static void begin_line(struct dicom_text *t, const struct dicom_event *ev) {
         buf_printf(t->out, "#%u ", ev->length);
 }
 
+static void note_creator(struct dicom_text *t, const struct dicom_event *ev) {
+    if (!tag_is_private_creator(ev->tag) || t->creator_count == DICOM_TEXT_CREATORS)
+        return;
+    struct dicom_text_creator *c = &t->creators[t->creator_count++];
+    size_t n = ev->value.n < sizeof c->name ? ev->value.n : sizeof c->name;
+    *c = (struct dicom_text_creator){
+        (ev->tag & 0xFFFF0000u) | (ev->tag & 0xFF) << 8, ev->depth, (uint8_t)n, {0}};
+    if (n > 0)
+        memcpy(c->name, ev->value.p, n);
+}
+
+static void forget_creators(struct dicom_text *t, unsigned depth) {
+    while (t->creator_count > 0 && t->creators[t->creator_count - 1].depth >= depth)
+        t->creator_count--;
+}
+
+static void put_creator(struct dicom_text *t, const struct dicom_event *ev) {
+    for (size_t i = t->creator_count; i-- > 0;) {
+        const struct dicom_text_creator *c = &t->creators[i];
+        if (c->depth != ev->depth || c->block != (ev->tag & 0xFFFFFF00u))
+            continue;
+        struct buf name = BUF_INIT(DECODE_MAX);
+        dicom_charset_decode(&t->charset[ev->depth], VR_LO, slice_of(c->name, c->n), &name);
+        buf_append_str(t->out, " of ");
+        dicom_text_escape(t->out, slice_trim(buf_slice(&name), " "));
+        buf_fini(&name);
+        return;
+    }
+}
+
+static const char *name_of(uint32_t tag) {
+    const struct std_tag *row = std_tag_find(tag);
+    if (row)
+        return std_tag_keyword(row);
+    if (tag_is_group_length(tag))
+        return "GenericGroupLength";
+    if (tag_is_private_creator(tag))
+        return "PrivateCreator";
+    return tag_is_private(tag) ? "private" : "unknown";
+}
+
 static void end_line(struct dicom_text *t, const struct dicom_event *ev, size_t line_at) {
-    const struct std_tag *row = std_tag_find(ev->tag);
-    const char *name = row                                 ? std_tag_keyword(row)
-                       : tag_is_group_length(ev->tag)      ? "GenericGroupLength"
-                       : tag_is_private_creator(ev->tag)   ? "PrivateCreator"
-                       : tag_is_private(ev->tag)           ? "private"
-                                                           : "unknown";
     buf_u8(t->out, ' ');
     while (buf_ok(t->out) && t->out->n - line_at < KEYWORD_COLUMN)
         buf_u8(t->out, ' ');
-    buf_printf(t->out, "%s\n", name);
+    buf_append_str(t->out, name_of(ev->tag));
+    if (tag_is_private(ev->tag))
+        put_creator(t, ev);
+    buf_u8(t->out, '\n');
 }
 
 static void put_line(struct dicom_text *t, const struct dicom_event *ev) {
@@ -196,6 +234,7 @@ enum err dicom_text_event(void *text, const struct dicom_event *ev, struct fault
     case DICOM_EV_ELEMENT:
         if (ev->tag == TAG_SpecificCharacterSet)
             dicom_charset_init(&t->charset[ev->depth], ev->value);
+        note_creator(t, ev);
         put_line(t, ev);
         break;
     case DICOM_EV_BULK:
@@ -203,11 +242,12 @@ enum err dicom_text_event(void *text, const struct dicom_event *ev, struct fault
     case DICOM_EV_ENCAPSULATED: put_line(t, ev); break;
     case DICOM_EV_ITEM:
         t->charset[ev->depth] = t->charset[ev->depth - 1];
+        forget_creators(t, ev->depth);
         put_item(t, ev, "- item");
         break;
     case DICOM_EV_FRAGMENT: put_item(t, ev, ev->item == 0 ? "  - offset table" : "  - fragment"); break;
+    case DICOM_EV_ITEM_END: forget_creators(t, ev->depth); break;
     case DICOM_EV_SEQUENCE_END:
-    case DICOM_EV_ITEM_END:
     case DICOM_EV_ENCAPSULATED_END:
     case DICOM_EV_CHUNK:
     case DICOM_EV_END: break;

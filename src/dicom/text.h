@@ -12,10 +12,22 @@
 #include "dicom/charset.h"
 #include "dicom/reader.h"
 
+enum { DICOM_TEXT_CREATORS = 64 };
+
+// Who reserved a block of private elements (PS3.5 7.8.1).
+struct dicom_text_creator {
+    uint32_t block; // (gggg,bb00)
+    unsigned depth;
+    uint8_t n;
+    uint8_t name[64];
+};
+
 struct dicom_text {
     struct buf *out;           // the caller's, who takes away what is there between feeding slices
     size_t value_chars;        // longest value shown; 0: 64
     // a data set in an item may have its own (PS3.3 C.12.1.1.2)
+    size_t creator_count;
+    struct dicom_text_creator creators[DICOM_TEXT_CREATORS]; // more are not named
     struct dicom_charset charset[DICOM_DEPTH_MAX + 1];
 };
 

@@ -128,7 +128,8 @@ def test_text_is_safe_and_complete(path):
     assert done.returncode == 0, done.stderr
     text = done.stdout.decode("utf-8")  # strictly
     assert not [c for c in text if (ord(c) < 0x20 and c != "\n") or 0x7F <= ord(c) < 0xA0]
-    for element in theirs(path)[1]:
+    data_set = theirs(path)[1]
+    for element in list(data_set) + list(getattr(data_set, "file_meta", [])):
         assert "(%04x,%04x)" % (element.tag.group, element.tag.elem) in text
 
 

@@ -244,6 +244,28 @@ static void test_text_is_safe(void **state) {
     }
 }
 
+static void test_private_creators_are_named(void **state) {
+    (void)state;
+    struct buf out = BUF_INIT(1 << 16);
+    struct dicom_text t;
+    dicom_text_init(&t, &out, 8);
+    struct slice s = slice_of(S("\x09\x00\x10\x00LO\x06\0ACME\x07 "
+                                "\x09\x00\x01\x10LO\x02\0"
+                                "a "
+                                "\x09\x00\x01\x11LO\x02\0"
+                                "b " SQ_UNDEFINED ITEM_UNDEFINED "\x09\x00\x01\x10LO\x02\0"
+                                "c " ITEM_END SQ_END "\x41\x00\x01\x10LO\x02\0"
+                                "d "));
+    const struct dicom_reader_options o = {.syntax = DICOM_EXPLICIT_LE};
+    assert_int_equal(dicom_read(&o, s, dicom_text_event, &t, NULL), OK);
+    buf_u8(&out, 0);
+    const char *text = (const char *)out.p;
+    assert_non_null(strstr(strstr(text, "[a]"), "private of ACME\\x07\n"));
+    assert_non_null(strstr(strstr(text, "[b]"), " private\n")); // another block
+    assert_non_null(strstr(strstr(text, "[c]"), " private\n")); // an item has its own creators
+    buf_fini(&out);
+}
+
 static void test_text_lines(void **state) {
     (void)state;
     struct buf out = BUF_INIT(1 << 16);
@@ -278,6 +300,7 @@ int main(void) {
         cmocka_unit_test(test_invalid_utf8_is_replaced),
         cmocka_unit_test(test_text_is_safe),
         cmocka_unit_test(test_text_lines),
+        cmocka_unit_test(test_private_creators_are_named),
     };
     return cmocka_run_group_tests_name("dicom/json", tests, NULL, NULL);
 }
