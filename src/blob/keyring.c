@@ -17,6 +17,7 @@ enum {
     CACHE = 512,          // unwrapped keys, direct-mapped by slot number
     GROW_SLOTS = 1024,    // the file grows by zeros, so that a later slot needs no new extent
     LOAD_BYTES = 1 << 20, // a read at load
+    AHEAD = 16,           // slots
 };
 
 struct cached {
@@ -147,8 +148,12 @@ static enum err load_slots(struct keyring *k, struct fault *f) {
         ssize_t got = blob_os_read(k->fd, batch, LOAD_BYTES, slot_at(slot));
         if (got < KEYS_SLOT)
             return got < 0 ? fault_errno(f, keys_name) : fault_set(f, ERR_IO, "%s became shorter", keys_name);
-        for (uint32_t i = 0; i < (uint32_t)got / KEYS_SLOT && slot < n_slots; i++, slot++)
+        uint32_t n = (uint32_t)got / KEYS_SLOT;
+        for (uint32_t i = 0; i < n && slot < n_slots; i++, slot++) {
+            if (i + AHEAD < n) // the table is larger than the caches: without this every slot waits for it
+                key_table_prefetch(&k->table, batch + (size_t)(i + AHEAD) * KEYS_SLOT + KEYS_SLOT_ID);
             load_slot(k, slot, batch + (size_t)i * KEYS_SLOT);
+        }
     }
     posix_fadvise(k->fd, 0, 0, POSIX_FADV_RANDOM);
     k->file_slots = (uint32_t)n_slots;

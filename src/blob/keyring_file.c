@@ -18,8 +18,8 @@ void key_slot_write(const struct key_slot *s, uint8_t ret[KEYS_SLOT]) {
         return;
     ret[1] = SLOT_VERSION;
     put_u16(ret + 2, s->epoch);
-    memcpy(ret + 8, s->id, KEYS_ID);
-    memcpy(ret + 8 + KEYS_ID, s->wrapped, SEAL_WRAPPED);
+    memcpy(ret + KEYS_SLOT_ID, s->id, KEYS_ID);
+    memcpy(ret + KEYS_SLOT_ID + KEYS_ID, s->wrapped, SEAL_WRAPPED);
 }
 
 bool key_slot_read(const uint8_t p[KEYS_SLOT], struct key_slot *ret) {
@@ -34,8 +34,8 @@ bool key_slot_read(const uint8_t p[KEYS_SLOT], struct key_slot *ret) {
         return false;
     ret->state = p[0];
     ret->epoch = (uint16_t)(p[2] | p[3] << 8);
-    memcpy(ret->id, p + 8, KEYS_ID);
-    memcpy(ret->wrapped, p + 8 + KEYS_ID, SEAL_WRAPPED);
+    memcpy(ret->id, p + KEYS_SLOT_ID, KEYS_ID);
+    memcpy(ret->wrapped, p + KEYS_SLOT_ID + KEYS_ID, SEAL_WRAPPED);
     return true;
 }
 
@@ -130,6 +130,10 @@ bool key_table_room(struct key_table *t) {
     key_table_fini(t);
     *t = bigger;
     return true;
+}
+
+void key_table_prefetch(const struct key_table *t, const uint8_t id[KEYS_ID]) {
+    __builtin_prefetch(&t->entries[fingerprint(id) & t->mask], 1);
 }
 
 void key_table_put(struct key_table *t, const uint8_t id[KEYS_ID], uint32_t slot) {

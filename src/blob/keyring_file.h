@@ -12,6 +12,7 @@ enum {
     KEYS_SLOT = 64,
     KEYS_EPOCHS_MAX = 64,
     KEYS_ID = 16,
+    KEYS_SLOT_ID = 8, // where it stands in a slot
 };
 
 enum key_slot_state {
@@ -50,6 +51,7 @@ bool key_table_init(struct key_table *t, uint64_t n_expected);
 void key_table_fini(struct key_table *t);
 bool key_table_room(struct key_table *t); // makes room for one more; false: no memory
 void key_table_put(struct key_table *t, const uint8_t id[KEYS_ID], uint32_t slot);
+void key_table_prefetch(const struct key_table *t, const uint8_t id[KEYS_ID]);
 void key_table_remove(struct key_table *t, const uint8_t id[KEYS_ID], uint32_t slot);
 // The slots that may be it, one after the other; *at starts at 0. False: no more.
 bool key_table_next(const struct key_table *t, const uint8_t id[KEYS_ID], uint32_t *at, uint32_t *ret_slot);
