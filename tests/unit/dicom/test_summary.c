@@ -322,6 +322,26 @@ static void test_native_frames(void **state) {
     }
 }
 
+// YBR_FULL_422 stores two samples a pixel, though Samples per Pixel says three.
+static void test_native_frames_of_halved_chroma(void **state) {
+    (void)state;
+    struct buf b = BUF_INIT(1000);
+    const enum dicom_syntax s = DICOM_EXPLICIT_LE;
+    dicom_write_u16(&b, s, TAG_SamplesPerPixel, 3);
+    dicom_write_str(&b, s, TAG_PhotometricInterpretation, VR_CS, "YBR_FULL_422");
+    dicom_write_str(&b, s, TAG_NumberOfFrames, VR_IS, "2");
+    dicom_write_u16(&b, s, TAG_Rows, 2);
+    dicom_write_u16(&b, s, TAG_Columns, 2);
+    dicom_write_u16(&b, s, TAG_BitsAllocated, 8);
+    dicom_write_element(&b, s, TAG_PixelData, VR_OB, slice_str("0123456789abcdef"));
+    struct dicom_summary *sum = summarize_le(buf_slice(&b), 0);
+    struct dicom_ref ref;
+    assert_true(dicom_frames_native(dicom_summary_frames(sum), 1, &ref));
+    assert_true(ref.length == 8 && b.p[ref.offset] == '8');
+    dicom_summary_free(sum);
+    buf_fini(&b);
+}
+
 static void test_damaged_tables(void **state) {
     (void)state;
     struct dicom_summary *s = summarize_le(slice_of(frame_rows[1].bytes, frame_rows[1].n), 0);
@@ -357,6 +377,7 @@ int main(void) {
         cmocka_unit_test(test_picked_value_limits),
         cmocka_unit_test(test_encapsulated_frames),
         cmocka_unit_test(test_native_frames),
+        cmocka_unit_test(test_native_frames_of_halved_chroma),
         cmocka_unit_test(test_damaged_tables),
     };
     return cmocka_run_group_tests_name("dicom/summary", tests, NULL, NULL);
