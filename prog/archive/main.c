@@ -172,7 +172,6 @@ static enum err set_up(struct archive *a, struct fault *f) {
     if (e != OK)
         return e;
     (void)mkdir(path_in(path, a->dir, "store"), 0700);
-    (void)mkdir(path_in(path, a->dir, "index"), 0700);
     struct store_options options = {.reserve_bytes = a->conf.reserve_bytes};
     e = store_open(path_in(path, a->dir, "store"), a->keyring, &options, f, &a->store);
     if (e == OK)

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <openssl/crypto.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "meta.h"
@@ -152,6 +153,7 @@ static enum err open_index(struct archive *a, struct fault *f) {
     char path[4096];
     uint8_t key[KEY_BYTES];
     path_in(path, a->dir, "index");
+    (void)mkdir(path, 0700);
     keyring_derive(a->keyring, "galena/index/v1", key);
     enum err e = index_open(path, key, NULL, f, &a->index);
     if (e == ERR_CORRUPT) {
