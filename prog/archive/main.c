@@ -106,6 +106,8 @@ static void on_auth(struct archive *a) {
 }
 
 static void handle(struct archive *a, const struct watch *w) {
+    if (w->fd < 0) // closed by an earlier event of the same round
+        return;
     switch (w->kind) {
     case WATCH_SUPERVISOR:
         on_supervisor(a);
