@@ -145,13 +145,13 @@ static void does_what_plain_sqlite_does(void **state) {
     for (int i = 0; i < 2; i++)
         run(both[i],
             "PRAGMA cache_size=10; CREATE TABLE t(a INTEGER PRIMARY KEY, b TEXT); CREATE INDEX i ON t(b)");
-    for (int round = 0; round < 60; round++) {
+    for (int round = 0; round < 24; round++) {
         const char *begin = round % 3 ? "BEGIN" : "SAVEPOINT x";
         const char *end = round % 5 == 4 ? round % 3 ? "ROLLBACK" : "ROLLBACK TO x; RELEASE x"
                                          : round % 3 ? "COMMIT" : "RELEASE x";
         for (int i = 0; i < 2; i++)
             run(both[i], begin);
-        for (int k = 0; k < 60; k++) {
+        for (int k = 0; k < 40; k++) {
             random_change(&seed, sql, sizeof sql);
             for (int i = 0; i < 2; i++)
                 run(both[i], sql);
