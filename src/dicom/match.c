@@ -17,7 +17,7 @@ struct parse {
     size_t count, cap;
     bool wildcard;  // an operand has wildcards
     bool universal; // an operand matches everything
-    bool single;    // RANGE: all were single values
+    bool single;    // dates: none is a range
 };
 
 static enum err fail(struct parse *p, enum err e, const char *why) {
@@ -88,10 +88,9 @@ static int shift_of(const struct dicom_match_policy *policy) {
 }
 
 static enum err add_time(struct parse *p, struct slice s) {
-    struct dicom_span span, one;
+    struct dicom_span span;
     if (!dicom_time_range(s, &span))
         return fail(p, ERR_SYNTAX, "not a time nor a range of times");
-    p->single &= dicom_time_parse(s, &one);
     int minutes = shift_of(p->policy);
     return minutes ? add_shifted(p, &span, minutes) : add_range(p, span.low, span.high);
 }
@@ -102,10 +101,9 @@ static int zone_of(const struct dicom_match_policy *policy) {
 }
 
 static enum err add_datetime(struct parse *p, struct slice s) {
-    struct dicom_span span, one;
+    struct dicom_span span;
     if (!dicom_datetime_range(s, zone_of(p->policy), &span))
         return fail(p, ERR_SYNTAX, "not a date and time nor a range of them");
-    p->single &= dicom_datetime_parse(s, zone_of(p->policy), &one);
     return add_range(p, span.low, span.high);
 }
 
@@ -246,7 +244,6 @@ static enum err finish(struct parse *p, size_t values) {
         m->kind = all ? DICOM_MATCH_ALL : DICOM_MATCH_LIST;
     else
         m->kind = DICOM_MATCH_SINGLE;
-    m->span = m->kind == DICOM_MATCH_RANGE && p->single;
     return OK;
 }
 

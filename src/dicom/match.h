@@ -50,7 +50,6 @@ struct dicom_match {
     uint32_t tag;
     enum vr vr;
     enum dicom_match_kind kind;
-    bool span; // a RANGE that was one value of limited precision
     size_t count;
     const struct slice *operands; // normalised UTF-8, in the arena of the parser
 };

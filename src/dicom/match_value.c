@@ -213,7 +213,7 @@ static bool any_value(const struct dicom_match *m, struct slice value, int zone_
 
 static bool all_values(const struct dicom_match *m, struct slice value, int zone_min, struct buf *scratch) {
     for (size_t i = 0; i < m->count; i++) {
-        struct dicom_match each = {m->tag, m->vr, DICOM_MATCH_SINGLE, false, 1, &m->operands[i]};
+        struct dicom_match each = {m->tag, m->vr, DICOM_MATCH_SINGLE, 1, &m->operands[i]};
         if (!any_value(&each, value, zone_min, scratch))
             return false;
     }

@@ -125,6 +125,7 @@ static const struct row decoded[] = {
     {"ISO_IR 100", VR_PN, "\033$B;3ED\033(B", "山田", UNDECLARED},
     {"", VR_PN, "\033-F\304", "Δ", UNDECLARED},
     {"\\ISO 2022 IR 149", VR_PN, "\033$)C\310\253^\261\346\265\277", "홍^길동", GUESSED},
+    {"\\ISO 2022 IR 149\\ISO 2022 IR 58", VR_PN, "\261\346", "±æ", GUESSED}, // which of them?
     {"ISO 2022 IR 149", VR_PN, "\310\253^\261\346\265\277", "홍^길동", 0},
     {"ISO 2022 IR 87", VR_PN, "Yamada=\033$B;3ED\033(B", "Yamada=山田", 0},
     {"ISO 2022 IR 13\\ISO 2022 IR 87", VR_PN, "\033$B;3ED\033(B^a~", "山田^a‾", 0},
@@ -281,6 +282,7 @@ static void test_terms(void **state) {
         {"ISO_IR 192\\ISO 2022 IR 87", "ISO_IR 192", UNKNOWN},
         {"ISO 2022 IR 100\\ISO_IR 192", "ISO 2022 IR 100", UNKNOWN},
         {"\\ISO_IR 192", "ISO_IR 192", MISSPELT},
+        {"\\ISO 2022 IR 87\\ISO_IR 192", "\\ISO 2022 IR 87", UNKNOWN},
         {"KLINGON", "", UNKNOWN},
         {"KLINGON\\ISO 2022 IR 87", "ISO 2022 IR 87", UNKNOWN},
         {"ISO_IR 1000", "", UNKNOWN},

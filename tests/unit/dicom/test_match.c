@@ -128,6 +128,8 @@ static const struct row rows[] = {
     {VR_PN, "doe^*", "Doe", true, 0},
     {VR_PN, "doe^*^*", "Doe^Jane", true, 0},
     {VR_PN, "doe^*", "Doering^Jane", false, 0},
+    {VR_PN, "^*", "", false, 0},
+    {VR_PN, "^*", "=山田", true, 0}, // no family name in the first group
     {VR_PN, "*^jane", "Doe^Jane", true, 0},
     {VR_PN, "*jane*", "Doe^Jane^M", true, 0},
     {VR_PN, "d?e^*", "Doe^Jane", true, 0},

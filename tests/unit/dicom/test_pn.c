@@ -49,7 +49,9 @@ static const char *const equal[][2] = {
     {"ﾊﾟ", "ぱ"},
     {"か\xE3\x82\x99", "が"},
     {"ｳﾞ", "ゔ"},
+    {"ゝ\xE3\x82\x99", "ゞ"},
     {"Ｙａｍａｄａ", "yamada"},
+    {"山田　^太郎", "山田^太郎"},
     {"山田　太郎", "山田 太郎"},                    // ideographic space
     {"\xEF\xA4\x8A", "\xE9\x87\x91"},               // 金 as in the Korean set
     {"\xE1\x84\x92\xE1\x85\xA9\xE1\x86\xBC", "홍"}, // jamo
