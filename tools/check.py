@@ -22,7 +22,7 @@ UNIT_TIMEOUT_S = 600
 E2E_TIMEOUT_S = 420
 
 BUILDS = {
-    "gcc": {"CC": "gcc", "args": ["--buildtype=release"]},
+    "gcc": {"CC": "gcc", "args": ["--buildtype=release", "-Doptimization=2"]},
     "clang": {"CC": "clang", "args": ["--buildtype=debugoptimized"]},
     "sanitized": {"CC": "gcc", "args": ["--buildtype=debugoptimized", "-Db_sanitize=address,undefined"]},
 }
