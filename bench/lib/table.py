@@ -1,0 +1,21 @@
+"""Tables as text and as Markdown."""
+
+
+def columns(rows):
+    return [max(len(str(r[i])) for r in rows) for i in range(len(rows[0]))]
+
+
+def text(head, rows, left=3):
+    """The first columns flush left, the numbers flush right."""
+    widths = columns([head] + rows)
+
+    def line(r):
+        return "  ".join(str(x).ljust(w) if i < left else str(x).rjust(w)
+                         for i, (x, w) in enumerate(zip(r, widths))).rstrip()
+    return "\n".join([line(head), "  ".join("-" * w for w in widths)] + [line(r) for r in rows])
+
+
+def markdown(head, rows, left=3):
+    lines = ["| " + " | ".join(head) + " |",
+             "|" + "|".join("---" if i < left else "---:" for i in range(len(head))) + "|"]
+    return "\n".join(lines + ["| " + " | ".join(str(x) for x in r) + " |" for r in rows])
