@@ -93,7 +93,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n) {
     if (n == 0)
         return 0;
     struct run r = {.a = data[0] & 1 ? requestor() : ul_assoc_new_acceptor(&timers, 0)};
-    size_t grain = data[0] & 2 ? 1 + (data[0] >> 2) : n;
+    size_t grain = data[0] & 2 ? 1 + (size_t)(data[0] >> 2) : n;
     FUZZ_CHECK(r.a != NULL);
     for (size_t at = 1; at < n; at += r.fed.n) {
         r.fed = slice_of(data + at, n - at < grain ? n - at : grain);
