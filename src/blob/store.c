@@ -82,40 +82,58 @@ static bool parse_name(const char *name, uint32_t *ret_number) {
     return strcmp(name, want) == 0;
 }
 
+static void unlink_used(struct store *s, struct segment *g) {
+    *(g->older ? &g->older->newer : &s->oldest) = g->newer;
+    *(g->newer ? &g->newer->older : &s->newest) = g->older;
+}
+
+static void link_newest(struct store *s, struct segment *g) {
+    g->older = s->newest;
+    g->newer = NULL;
+    *(s->newest ? &s->newest->newer : &s->oldest) = g;
+    s->newest = g;
+}
+
 void store_segment_shut(struct store *s, struct segment *g) {
     if (g->fd < 0)
         return;
+    unlink_used(s, g);
     blob_os_close(g->fd);
     g->fd = -1;
     s->open_files--;
 }
 
+void store_segment_opened(struct store *s, struct segment *g, int take_fd) {
+    g->fd = take_fd;
+    s->open_files++;
+    link_newest(s, g);
+}
+
 // Closes the descriptor that was not used for longest; one that has something to sync is kept, because
 // an error of writing it back would be reported to nobody.
 static void shut_oldest(struct store *s) {
-    struct segment *oldest = NULL;
-    for (size_t i = 0; i < s->n_segments; i++) {
-        struct segment *g = s->segments[i];
-        if (g->fd >= 0 && !g->pins && !g->dirty && (!oldest || g->used < oldest->used))
-            oldest = g;
-    }
-    if (oldest)
-        store_segment_shut(s, oldest);
+    struct segment *g = s->oldest;
+    while (g && (g->pins || g->dirty))
+        g = g->newer;
+    if (g)
+        store_segment_shut(s, g);
 }
 
 enum err store_segment_fd(struct store *s, struct segment *g, struct fault *f) {
-    g->used = ++s->tick;
-    if (g->fd >= 0)
+    if (g->fd >= 0) {
+        unlink_used(s, g);
+        link_newest(s, g);
         return OK;
+    }
     if (s->open_files >= STORE_OPEN_FILES)
         shut_oldest(s);
     char name[STORE_NAME];
     store_segment_name(g->number, name);
     int mode = s->options.read_only ? O_RDONLY : O_RDWR;
-    g->fd = blob_os.openat(s->dir, name, mode | O_NOFOLLOW | O_CLOEXEC, 0);
-    if (g->fd < 0)
+    int fd = blob_os.openat(s->dir, name, mode | O_NOFOLLOW | O_CLOEXEC, 0);
+    if (fd < 0)
         return fault_errno(f, name);
-    s->open_files++;
+    store_segment_opened(s, g, fd);
     return OK;
 }
 
@@ -244,6 +262,7 @@ void store_close(struct store *s) {
     }
     free(s->segments);
     free(s->round.items);
+    free(s->drops);
     free(s->read_buf);
     blob_os_close(s->dir);
     sealer_free(s->sealer);

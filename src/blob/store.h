@@ -132,8 +132,9 @@ enum err store_put_finish(struct store_stream *take_stream, const struct store_f
                           struct blob_ref *ret_ref); // a failure aborts
 void store_put_abort(struct store_stream *take_stream);
 
-// Makes a record invisible to recovery and scans (deleted, or refused after all) and counts its bytes as
-// dead. Not a secure erase: that is keyring_erase(). Durable with the next sync.
+// Makes a record invisible to recovery and scans (deleted, a duplicate, refused after all) and counts its
+// bytes as dead; its key need not exist any more. Durable with the next sync, which then gives
+// the disk blocks back. Not a secure erase: that is keyring_erase().
 enum err store_drop(struct store *s, const struct blob_ref *ref, struct fault *f);
 
 // --- Syncing: group commit ----------------------------------------------------------------------

@@ -10,6 +10,7 @@
 #include "blob/store.h"
 
 enum {
+    STORE_DROPS = 1024,               // remembered between two syncs; more only keep their space
     STORE_OPEN_FILES = 256,           // segments with a descriptor kept for reading
     STORE_SCRATCH = 8 * SEAL_STRIDE,  // sealed bytes gathered for one write: most objects in one
     STREAM_FRONT = 16 * 1024,         // where a streamed body starts: room for header and front
@@ -20,7 +21,7 @@ struct segment {
     uint32_t number;
     int fd;                 // -1: not open
     unsigned pins;          // gets, streams and the sync round that use fd
-    uint64_t used;          // tick of the last use, for closing descriptors
+    struct segment *older, *newer; // among those with a descriptor, by last use
     uint64_t end;           // behind the last complete record
     uint64_t alloc_end;     // the file's size: preallocated up to here
     uint64_t durable_end;   // synced up to here
@@ -50,6 +51,11 @@ struct sync_round {
     int keys_error, dir_error;
 };
 
+struct dropped {
+    struct segment *segment;
+    uint64_t offset, bytes;
+};
+
 struct store {
     int dir;
     struct keyring *keyring;
@@ -63,10 +69,12 @@ struct store {
     struct segment *dirty;   // those with something to sync
     struct segment *current; // where whole objects go
     struct store_stream *streams; // all under way
-    uint64_t tick;
+    struct segment *oldest, *newest; // with a descriptor
     bool recovered, no_prealloc;
     struct sync_round round;
     uint64_t failed_syncs;
+    struct dropped *drops; // whose space is given back once the drop is durable
+    size_t n_drops, n_drops_round;
     uint8_t *read_buf; // for fronts and scans
     size_t read_cap;
     uint8_t scratch[STORE_SCRATCH + 2 * RECORD_ALIGN];
@@ -80,6 +88,7 @@ struct segment *store_segment_add(struct store *s, uint32_t number);   // NULL: 
 void store_segment_remove(struct store *s, struct segment *g);         // from the list, not from the disk
 void store_segment_name(uint32_t number, char ret[STORE_NAME]);
 enum err store_segment_fd(struct store *s, struct segment *g, struct fault *f); // opens it when need be
+void store_segment_opened(struct store *s, struct segment *g, int take_fd);
 void store_segment_shut(struct store *s, struct segment *g);
 enum err store_segment_look(struct store *s, struct segment *g, struct fault *f); // its page and size
 struct segment_id *store_id_of(struct store *s, const struct segment *g); // valid until the next call
@@ -93,9 +102,12 @@ enum err store_space_find(struct store *s, bool exclusive, struct fault *f, stru
 // Makes sure that the file can be written up to `upto` without going below the reserve.
 enum err store_space_room(struct store *s, struct segment *g, uint64_t upto, struct fault *f);
 bool store_space_cut(struct store *s, struct segment *g, uint64_t end); // gives back what lies behind
+// Gives back the blocks of a dropped record but that of its header, if the file system can.
+void store_space_punch(struct segment *g, uint64_t offset, uint64_t bytes);
 
 // --- store_sync.c
 void store_dirty(struct store *s, struct segment *g); // it has something to sync
+void store_dropped(struct store *s, struct segment *g, uint64_t offset, uint64_t bytes);
 
 // --- store_scan.c
 enum { SCAN_WINDOW = 8 * 1024 }; // a read at each record: header and, mostly, meta

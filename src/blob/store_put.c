@@ -352,5 +352,6 @@ enum err store_drop(struct store *s, const struct blob_ref *ref, struct fault *f
     g->mark_changed = true;
     g->objects -= g->objects > 0;
     g->dead_bytes += r.bytes;
+    store_dropped(s, g, ref->offset, r.bytes);
     return OK;
 }

@@ -64,6 +64,13 @@ bool store_space_cut(struct store *s, struct segment *g, uint64_t end) {
     return true;
 }
 
+void store_space_punch(struct segment *g, uint64_t offset, uint64_t bytes) {
+    enum { BLOCK = 4096, WORTH_IT = 16 * 1024 };
+    uint64_t from = (offset + RECORD_HEADER + BLOCK - 1) / BLOCK * BLOCK, to = (offset + bytes) / BLOCK * BLOCK;
+    if (to >= from + WORTH_IT)
+        (void)blob_os.fallocate(g->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)from, (off_t)(to - from));
+}
+
 static bool usable(const struct store *s, const struct segment *g) {
     return !g->closed && !g->failed && !g->foreign && !g->busy && g->end < s->options.segment_bytes;
 }
@@ -87,8 +94,7 @@ static enum err create(struct store *s, struct fault *f, struct segment **ret) {
     if (!g) {
         e = fault_set(f, ERR_NO_MEMORY, "segment");
     } else {
-        g->fd = fd;
-        s->open_files++;
+        store_segment_opened(s, g, fd);
         segment_page_write(s->sealer, store_id_of(s, g), &(struct segment_page){0}, page);
         if (!blob_os_write(fd, page, sizeof page, 0))
             e = fault_errno(f, name);

@@ -31,6 +31,26 @@ static bool take_dirty(struct sync_round *r, struct segment *g) {
     return true;
 }
 
+// Remembered until the mark is durable: a hole under a header that still says "live" would be damage.
+void store_dropped(struct store *s, struct segment *g, uint64_t offset, uint64_t bytes) {
+    if (!s->drops)
+        s->drops = calloc(STORE_DROPS, sizeof *s->drops);
+    if (s->drops && s->n_drops < STORE_DROPS)
+        s->drops[s->n_drops++] = (struct dropped){g, offset, bytes};
+}
+
+static void punch_drops(struct store *s) {
+    for (size_t i = 0; i < s->n_drops_round; i++) {
+        const struct dropped *d = &s->drops[i];
+        if (!d->segment->failed && d->segment->fd >= 0)
+            store_space_punch(d->segment, d->offset, d->bytes);
+    }
+    s->n_drops -= s->n_drops_round;
+    if (s->n_drops)
+        memmove(s->drops, s->drops + s->n_drops_round, s->n_drops * sizeof *s->drops);
+    s->n_drops_round = 0;
+}
+
 bool store_sync_begin(struct store *s) {
     struct sync_round *r = &s->round;
     if (r->under_way || s->options.read_only)
@@ -40,6 +60,7 @@ bool store_sync_begin(struct store *s) {
     r->keys_error = r->dir_error = 0;
     while (s->dirty && take_dirty(r, s->dirty)) // those that find no memory wait for the next round
         s->dirty = s->dirty->next_dirty;
+    s->n_drops_round = s->dirty ? 0 : s->n_drops;
     r->keys = keyring_sync_begin(s->keyring);
     r->under_way = r->keys || r->n > 0;
     return r->under_way;
@@ -128,6 +149,7 @@ enum err store_sync_end(struct store *s, struct fault *f) {
         keyring_sync_end(s->keyring, !r->keys_error);
     if (r->keys_error)
         fail_all_unsynced(s);
+    punch_drops(s);
     errno = error;
     return error ? fault_errno(f, "syncing the store") : OK;
 }

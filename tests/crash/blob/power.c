@@ -105,7 +105,11 @@ static ssize_t rec_pwrite(int fd, const void *p, size_t n, off_t at) {
 
 static int rec_fallocate(int fd, int mode, off_t at, off_t n) {
     int e = real.fallocate(fd, mode, at, n);
-    if (e == 0)
+    if (e == 0 && mode) { // a hole: zeros
+        void *zeros = calloc(1, (size_t)n);
+        record(WRITE, file_of_fd[fd], (uint64_t)at, zeros, (size_t)n);
+        free(zeros);
+    } else if (e == 0)
         record(LENGTH, file_of_fd[fd], (uint64_t)(at + n), NULL, 0);
     return e;
 }

@@ -296,7 +296,7 @@ static int disk_fsync(int fd) {
 }
 
 static int disk_fallocate(int fd, int mode, off_t at, off_t n) {
-    if (disk.free_bytes >= 0) {
+    if (disk.free_bytes >= 0 && mode == 0) {
         if (n > disk.free_bytes) {
             errno = ENOSPC;
             return -1;

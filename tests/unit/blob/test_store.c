@@ -288,6 +288,40 @@ static void test_drop(void **state) {
     }
 }
 
+static uint64_t disk_blocks(uint32_t segment) {
+    char path[400];
+    struct stat st;
+    bed_path(&b, segment, path);
+    return stat(path, &st) == 0 ? (uint64_t)st.st_blocks : 0;
+}
+
+// The space of dropped records comes back with the sync, their neighbours stay whole.
+static void test_drop_frees_space(void **state) {
+    (void)state;
+    enum { N = 8 };
+    struct blob_ref refs[N];
+    struct thing t[N];
+    for (unsigned i = 0; i < N; i++) {
+        t[i] = (struct thing){i, i % 3 ? 100000 + i : 5000, 10, 0};
+        BED_OK(thing_put(&b, &t[i], bf, &refs[i]));
+    }
+    BED_OK(store_sync(b.store, bf));
+    uint64_t before = disk_blocks(1);
+    for (unsigned i = 0; i < N; i += 2)
+        BED_OK(store_drop(b.store, &refs[i], bf));
+    assert_int_equal(disk_blocks(1), before);
+    BED_OK(store_sync(b.store, bf));
+    assert_true(disk_blocks(1) + 2 * 90000 / 512 <= before);
+    for (int again = 0; again < 2; again++) {
+        for (unsigned i = 0; i < N; i++)
+            assert_int_equal(thing_check(&b, &t[i], &refs[i]), i % 2 ? OK : ERR_NO_SUCH_OBJECT);
+        reopen();
+        assert_int_equal(b.n_objects, N / 2);
+        assert_int_equal(b.n_dropped, N / 2);
+        assert_int_equal(b.n_damaged + b.n_torn, 0);
+    }
+}
+
 static void test_erased_study(void **state) {
     (void)state;
     struct blob_ref one, other;
@@ -709,6 +743,7 @@ int main(void) {
         T(test_abort_leaves_nothing),
         T(test_interleaved),
         T(test_drop),
+        T(test_drop_frees_space),
         T(test_erased_study),
         T(test_bad_refs),
         T(test_many_segments),
