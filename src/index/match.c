@@ -160,7 +160,8 @@ static bool one_matches(const struct condition *c, struct slice value) {
 
 bool condition_matches(const struct condition *c, struct slice value) {
     uint8_t kind = index_attr_table[c->attr].kind;
-    if ((kind != INDEX_KIND_MULTI && kind != INDEX_KIND_COMPUTED) || value.n == 0)
+    bool several = kind == INDEX_KIND_MULTI || kind == INDEX_KIND_COMPUTED;
+    if (!several || value.n == 0 || c->kind == QUERY_EMPTY)
         return one_matches(c, value);
     struct slice rest = value;
     while (rest.p)

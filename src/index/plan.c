@@ -24,16 +24,23 @@ static const struct way {
 enum { COST_ALL = 1000, COST_PREFIX = 20, COST_SHORT_PREFIX = 60, COST_DAYS = 30, COST_RANGE = 100,
       COST_OPEN_RANGE = 200 };
 
+// The first group of a name that says something: the one that is walked.
+static struct slice first_group(struct slice name) {
+    struct slice rest = name, group = name;
+    while (rest.p) {
+        group = slice_split(rest, '=', &rest);
+        if (group.n)
+            break;
+    }
+    return group;
+}
+
 static unsigned prefix_cost(const struct condition *c) {
     size_t shortest = SIZE_MAX;
     for (size_t i = 0; i < c->count; i++) {
         struct slice p = c->operands[i];
-        if (index_attr_table[c->attr].vr == VR_PN) // the first group that says something is the one walked
-            for (struct slice rest = p; rest.p && p.n; ) {
-                p = slice_split(rest, '=', &rest);
-                if (p.n)
-                    break;
-            }
+        if (index_attr_table[c->attr].vr == VR_PN)
+            p = first_group(p);
         size_t n = glob_prefix(p);
         shortest = n < shortest ? n : shortest;
     }

@@ -124,7 +124,7 @@ static void random_change(unsigned *seed, char *sql, size_t n) {
     if (r % 4 == 0)
         snprintf(sql, n, "DELETE FROM t WHERE a=%u", row);
     else if (r % 4 == 1)
-        snprintf(sql, n, "UPDATE t SET b=b||'+' WHERE a>%u", row);
+        snprintf(sql, n, "UPDATE t SET b=b||'+' WHERE a BETWEEN %u AND %u", row, row + 20);
     else
         snprintf(sql, n, "INSERT OR REPLACE INTO t VALUES(%u, hex(zeroblob(%u)))", row, r / 2000 % 900);
 }
