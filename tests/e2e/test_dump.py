@@ -110,7 +110,7 @@ def compare(where, mine, other, invalid=frozenset()):
         compare_element(where + key, mine[key], other[key])
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda p: os.path.relpath(p, CORPUS))
+@pytest.mark.parametrize("path", FILES, ids=lambda p: os.path.relpath(str(p), CORPUS))
 def test_same_as_pydicom(path):
     if os.path.basename(path) in UNREADABLE:
         done = dump(path)
@@ -120,7 +120,7 @@ def test_same_as_pydicom(path):
     compare("", ours(path), other, {"%08X" % tag for tag in data_set.keys()})
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda p: os.path.relpath(p, CORPUS))
+@pytest.mark.parametrize("path", FILES, ids=lambda p: os.path.relpath(str(p), CORPUS))
 def test_text_is_safe_and_complete(path):
     if os.path.basename(path) in UNREADABLE:
         return
