@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-enum { LOOK_BYTES = 4 };
+enum { LOOK_BYTES = 4, LOOK_AGAIN_MS = 20 };
 
 static const struct {
     uint8_t bytes[LOOK_BYTES];
@@ -44,10 +44,11 @@ static size_t look(struct gate *g, uint8_t p[LOOK_BYTES]) {
         int64_t left_ms = g->handshake_deadline_ms - os_clock_ms();
         if (left_ms <= 0)
             return n > 0 ? (size_t)n : 0;
-        struct pollfd wait = {.fd = g->client, .events = POLLIN};
-        // With a few bytes there, poll would return at once: look again a little later.
-        if (poll(&wait, n > 0 ? 0 : 1, n > 0 ? 20 : (int)left_ms) > 0 && wait.revents & POLLERR)
-            return 0;
+        // With a few bytes there, waiting for input would end at once: look again a little later.
+        struct pollfd wait = {.fd = g->client, .events = (short)(n > 0 ? POLLRDHUP : POLLIN)};
+        int woken = poll(&wait, 1, n > 0 ? LOOK_AGAIN_MS : (int)left_ms);
+        if (woken > 0 && n > 0)
+            return (size_t)n; // it sends no more
     }
 }
 

@@ -14,6 +14,8 @@ enum {
     LINGER_MS = 30000,
     LINES_AT_ONCE = 100, // a worker may log; then
     LINES_PER_S = 5,
+    STRANGERS_LINES_AT_ONCE = 200, // all together, about connections that have not shown who they are
+    STRANGERS_LINES_PER_S = 10,
 };
 
 static const char *lane_name(enum ipc_lane lane) {
@@ -249,24 +251,39 @@ void session_tick(struct supervisor *s, int64_t now_ms) {
             session_kill(s, session, SIGKILL);
 }
 
-// A worker in hostile hands must not fill the disk with log lines.
-static bool allow_line(struct child *c) {
-    int64_t now_ms = os_clock_ms(), gained = (now_ms - c->lines_at_ms) / 1000 * LINES_PER_S;
+// Neither a worker in hostile hands nor a scanner may fill the disk with log lines.
+static bool take_line(struct line_budget *b, unsigned at_once, unsigned per_s) {
+    int64_t now_ms = os_clock_ms(), gained = (now_ms - b->filled_ms) / 1000 * per_s;
     if (gained > 0) {
-        c->lines = gained >= LINES_AT_ONCE - (int64_t)c->lines ? LINES_AT_ONCE : c->lines + (unsigned)gained;
-        c->lines_at_ms = now_ms;
+        b->lines = gained >= (int64_t)at_once - b->lines ? at_once : b->lines + (unsigned)gained;
+        b->filled_ms = now_ms;
     }
-    return c->lines > 0 && c->lines-- > 0;
+    return b->lines > 0 && b->lines-- > 0;
 }
 
-static void log_line(struct child *c, const struct ipc_log *m) {
+static bool allow_line(struct supervisor *s, struct child *c) {
+    if (!take_line(&c->budget, LINES_AT_ONCE, LINES_PER_S))
+        return false;
+    if (!c->session || c->session->proven)
+        return true;
+    if (!take_line(&s->strangers, STRANGERS_LINES_AT_ONCE, STRANGERS_LINES_PER_S)) {
+        s->lines_left_out++;
+        return false;
+    }
+    if (s->lines_left_out > 0)
+        os_log(OS_LOG_WARN, "lines about strangers left out", OS_LOG_NUM("lines", s->lines_left_out));
+    s->lines_left_out = 0;
+    return true;
+}
+
+static void log_line(struct supervisor *s, struct child *c, const struct ipc_log *m) {
     char who[160] = "";
     const struct session *session = c->session;
     if (session && session->peer[0])
         snprintf(who, sizeof who, "%s %s", session->from, session->peer);
     else if (session)
         snprintf(who, sizeof who, "%s", session->from);
-    if (allow_line(c))
+    if (allow_line(s, c))
         os_log_relay((enum os_log_level)m->level, os_role_name(c->role), who, m->text);
 }
 
@@ -285,6 +302,6 @@ void session_on_child_message(struct supervisor *s, struct child *c) {
             watch_close(s, &c->ctl);
             return;
         }
-        log_line(c, &m.u.log);
+        log_line(s, c, &m.u.log);
     }
 }

@@ -42,6 +42,12 @@ struct listener {
     char address[CONF_ADDR_TEXT_MAX];
 };
 
+// How many log lines may still be written, and since when.
+struct line_budget {
+    unsigned lines;
+    int64_t filled_ms;
+};
+
 // A gate or a worker: first spare, then of one session.
 struct child {
     struct child *next, **at; // in supervisor.children
@@ -51,8 +57,7 @@ struct child {
     struct watch ctl;
     struct session *session; // NULL: spare
     bool dropped;            // a spare that was told to end
-    unsigned lines;          // it may still log now; see allow_line
-    int64_t lines_at_ms;
+    struct line_budget budget;
 };
 
 struct session {
@@ -118,6 +123,8 @@ struct supervisor {
     bool archive_ready, serving, draining;
     int64_t archive_started_ms, archive_retry_at_ms, archive_backoff_ms, auth_retry_at_ms;
     int64_t started_ms, drain_until_ms, listen_again_at_ms;
+    struct line_budget strangers;
+    unsigned lines_left_out;
     uint64_t total_sessions, crashes;
     uint8_t *message; // IPC_MAX_BYTES
 };

@@ -69,7 +69,8 @@ static void sink(void *ctx, enum os_log_level level, struct slice text) {
 static void test_sink_and_level(void **state) {
     (void)state;
     os_log_init("test", sink, &calls);
-    os_log(OS_LOG_WARN, "hello", OS_LOG_TEXT("a", "b"), OS_LOG_NUM("n", 1), OS_LOG_PATIENT("p", SLICE_LIT("x")));
+    os_log(OS_LOG_WARN, "hello", OS_LOG_TEXT("a", "b"), OS_LOG_NUM("n", 1),
+           OS_LOG_PATIENT("p", SLICE_LIT("x")));
     assert_string_equal(got, "hello a=b n=1 p=(withheld)");
     os_log(OS_LOG_DEBUG, "not verbose enough");
     assert_int_equal(calls, 1);

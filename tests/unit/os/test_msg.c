@@ -159,8 +159,9 @@ static void test_take(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_abuse),       cmocka_unit_test(test_ends), cmocka_unit_test(test_full_socket_is_busy),
+        cmocka_unit_test(test_abuse),        cmocka_unit_test(test_ends),
         cmocka_unit_test(test_length_limit), cmocka_unit_test(test_take),
+        cmocka_unit_test(test_full_socket_is_busy),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -26,7 +26,8 @@
 #include <cmocka.h>
 
 enum place { GATE_WORKER, DIMSE_WORKER, GATE_TEMPLATE, DIMSE_TEMPLATE, AUTH, ARCHIVE, PLACE_COUNT };
-static const char *const place_names[] = {"gate", "dimse", "gate template", "dimse template", "auth", "archive"};
+static const char *const place_names[] = {"gate",           "dimse", "gate template",
+                                          "dimse template", "auth",  "archive"};
 static const enum os_role place_roles[] = {OS_ROLE_GATE,  OS_ROLE_DIMSE, OS_ROLE_GATE,
                                            OS_ROLE_DIMSE, OS_ROLE_AUTH,  OS_ROLE_ARCHIVE};
 static int folder = -1; // the archive's
@@ -117,6 +118,10 @@ static bool try_old_abi(void) {
     return false;
 #endif
 }
+static bool try_option(void) {
+    int on = 1; // any option but the one that os_tcp_ack_now sets
+    return setsockopt(0, SOL_SOCKET, SO_DEBUG, &on, sizeof on) == 0;
+}
 static bool try_mknod(void) {
     return mknod("/tmp/galena-must-not-exist", S_IFIFO | 0600, 0) == 0;
 }
@@ -148,6 +153,7 @@ static const struct {
     {"accept", try_accept, KILLED},
     {"connect", try_connect, KILLED},
     {"system calls of another ABI", try_old_abi, KILLED},
+    {"socket option", try_option, EITHER},
     {"mknod", try_mknod, KILLED},
 };
 

@@ -104,7 +104,8 @@ static void test_garbage_ends_the_template(void **state) {
     for (size_t i = 0; i < sizeof garbage / sizeof *garbage; i++) {
         int ctl, status = 0, fds[2] = {0, 0};
         pid_t template = start_template(&ctl);
-        assert_int_equal(os_msg_send(ctl, slice_of(garbage[i].bytes, garbage[i].n), fds, garbage[i].fds, NULL), OK);
+        struct slice bytes = slice_of(garbage[i].bytes, garbage[i].n);
+        assert_int_equal(os_msg_send(ctl, bytes, fds, garbage[i].fds, NULL), OK);
         assert_int_equal(waitpid(template, &status, 0), template);
         if (!WIFEXITED(status) || WEXITSTATUS(status) != 9)
             fail_msg("%s: status %#x", garbage[i].name, status);
