@@ -5,6 +5,7 @@ import shutil
 import stat
 import subprocess
 
+import dul
 import pytest
 
 from conftest import GALENA, ROOT
@@ -216,3 +217,24 @@ def test_each_verb_has_help_and_a_page():
 ])
 def test_usage(args, status, says):
     assert says in galena(*args, status=status)
+
+
+def test_a_running_server_learns_of_peers_at_once(fresh, tmp_path):
+    assert "The running server knows this peer now." in galena("peer", "add", fresh.dir, "late", "--ae", "LATE")
+    fresh.associate("late").release()
+    kept = str(tmp_path / "kept")
+    shutil.copytree(os.path.join(fresh.dir, "peers", "late"), kept)
+    assert "The running server knows that now." in galena("peer", "remove", fresh.dir, "late")
+    with pytest.raises((dul.Rejected, OSError)):
+        dul.Association(("127.0.0.1", fresh.port), "LATE", contexts=[(dul.VERIFICATION, [dul.IMPLICIT])],
+                        tls=kept)
+
+
+def test_status_reload_stop(fresh):
+    text = galena("status", fresh.dir)
+    assert text.startswith("state serving\n") and "dicom 127.0.0.1:%d" % fresh.port in text
+    galena("reload", fresh.dir)
+    assert "is being served already" in galena("serve", fresh.dir, status=1)
+    assert "stopping" in galena("stop", fresh.dir)
+    fresh.process.wait(30)
+    galena("status", fresh.dir, status=3)
