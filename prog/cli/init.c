@@ -31,8 +31,10 @@ static bool settings(const struct cli_args *args, struct conf *ret_conf) {
     };
     conf_init(ret_conf);
     const char *name = cli_option(args, "name"), *ae = cli_option(args, "ae");
-    if (name && !slice_to_cstr(slice_str(name), ret_conf->name, sizeof ret_conf->name))
-        return cli_fail("--name %s: at most %d bytes", name, CONF_NAME_MAX), false;
+    if (name && !conf_title_valid(slice_str(name)))
+        return cli_fail("--name: 1 to %d bytes of text, in one line", CONF_NAME_MAX), false;
+    if (name)
+        strcpy(ret_conf->name, name);
     if (ae && !conf_ae_parse(slice_str(ae), ret_conf->ae_title))
         return cli_fail(
                    "--ae %s: an AE title has 1 to 16 characters, no backslash and no control characters",

@@ -7,13 +7,18 @@
 
 #include <stdio.h>
 
+bool conf_title_valid(struct slice text) {
+    if (text.n == 0 || text.n > CONF_NAME_MAX || !utf8_valid(text))
+        return false;
+    for (size_t i = 0; i < text.n; i++)
+        if (text.p[i] < 0x20 || text.p[i] == 0x7F)
+            return false;
+    return true;
+}
+
 static bool take_name(void *dst, const struct conf_option *o, struct slice value, struct fault *f) {
-    char *name = (char *)dst + o->offset;
-    bool good = value.n > 0 && utf8_valid(value);
-    for (size_t i = 0; i < value.n; i++)
-        good = good && value.p[i] >= 0x20 && value.p[i] != 0x7F;
-    if (good && slice_to_cstr(value, name, CONF_NAME_MAX + 1))
-        return true;
+    if (conf_title_valid(value))
+        return slice_to_cstr(value, (char *)dst + o->offset, CONF_NAME_MAX + 1);
     fault_set(f, ERR_CONFIG, "must be 1 to %d bytes of UTF-8 text", CONF_NAME_MAX);
     return false;
 }

@@ -56,6 +56,9 @@ enum err conf_save(const char *dir, const struct conf *c, struct fault *f);  // 
 // `plain` (no TLS) loopback and private addresses only.
 enum err conf_listen_parse(struct slice text, bool plain, struct conf_addr *ret_addr, struct fault *f);
 
+// What an archive may be called: 1 to CONF_NAME_MAX bytes of UTF-8 without control characters.
+bool conf_title_valid(struct slice text);
+
 // AE title rules of PS3.5 6.2: 1 to 16 characters, no backslash, no control characters, ASCII;
 // leading and trailing blanks are not significant and are dropped. False when it breaks them.
 bool conf_ae_parse(struct slice text, char ret_ae[CONF_AE_MAX + 1]);

@@ -57,7 +57,9 @@ def test_init_refuses_what_is_there(made, tmp_path):
     (["--dicom", "pacs.example:2762"], "literal address"),
     (["--ae", "A\\B"], "no backslash"),
     (["--ae", "12345678901234567"], "1 to 16"),
-    (["--name", "x" * 65], "at most 64"),
+    (["--name", "x" * 65], "1 to 64 bytes"),
+    (["--name", ""], "1 to 64 bytes"),
+    (["--name", "two\nlines"], "1 to 64 bytes"),
     (["--bogus", "x"], "there is no option"),
     (["--ae"], "needs a value"),
     (["--ae", "A", "--ae", "B"], "given twice"),
@@ -220,7 +222,8 @@ def test_usage(args, status, says):
 
 
 def test_a_running_server_learns_of_peers_at_once(fresh, tmp_path):
-    assert "The running server knows this peer now." in galena("peer", "add", fresh.dir, "late", "--ae", "LATE")
+    text = galena("peer", "add", fresh.dir, "late", "--ae", "LATE")
+    assert "The running server knows this peer now." in text
     fresh.associate("late").release()
     kept = str(tmp_path / "kept")
     shutil.copytree(os.path.join(fresh.dir, "peers", "late"), kept)

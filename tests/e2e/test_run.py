@@ -26,8 +26,8 @@ class Run:
 
     def start(self):
         with open(self.log, "w", encoding="utf-8") as log:
-            self.process = subprocess.Popen([os.path.join(self.folder, "run")], cwd="/", stdout=log, stderr=log,
-                                            stdin=subprocess.DEVNULL)
+            self.process = subprocess.Popen([os.path.join(self.folder, "run")], cwd="/", stdout=log,
+                                            stderr=log, stdin=subprocess.DEVNULL)
         end = time.monotonic() + 90
         while "Ctrl-C stops" not in self.text():
             assert self.process.poll() is None and time.monotonic() < end, self.text()
