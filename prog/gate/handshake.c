@@ -45,6 +45,11 @@ static const char *explain_certificate(long result) {
     case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
     case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
         return "its certificate is not known here: galena peer add --cert FILE makes it known";
+    case X509_V_ERR_EE_KEY_TOO_SMALL:
+    case X509_V_ERR_CA_KEY_TOO_SMALL:
+        return "its certificate's key is too short: RSA needs 2048 bits";
+    case X509_V_ERR_CA_MD_TOO_WEAK:
+        return "its certificate is signed with a broken hash: make a new one";
     default:
         return X509_verify_cert_error_string(result);
     }
