@@ -4,6 +4,7 @@
 #include "index/internal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -157,10 +158,21 @@ static int configure(struct index *ix, const struct index_options *options) {
     return rc;
 }
 
+// SQLite would make it readable for all; its log takes the database's mode.
+static enum err make_private(const char *path, struct fault *f) {
+    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return errno == EEXIST ? OK : fault_errno(f, "index: making its file");
+    close(fd);
+    return OK;
+}
+
 static enum err open_db(struct index *ix, const uint8_t *key, const struct index_options *options,
                         struct fault *f) {
     int flags = SQLITE_OPEN_READWRITE | (ix->read_only ? 0 : SQLITE_OPEN_CREATE);
     enum err e = vfs_seal_new(key, f, &ix->vfs);
+    if (e == OK && !ix->read_only)
+        e = make_private(ix->path, f);
     if (e != OK)
         return e;
     int rc = vfs_seal_open_db(ix->vfs, ix->path, flags, &ix->db);

@@ -32,7 +32,8 @@ enum {
     INDEX_KEY_BYTES = 32,
     INDEX_DIGEST_MAX = 32,
     INDEX_RETURNS_MAX = 128,
-    INDEX_QUERIES_MAX = 4096, // open at once
+    INDEX_QUERIES_MAX = 4096,            // open at once
+    INDEX_PATTERNS_MAX_BYTES = 16 << 10, // names and wildcards of a query together
 };
 
 struct index;

@@ -73,6 +73,22 @@ static enum err uid_operand(struct index_query *q, enum index_attr attr, struct 
     return arena_dup(&q->arena, uid_packed_slice(&packed), ret_operand) ? OK : ERR_NO_MEMORY;
 }
 
+static bool is_name(enum index_attr attr) {
+    return index_attr_table[attr].vr == VR_PN;
+}
+
+// Matching a pattern costs up to its length times the value's, on every row: that has a limit.
+static enum err limit_patterns(struct index_query *q, struct condition *c, struct fault *f) {
+    bool is_pattern = c->kind == QUERY_WILDCARD || is_name(c->attr);
+    for (size_t i = 0; is_pattern && i < c->count; i++)
+        c->pattern_bytes += c->operands[i].n;
+    q->pattern_bytes += c->pattern_bytes;
+    return q->pattern_bytes <= INDEX_PATTERNS_MAX_BYTES
+               ? OK
+               : fault_set(f, ERR_LIMIT, "the patterns of a query have more than %d bytes",
+                           INDEX_PATTERNS_MAX_BYTES);
+}
+
 static enum err compile(struct index_query *q, const struct query_condition *from, struct condition *c,
                         struct fault *f) {
     enum err e = OK;
@@ -83,7 +99,7 @@ static enum err compile(struct index_query *q, const struct query_condition *fro
         return OK;
     c->operands = arena_calloc(&q->arena, c->count, sizeof *c->operands);
     if (!c->operands)
-        return ERR_NO_MEMORY;
+        return fault_set(f, ERR_NO_MEMORY, "no memory for a query");
     for (size_t i = 0; e == OK && i < c->count; i++) {
         struct slice o = from->operands[i];
         if (is_uid(c->attr))
@@ -93,7 +109,7 @@ static enum err compile(struct index_query *q, const struct query_condition *fro
     }
     if (e == OK && c->kind == QUERY_LIST)
         sort_unique(c);
-    return e;
+    return e == OK ? limit_patterns(q, c, f) : fault_set(f, e, "no memory for a query");
 }
 
 enum err conditions_compile(struct index_query *q, const struct index_query_spec *spec, struct fault *f) {
@@ -110,17 +126,13 @@ enum err conditions_compile(struct index_query *q, const struct index_query_spec
                              i, c->attribute, c->kind, (int)spec->level);
         enum err e = compile(q, c, &q->conditions[i], f);
         if (e != OK)
-            return fault_set(f, e, "no memory for a query");
+            return e;
     }
     q->condition_count = spec->condition_count;
     return OK;
 }
 
 // --- Testing ------------------------------------------------------------------------------------
-
-static bool is_name(enum index_attr attr) {
-    return index_attr_table[attr].vr == VR_PN;
-}
 
 static bool in_list(const struct condition *c, struct slice value) {
     return bsearch(&value, c->operands, c->count, sizeof *c->operands, compare) != NULL;
@@ -186,6 +198,7 @@ static bool moment_matches(struct index_query *q, const struct condition *c) {
 bool conditions_hold(struct index_query *q) {
     for (size_t i = 0; i < q->condition_count; i++) {
         const struct condition *c = &q->conditions[i];
+        q->work += c->pattern_bytes * INDEX_VALUE_MAX_BYTES / 64; // most values are short
         bool holds = index_attr_table[c->attr].kind == INDEX_KIND_MOMENT
                          ? moment_matches(q, c)
                          : condition_matches(c, column_slice(q->statement, c->column));

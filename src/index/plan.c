@@ -267,7 +267,8 @@ bool pass_covers(const struct pass *p, struct slice value) {
 enum err plan_make(struct index_query *q, struct fault *f) {
     const struct way *w = NULL;
     const struct condition *c = choose(q, &w);
-    size_t most = c ? c->count * 4 + 4 : 4;
+    size_t each = c && w->attr == INDEX_ATTR_PatientName ? 4 : 1; // passes an operand may need
+    size_t most = (c ? c->count * each : 0) + 2;
     q->passes = arena_calloc(&q->arena, most, sizeof *q->passes);
     if (!q->passes)
         return fault_set(f, ERR_NO_MEMORY, "no memory for a query");

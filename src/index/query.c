@@ -248,9 +248,10 @@ static enum err row_take(struct index_query *q, struct fault *f) {
 enum err index_query_step(struct index_query *q, struct fault *f, enum index_step *ret_step) {
     enum err e = series_flush(q->ix, f);
     q->has_row = false;
+    q->work = 0;
     sqlite3_reset(q->late_statement);
     for (unsigned rows = 0; e == OK && !q->done && (q->limit == 0 || q->returned < q->limit); rows++) {
-        if (rows == ROWS_PER_STEP) {
+        if (rows == ROWS_PER_STEP || q->work > WORK_PER_STEP) {
             *ret_step = INDEX_AGAIN;
             return OK;
         }

@@ -14,13 +14,14 @@ enum {
     PASSES_MAX = QUERY_MAX_OPERANDS,
     NAME_PASSES_MAX = 256,   // of a list of names; a longer list is tested on every row
     ROWS_PER_STEP = 512,     // looked at before INDEX_AGAIN
+    WORK_PER_STEP = 4 << 20, // bytes of patterns times bytes of values, likewise
     FIXED_COLUMNS = 8,       // of the SELECT, before those of attributes
 };
 
 struct condition {
     enum index_attr attr;
     enum query_kind kind;
-    size_t count;
+    size_t count, pattern_bytes;
     struct slice *operands; // UID attributes: packed, or the number as text; lists: sorted, no doubles
     int column;             // of the SELECT
     int time_column;        // of MOMENT attributes
@@ -51,7 +52,7 @@ struct index_query {
     enum index_level level, top; // top: the table the passes walk
     enum index_order order;
     struct condition *conditions;
-    size_t condition_count;
+    size_t condition_count, pattern_bytes;
     uint16_t *returns;
     size_t return_count;
     uint64_t offset, limit;
@@ -77,6 +78,7 @@ struct index_query {
     uint64_t pass_rows;    // walked in this pass
     struct index_ref ref;  // of the current row, at instance level
     uint64_t skipped, returned;
+    uint64_t work;         // done by patterns in this step
     char (*uid_texts)[65]; // for UIDs among the returns
 };
 

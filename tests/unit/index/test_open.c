@@ -59,6 +59,22 @@ static void what_was_committed_is_there_again(void **state) {
     index_close(ix);
 }
 
+static void files_are_private(void **state) {
+    (void)state;
+    static const char *const files[] = {"index.db", "index.db-wal"};
+    struct index *ix = bed_open(dir);
+    struct stat st;
+    char path[256];
+    fill(ix, 0, 1);
+    bed_commit(ix);
+    for (int i = 0; i < 2; i++) {
+        bed_path(dir, files[i], path);
+        assert_int_equal(stat(path, &st), 0);
+        assert_int_equal(st.st_mode & 0777, 0600);
+    }
+    index_close(ix);
+}
+
 static bool file_has(const char *name, const char *text) {
     char path[256];
     struct stat st;
@@ -411,6 +427,7 @@ static void dry_run_says_what_it_would_do(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(what_was_committed_is_there_again),
+        TEST(files_are_private),
         TEST(nothing_of_a_patient_is_readable),
         TEST(one_process_at_a_time),
         TEST(another_key_says_rebuild),

@@ -20,8 +20,9 @@ static unsigned rnd(unsigned n) {
 // --- Data: few different values, so that conditions hit --------------------------------------------
 
 static const char *const names[] = {
-    "", "doe^john", "doe^jane", "doe", "doe^", "do", "dof^x", "yamada^tarou=山田^太郎=やまだ^たろう", "yamada=山田",
-    "=山田^花子", "a%b_c\\d", "'; drop table study;--", "\"quoted\"", "o'neill^s", "*", "müller", "z=doe^john",
+    "", "doe^john", "doe^jane", "doe", "doe^", "do", "dof^x",
+    "yamada^tarou=山田^太郎=やまだ^たろう", "yamada=山田", "=山田^花子",
+    "a%b_c\\d", "'; drop table study;--", "\"quoted\"", "o'neill^s", "*", "müller", "z=doe^john",
 };
 static const char *const ids[] = {"", "1", "10", "100", "A%", "A_B", "A\\B", "ab", "AB", "'", "山"};
 static const char *const dates[] = {"", "20231231", "20240101", "20240115", "20240201", "20250101",
@@ -174,11 +175,13 @@ static bool expected(const struct index_query_spec *spec, int study, int series)
 
 // --- Random conditions --------------------------------------------------------------------------
 
-static const char *const name_patterns[] = {"doe*", "d*", "*", "*john", "do?", "山*", "やまだ*", "yamada=山田",
+static const char *const name_patterns[] = {"doe*", "d*", "*", "*john", "do?", "山*", "やまだ*",
+                                            "yamada=山田",
                                             "=山田*",
                                             "yamada*=*太郎", "*%*", "a%*", "*_c\\*", "'*", "doe^john", "?",
                                                 "m*", "z*=doe*"};
-static const char *const id_patterns[] = {"1*", "10*", "*0", "A%*", "A_*", "A\\*", "?", "*", "a*", "山*", "'*",
+static const char *const id_patterns[] = {"1*", "10*", "*0", "A%*", "A_*", "A\\*", "?", "*", "a*",
+                                          "山*", "'*",
                                           "1"};
 
 static struct slice operands[16];
@@ -291,7 +294,7 @@ static void against_the_oracle(bool commits, enum index_order order) {
         for (int i = 0; i < STUDIES; i++)
             for (int k = 0; k < (level == INDEX_STUDY ? 1 : SERIES_OF); k++)
                 if (seen[i][k] != expected(&spec, i, k))
-                    fail_msg("round %d: study %d series %d was found %d times; attribute %u kind %u operand '%.*s'",
+                    fail_msg("round %d: study %d series %d found %d times; attribute %u kind %u operand '%.*s'",
                              round, i, k, seen[i][k], conditions[0].attribute, conditions[0].kind,
                              conditions[0].count ? (int)conditions[0].operands[0].n : 0,
                              conditions[0].count ? (const char *)conditions[0].operands[0].p : "");
@@ -537,6 +540,17 @@ static void limits(void **state) {
         struct index_query_spec spec = {.level = INDEX_STUDY, .conditions = c, .returns = returns,
                                         .condition_count = QUERY_MAX_CONDITIONS + (over == 1),
                                         .return_count = INDEX_RETURNS_MAX + (over == 2)};
+        struct index_query *q = NULL;
+        struct fault f = {0};
+        assert_int_equal(index_query_open(ix, &spec, &f, &q), over ? ERR_LIMIT : OK);
+        index_query_close(q);
+    }
+    static char pattern[INDEX_PATTERNS_MAX_BYTES + 1];
+    memset(pattern, '*', sizeof pattern);
+    for (int over = 0; over <= 1; over++) {
+        struct slice long_one = slice_of(pattern, INDEX_PATTERNS_MAX_BYTES + (size_t)over);
+        struct query_condition wild = {INDEX_ATTR_PatientID, QUERY_WILDCARD, 1, &long_one};
+        struct index_query_spec spec = {.level = INDEX_STUDY, .conditions = &wild, .condition_count = 1};
         struct index_query *q = NULL;
         struct fault f = {0};
         assert_int_equal(index_query_open(ix, &spec, &f, &q), over ? ERR_LIMIT : OK);

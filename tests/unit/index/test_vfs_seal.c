@@ -308,7 +308,8 @@ static void sealed_twice_never_looks_the_same(void **state) {
     run(s.db, "CREATE TABLE t(a); INSERT INTO t VALUES(1); PRAGMA wal_checkpoint(TRUNCATE)");
     before = file_read(path);
     run(s.db,
-        "UPDATE t SET a=2; PRAGMA wal_checkpoint(TRUNCATE); UPDATE t SET a=1; PRAGMA wal_checkpoint(TRUNCATE)");
+        "UPDATE t SET a=2; PRAGMA wal_checkpoint(TRUNCATE);"
+        "UPDATE t SET a=1; PRAGMA wal_checkpoint(TRUNCATE)");
     after = file_read(path);
     assert_int_equal(before.n, after.n);
     assert_memory_not_equal(before.p + 4096, after.p + 4096, 4064);
