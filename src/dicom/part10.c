@@ -139,8 +139,8 @@ void dicom_meta_write(struct buf *out, struct slice sop_class, struct slice sop_
     dicom_write_element(out, s, 0x00020002, VR_UI, sop_class);
     dicom_write_element(out, s, 0x00020003, VR_UI, sop_instance);
     dicom_write_element(out, s, 0x00020010, VR_UI, transfer_syntax);
-    dicom_write_str(out, s, 0x00020012, VR_UI, DICOM_IMPLEMENTATION_CLASS_UID);
-    dicom_write_str(out, s, 0x00020013, VR_SH, DICOM_IMPLEMENTATION_VERSION_NAME);
+    dicom_write_str(out, s, 0x00020012, VR_UI, GALENA_IMPLEMENTATION_CLASS);
+    dicom_write_str(out, s, 0x00020013, VR_SH, GALENA_IMPLEMENTATION_VERSION);
     if (source_ae && source_ae[0])
         dicom_write_str(out, s, 0x00020016, VR_AE, source_ae);
     if (!buf_ok(out))

@@ -10,10 +10,6 @@
 #include "base/uid.h"
 #include "dicom/reader.h"
 
-// "2.25." and a UUID of ours; names the software that wrote a file (0002,0012).
-#define DICOM_IMPLEMENTATION_CLASS_UID "2.25.39037845771762653854267623358810963165"
-#define DICOM_IMPLEMENTATION_VERSION_NAME "GALENA_0_1"
-
 enum { DICOM_META_MAX_BYTES = 64 * 1024 }; // longer File Meta Information is refused
 
 struct dicom_meta {

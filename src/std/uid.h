@@ -7,6 +7,11 @@
 #include "base/slice.h"
 #include "std/uids.h" // generated: #define UID_<Keyword> "1.2.840.10008…"
 
+// How this software names itself to its peers and in files: Implementation Class UID (PS3.7 D.3.3.2,
+// PS3.10 7.1; made from a UUID of ours) and Version Name (16 characters at most).
+#define GALENA_IMPLEMENTATION_CLASS "2.25.39037845771762653854267623358810963165"
+#define GALENA_IMPLEMENTATION_VERSION "GALENA_" GALENA_VERSION
+
 enum ts_family { // how a frame is coded
     TS_FAMILY_NATIVE,    // not compressed (also encapsulated uncompressed)
     TS_FAMILY_RLE,

@@ -3,8 +3,6 @@
 #include "std/uid.h"
 #include "ul/assoc.h"
 
-const char ul_implementation_class[] = "2.25.294037613805498046219683017524630919617";
-const char ul_implementation_version[] = "GALENA_" GALENA_VERSION;
 const char ul_application_context[] = UID_DICOMApplicationContext;
 
 // --- the request as a whole
@@ -41,7 +39,8 @@ static bool is_listed(struct slice uid, const struct ul_policy *p) {
 }
 
 static bool is_our_model(uint8_t model) {
-    return model == SOP_MODEL_PATIENT_ROOT || model == SOP_MODEL_STUDY_ROOT || model == SOP_MODEL_PATIENT_STUDY_ONLY;
+    return model == SOP_MODEL_PATIENT_ROOT || model == SOP_MODEL_STUDY_ROOT ||
+           model == SOP_MODEL_PATIENT_STUDY_ONLY;
 }
 
 static enum service service_of(struct slice uid, const struct ul_policy *p) {
@@ -176,7 +175,16 @@ static enum err answer_roles(struct answer *w) {
 }
 
 // PS3.4 C.5.1.1: bytes of the item of a C-FIND class; ours says what we do of what was asked.
-enum { FIND_RELATIONAL, FIND_DATETIME, FIND_FUZZY, FIND_TIMEZONE, FIND_MULTIFRAME, FIND_EMPTY, FIND_MULTIPLE, FIND_BYTES };
+enum {
+    FIND_RELATIONAL,
+    FIND_DATETIME,
+    FIND_FUZZY,
+    FIND_TIMEZONE,
+    FIND_MULTIFRAME,
+    FIND_EMPTY,
+    FIND_MULTIPLE,
+    FIND_BYTES
+};
 // Fuzzy matching is done in the sense of PS3.4 C.2.2.2.1.1 (names folded), conversion of frames is not.
 static const uint8_t find_supported[FIND_BYTES] = {1, 1, 1, 1, 0, 1, 1};
 // C.5.2.1, C.5.3.1: relational retrieval, conversion of frames.
@@ -238,8 +246,8 @@ static void answer_fixed(struct answer *w) {
                                 w->policy->identity_accepted;
 }
 
-enum err ul_negotiate_accept(const struct ul_associate *rq, const struct ul_policy *policy, struct arena *arena,
-                             struct ul_associate *ret_ac, struct fault *f) {
+enum err ul_negotiate_accept(const struct ul_associate *rq, const struct ul_policy *policy,
+                             struct arena *arena, struct ul_associate *ret_ac, struct fault *f) {
     struct ul_associate ac = {.version = 1};
     struct answer w = {.rq = rq, .policy = policy, .arena = arena, .ac = &ac};
     answer_fixed(&w);

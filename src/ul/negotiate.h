@@ -35,8 +35,8 @@ struct ul_query_options ul_query_options_decode(struct slice info);
 // Fills an AC for `rq`: one result a context (1 a right is missing, 3 class, 4 transfer syntaxes),
 // exactly one transfer syntax for an accepted one, roles, extended items, async window 1/1.
 // Arrays and slices live in `arena` and in `rq`.
-enum err ul_negotiate_accept(const struct ul_associate *rq, const struct ul_policy *policy, struct arena *arena,
-                             struct ul_associate *ret_ac, struct fault *f);
+enum err ul_negotiate_accept(const struct ul_associate *rq, const struct ul_policy *policy,
+                             struct arena *arena, struct ul_associate *ret_ac, struct fault *f);
 
 // Checks of the request as a whole that need no rights: protocol version, application context, form
 // of the titles. True: go on; false: *ret_why is the refusal the standard has for it.
@@ -55,7 +55,6 @@ enum err ul_negotiate_propose_one(struct slice sop_class, struct arena *arena, s
 // Titles, application context, implementation identity, maximum length.
 void ul_associate_init(struct ul_associate *rq, const char *calling, const char *called);
 
-extern const char ul_implementation_class[], ul_implementation_version[];
 extern const char ul_application_context[]; // 1.2.840.10008.3.1.1.1
 
 #endif

@@ -12,14 +12,15 @@ void ul_associate_init(struct ul_associate *rq, const char *calling, const char 
     snprintf(rq->calling, sizeof rq->calling, "%s", calling);
     snprintf(rq->called, sizeof rq->called, "%s", called);
     rq->application_context = slice_str(ul_application_context);
-    rq->implementation_class = slice_str(ul_implementation_class);
-    rq->implementation_version = slice_str(ul_implementation_version);
+    rq->implementation_class = slice_str(GALENA_IMPLEMENTATION_CLASS);
+    rq->implementation_version = slice_str(GALENA_IMPLEMENTATION_VERSION);
 }
 
 // Native encodings go together into one context: each can be made of another. A deflated data set
 // and every encapsulated one stands alone.
 static bool is_uncompressed(struct slice transfer) {
-    return slice_eq_str(transfer, UID_ImplicitVRLittleEndian) || slice_eq_str(transfer, UID_ExplicitVRLittleEndian) ||
+    return slice_eq_str(transfer, UID_ImplicitVRLittleEndian) ||
+           slice_eq_str(transfer, UID_ExplicitVRLittleEndian) ||
            slice_eq_str(transfer, UID_ExplicitVRBigEndian);
 }
 
@@ -30,7 +31,8 @@ static bool has_transfer(const struct ul_context *c, struct slice transfer) {
     return false;
 }
 
-static struct ul_context *find_context(struct ul_associate *rq, struct slice abstract, struct slice transfer) {
+static struct ul_context *find_context(struct ul_associate *rq, struct slice abstract,
+                                       struct slice transfer) {
     for (size_t i = 0; i < rq->context_count; i++) {
         struct ul_context *c = &rq->contexts[i];
         if (!slice_eq(c->abstract, abstract))

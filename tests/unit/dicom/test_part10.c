@@ -146,7 +146,7 @@ static void test_written_reads_back(void **state) {
     assert_int_equal(m.data_set_offset, b.n - 12);
     assert_int_equal(dicom_meta_reader_options(&m, &o, NULL), OK);
     assert_int_equal(o.syntax, DICOM_EXPLICIT_LE);
-    assert_true(uid_valid(slice_str(DICOM_IMPLEMENTATION_CLASS_UID)));
+    assert_true(uid_valid(slice_str(GALENA_IMPLEMENTATION_CLASS)));
     buf_fini(&b);
 }
 
