@@ -294,7 +294,7 @@ static void against_the_oracle(bool commits, enum index_order order) {
         for (int i = 0; i < STUDIES; i++)
             for (int k = 0; k < (level == INDEX_STUDY ? 1 : SERIES_OF); k++)
                 if (seen[i][k] != expected(&spec, i, k))
-                    fail_msg("round %d: study %d series %d found %d times; attribute %u kind %u operand '%.*s'",
+                    fail_msg("round %d: study %d series %d found %d times; attribute %u kind %u value '%.*s'",
                              round, i, k, seen[i][k], conditions[0].attribute, conditions[0].kind,
                              conditions[0].count ? (int)conditions[0].operands[0].n : 0,
                              conditions[0].count ? (const char *)conditions[0].operands[0].p : "");
