@@ -30,7 +30,8 @@ static const char *advice(uint8_t result) {
     case UL_CONTEXT_USER_REJECTION:
         return "the peer lacks the right: galena peer add ... --can store,query,retrieve gives it";
     case UL_CONTEXT_ABSTRACT_UNSUPPORTED:
-        return "no such service here; a private storage class must be listed in private_sop_classes of galena.conf";
+        return "no such service here; a private storage class must be listed in private_sop_classes of "
+               "galena.conf";
     default:
         return "none of the proposed transfer syntaxes is known";
     }

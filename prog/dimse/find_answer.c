@@ -82,7 +82,8 @@ static enum err next_item(const struct answer *a, struct level *l, struct dicom_
     return !l->from || l->to ? OK : ERR_NO_MEMORY;
 }
 
-static enum err put_sequence(struct answer *a, const struct dicom_element *stored, const struct find_key *key) {
+static enum err put_sequence(struct answer *a, const struct dicom_element *stored,
+                             const struct find_key *key) {
     struct level stack[DICOM_DEPTH_MAX];
     unsigned depth = 0;
     stack[0] = (struct level){.stored = stored, .asked = key->asked, .sq = key->sq};

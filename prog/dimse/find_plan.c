@@ -128,7 +128,8 @@ static enum err add_key(struct find_plan *p, const struct dicom_element *e, stru
         return add_indexed(p, key, attr, f);
     p->summaries = true;
     if (e->is_sequence)
-        return e->tag == TAG_RequestAttributesSequence ? add_request_attributes(p, e, f) : add_sequence(p, key, f);
+        return e->tag == TAG_RequestAttributesSequence ? add_request_attributes(p, e, f)
+                                                       : add_sequence(p, key, f);
     enum err err = parse(p, key, e, f);
     key->here = err == OK && key->match.kind != DICOM_MATCH_UNIVERSAL;
     return err;
@@ -147,8 +148,10 @@ static void combine_moments(struct find_plan *p) {
         {INDEX_ATTR_ContentDate, INDEX_ATTR_ContentTime, INDEX_ATTR_ContentMoment},
     };
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
-        const struct dicom_element *date = dicom_dataset_find(p->id->keys, index_attr_table[pairs[i].date].tag);
-        const struct dicom_element *time = dicom_dataset_find(p->id->keys, index_attr_table[pairs[i].time].tag);
+        const struct dicom_element *date =
+            dicom_dataset_find(p->id->keys, index_attr_table[pairs[i].date].tag);
+        const struct dicom_element *time =
+            dicom_dataset_find(p->id->keys, index_attr_table[pairs[i].time].tag);
         struct dicom_match m;
         if (!date || !time || !level_has(p, pairs[i].moment) ||
             !dicom_match_combine(date->value, time->value, &p->policy, &p->id->arena, &m))

@@ -59,9 +59,10 @@ static enum err await_taken(struct incoming *in, struct fault *f) {
 
 // Hands [part_from, at) over and goes on in the other half of the body area, once that is free.
 static enum err hand_over(struct incoming *in, struct fault *f) {
-    struct ipc_store_body m = {.study = uid_trim(dicom_summary_picked_so_far(summary, INDEX_ATTR_StudyInstanceUID)),
-                               .ring_offset = (uint32_t)in->part_from,
-                               .length = (uint32_t)(in->at - in->part_from)};
+    struct ipc_store_body m = {
+        .study = uid_trim(dicom_summary_picked_so_far(summary, INDEX_ATTR_StudyInstanceUID)),
+        .ring_offset = (uint32_t)in->part_from,
+        .length = (uint32_t)(in->at - in->part_from)};
     if (!uid_tolerable(m.study))
         return fault_set(f, ERR_LIMIT, "no Study Instance UID within the first %zu bytes", in->w->ring_body);
     archive_tell(in->w, IPC_STORE_BODY, &m);

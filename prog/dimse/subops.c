@@ -181,7 +181,9 @@ static void send_object(struct subops *s, const struct object *o) {
         count_failure(
             s, o, "the receiver takes no presentation context for an object's SOP class and transfer syntax");
     else if (send_with(s, o, c, &status, &f) != OK)
-        count_failure(s, o, s->broken ? "the receiver's association broke" : "an object could not be read from the store");
+        count_failure(s, o,
+                      s->broken ? "the receiver's association broke"
+                                : "an object could not be read from the store");
     else if (status == DIMSE_SUCCESS)
         s->completed++;
     else if ((status & 0xF000) == 0xB000)

@@ -425,7 +425,8 @@ enum err ul_assoc_send_command(struct ul_assoc *a, uint8_t context, const struct
     return ok && buf_ok(&a->out) ? OK : fault_set(f, ERR_NO_MEMORY, "a command set");
 }
 
-enum err ul_assoc_send_data(struct ul_assoc *a, uint8_t context, struct slice data, bool last, struct fault *f) {
+enum err ul_assoc_send_data(struct ul_assoc *a, uint8_t context, struct slice data, bool last,
+                            struct fault *f) {
     enum err e = may_send(a, context, f);
     if (e != OK)
         return e;

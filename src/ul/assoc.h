@@ -96,7 +96,8 @@ void ul_assoc_reject(struct ul_assoc *a, struct ul_refusal why, int64_t now_ms);
 
 void ul_assoc_release(struct ul_assoc *a, int64_t now_ms);        // we want to end
 void ul_assoc_release_reply(struct ul_assoc *a, int64_t now_ms);  // to UL_EV_RELEASE_RQ
-void ul_assoc_abort(struct ul_assoc *a, enum err code, const char *why, int64_t now_ms); // by the service user
+// A-ABORT by the service user, for a reason that the log is to have.
+void ul_assoc_abort(struct ul_assoc *a, enum err code, const char *why, int64_t now_ms);
 
 const struct ul_agreed *ul_assoc_context(const struct ul_assoc *a, uint8_t id); // NULL: not accepted
 // Finds an accepted context: `transfer` NULL = any. NULL when there is none.
@@ -112,7 +113,8 @@ struct slice ul_assoc_extended(const struct ul_assoc *a, const char *sop_class);
 // ERR_PROTOCOL: not established, or the context is not accepted.
 enum err ul_assoc_send_command(struct ul_assoc *a, uint8_t context, const struct dimse_command *c,
                                struct fault *f);
-enum err ul_assoc_send_data(struct ul_assoc *a, uint8_t context, struct slice data, bool last, struct fault *f);
+enum err ul_assoc_send_data(struct ul_assoc *a, uint8_t context, struct slice data, bool last,
+                            struct fault *f);
 
 // Bulk without copying: for each piece of at most ul_assoc_pdv_max() bytes write, after the output is
 // flushed, the 12 header bytes and the piece with one writev(). An empty last piece is allowed.

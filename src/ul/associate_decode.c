@@ -247,7 +247,8 @@ static enum err decode_identity(struct decoder *d, struct rd *r) {
         return fault_set(d->f, ERR_PROTOCOL, "user identity of unknown type %u", type);
     if (secondary.n && type != UL_IDENTITY_USERNAME_PASSCODE)
         return fault_set(d->f, ERR_PROTOCOL, "user identity of type %u with a second field", type);
-    *id = (struct ul_identity){.type = type, .want_response = want, .primary = primary, .secondary = secondary};
+    *id = (struct ul_identity){
+        .type = type, .want_response = want, .primary = primary, .secondary = secondary};
     return OK;
 }
 

@@ -139,7 +139,8 @@ static enum err get_value(const struct element *el, struct rd *r, struct dimse_c
     switch (el->kind) {
     case KIND_US: {
         if (n != 2)
-            return fault_set(f, ERR_SYNTAX, "command element (0000,%04X) has %zu bytes, not 2", el->element, n);
+            return fault_set(f, ERR_SYNTAX, "command element (0000,%04X) has %zu bytes, not 2", el->element,
+                             n);
         uint16_t v = rd_u16le(r);
         memcpy(at, &v, sizeof v);
         return OK;
@@ -255,7 +256,8 @@ static void put_value(struct buf *out, const struct element *el, const struct di
         put_tags(out, el->element, (const struct dimse_tags *)(const void *)at);
         break;
     default:
-        put_element(out, el->element, at, strnlen((const char *)at, el->size), el->kind == KIND_UID ? 0 : ' ');
+        put_element(out, el->element, at, strnlen((const char *)at, el->size),
+                    el->kind == KIND_UID ? 0 : ' ');
     }
 }
 

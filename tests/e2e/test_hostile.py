@@ -1,5 +1,5 @@
-"""What arrives on an association that was accepted, from somebody who means harm: an answer where the protocol has
-one, an abort where it has none, and a server that goes on as if nothing had been."""
+"""What arrives on an association that was accepted, from somebody who means harm: an answer where the
+protocol has one, an abort where it has none, and a server that goes on as if nothing had been."""
 import os
 import socket
 import struct
@@ -32,6 +32,10 @@ def us(element, value):
 ECHO = dul.command({0x0002: dul.VERIFICATION, 0x0100: dul.ECHO_RQ, 0x0110: 1, 0x0800: 0x0101})
 STORE = dul.command({0x0002: CT, 0x0100: dul.STORE_RQ, 0x0110: 1, 0x0700: 0, 0x0800: 1, 0x1000: "1.2.3"})
 
+ECHO_WITH_DATA = dul.command({0x0002: dul.VERIFICATION, 0x0100: dul.ECHO_RQ, 0x0110: 1, 0x0800: 1})
+STORE_WITHOUT_DATA = dul.command(
+    {0x0002: CT, 0x0100: dul.STORE_RQ, 0x0110: 1, 0x0800: 0x0101, 0x1000: "1.2.3"})
+
 # After acceptance: what is sent, and the reason of the A-ABORT (PS3.8 Table 9-26).
 MALFORMED = [
     ("PDU of length 0", dul.pdu(4, b""), 6),
@@ -52,11 +56,9 @@ MALFORMED = [
     ("a command that is text", p_data(pdv(1, 3, b"GET / HTTP/1.1\r\n")), 6),
     ("a command without message ID", p_data(pdv(1, 3, us(0x0100, 0x30) + us(0x0800, 0x0101))), 6),
     ("a message ID twice", p_data(pdv(1, 3, ECHO + us(0x0110, 7))), 6),
-    ("an echo with a data set", p_data(pdv(1, 3, dul.command({0x0002: dul.VERIFICATION, 0x0100: dul.ECHO_RQ, 0x0110: 1,
-                                                               0x0800: 1}))), 6),
-    ("a store without one", p_data(pdv(3, 3, dul.command({0x0002: CT, 0x0100: dul.STORE_RQ, 0x0110: 1, 0x0800: 0x0101,
-                                                          0x1000: "1.2.3"}))), 6),
-    ("a second A-ASSOCIATE-RQ", dul.associate_rq("WORKSTATION", "GALENA", [(1, dul.VERIFICATION, [dul.IMPLICIT])]), 2),
+    ("an echo with a data set", p_data(pdv(1, 3, ECHO_WITH_DATA)), 6),
+    ("a store without one", p_data(pdv(3, 3, STORE_WITHOUT_DATA)), 6),
+    ("a second A-ASSOCIATE-RQ", dul.associate_rq("A", "GALENA", [(1, dul.VERIFICATION, [dul.IMPLICIT])]), 2),
     ("an A-ASSOCIATE-AC", dul.pdu(2, b"\0" * 68), 2),
     ("an A-RELEASE-RP", dul.pdu(6, b"\0" * 4), 2),
     ("a PDU of no known type", dul.pdu(0x42, b"xx"), 1),
@@ -102,7 +104,8 @@ def element(tag, vr, value):
 
 def identity(instance):
     instance = instance.encode() + b"\0" * (len(instance) % 2)
-    return (element(0x00080016, b"UI", CT.encode() + b"\0" * (len(CT) % 2)) + element(0x00080018, b"UI", instance),
+    sop_class = CT.encode() + b"\0" * (len(CT) % 2)
+    return (element(0x00080016, b"UI", sop_class) + element(0x00080018, b"UI", instance),
             element(0x0020000D, b"UI", b"1.2.99") + element(0x0020000E, b"UI", b"1.2.98"))
 
 
@@ -122,21 +125,29 @@ def data_set(instance, middle=b"", end=b""):
     return first + middle + second + end
 
 
-BOMB = zlib.compressobj(9, zlib.DEFLATED, -15)
-BOMB = BOMB.compress(data_set("1.2.77")) + BOMB.compress(element(0x00420011, b"OB", b"\0" * (300 << 20))) + BOMB.flush()
+def bomb():
+    z = zlib.compressobj(9, zlib.DEFLATED, -15)
+    zeros = element(0x00420011, b"OB", b"\0" * (300 << 20))
+    return z.compress(data_set("1.2.77")) + z.compress(zeros) + z.flush()
+
+
+BEGIN_SEQUENCE = b"\x08\0\x40\x11SQ\0\0\xff\xff\xff\xff"
+END_SEQUENCE = b"\xfe\xff\xdd\xe0\0\0\0\0"
+EMPTY_ITEM = b"\xfe\xff\0\xe0\0\0\0\0"
 
 DATA_SETS = [
     ("nesting of 63", data_set("1.2.77", nested(63, False)), 0x0000),
     ("nesting of 65", data_set("1.2.77", nested(65, False)), 0xC000),
     ("nesting of 65, lengths defined", data_set("1.2.77", nested(65, True)), 0xC000),
     ("nesting of 10,000", data_set("1.2.77", nested(10000, False)), 0xC000),
-    ("a million empty items", data_set("1.2.77", b"\x08\0\x40\x11SQ\0\0\xff\xff\xff\xff"
-                                      + b"\xfe\xff\0\xe0\0\0\0\0" * 1000000 + b"\xfe\xff\xdd\xe0\0\0\0\0"), None),
-    ("a missing delimiter", data_set("1.2.77", b"\x08\0\x40\x11SQ\0\0\xff\xff\xff\xff\xfe\xff\0\xe0\0\0\0\0"), 0xC000),
-    ("an item longer than its sequence", data_set("1.2.77", b"\x08\0\x40\x11SQ\0\0\x10\0\0\0\xfe\xff\0\xe0\xff\0\0\0"
-                                                  + b"\0" * 8), 0xC000),
-    ("undefined length on text", data_set("1.2.77", b"\x08\0\x70\0UT\0\0\xff\xff\xff\xff" + b"\0" * 20), 0xC000),
-    ("a value past the end", data_set("1.2.77", b"", b"\xe0\x7f\x10\0OW\0\0\xff\xff\xff\x7f" + b"\0" * 20), 0xC000),
+    ("a million empty items", data_set("1.2.77", BEGIN_SEQUENCE + EMPTY_ITEM * 1000000 + END_SEQUENCE), None),
+    ("a missing delimiter", data_set("1.2.77", BEGIN_SEQUENCE + EMPTY_ITEM), 0xC000),
+    ("an item longer than its sequence",
+     data_set("1.2.77", BEGIN_SEQUENCE[:8] + b"\x10\0\0\0\xfe\xff\0\xe0\xff\0\0\0" + b"\0" * 8), 0xC000),
+    ("undefined length on text",
+     data_set("1.2.77", b"\x08\0\x70\0UT\0\0\xff\xff\xff\xff" + b"\0" * 20), 0xC000),
+    ("a value past the end",
+     data_set("1.2.77", b"", b"\xe0\x7f\x10\0OW\0\0\xff\xff\xff\x7f" + b"\0" * 20), 0xC000),
     ("a VR of zeros", data_set("1.2.77", b"\x08\0\x70\0\0\0\x04\0abcd"), None),
     ("group 0002 inside", b"\x02\0\x10\0UI\x04\x001.2\0" + data_set("1.2.77"), None),
     ("text instead of a data set", b"<script>alert(1)</script>\r\n" * 100, 0xC000),
@@ -166,10 +177,11 @@ def memory_kb(archive):
 
 
 def test_a_deflated_bomb_costs_no_memory(archive):
-    assert len(BOMB) < 1 << 20
+    data = bomb()
+    assert len(data) < 1 << 20
     with archive.plain("WORKSTATION", contexts=CONTEXTS) as a:
         before = memory_kb(archive)
-        got = a.store(CT, "1.2.77", DEFLATED, BOMB)[0x0900]
+        got = a.store(CT, "1.2.77", DEFLATED, data)[0x0900]
         assert got in (0, 0xC000), "%04X" % got
         assert memory_kb(archive) - before < 8192
         assert a.echo() == 0

@@ -57,7 +57,8 @@ static void on_commit(struct server *s, const struct ipc_store_commit *m) {
     (void)slice_to_cstr(m->study, s->a->study, sizeof s->a->study);
     (void)slice_to_cstr(m->transfer_syntax, s->a->transfer, sizeof s->a->transfer);
     say(s, IPC_STORE_DONE,
-        &(struct ipc_store_done){.error = (uint16_t)s->a->commit_error, .detail = slice_str("as the test wants it")});
+        &(struct ipc_store_done){.error = (uint16_t)s->a->commit_error,
+                                 .detail = slice_str("as the test wants it")});
 }
 
 static void on_ring(struct server *s) {
@@ -87,7 +88,8 @@ static void on_query(struct server *s, const struct ipc_query *m) {
 static void on_locate(struct server *s) {
     static const char pairs[] = CT "\0" EXPLICIT; // and the NUL behind
     s->next_object = 0;
-    say(s, IPC_LOCATED, &(struct ipc_located){.count = s->a->objects, .pairs = slice_of(pairs, sizeof pairs)});
+    say(s, IPC_LOCATED,
+        &(struct ipc_located){.count = s->a->objects, .pairs = slice_of(pairs, sizeof pairs)});
 }
 
 static void on_object_next(struct server *s) {

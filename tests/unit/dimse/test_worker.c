@@ -165,7 +165,8 @@ static void send_message(struct fixture *x, uint8_t context, struct dimse_comman
 }
 
 static struct dimse_command command(uint16_t field, const char *class_uid, uint16_t id) {
-    struct dimse_command c = {.field = field, .message_id = id, .has = DIMSE_HAS_MESSAGE_ID | DIMSE_HAS_PRIORITY};
+    struct dimse_command c = {
+        .field = field, .message_id = id, .has = DIMSE_HAS_MESSAGE_ID | DIMSE_HAS_PRIORITY};
     dimse_command_set_uid(&c, DIMSE_HAS_AFFECTED_CLASS, slice_str(class_uid));
     return c;
 }
@@ -190,7 +191,8 @@ static struct buf object(const char *class_uid, const char *instance, const char
     return b;
 }
 
-static struct dimse_command store(struct fixture *x, struct slice data, const char *instance, uint16_t status) {
+static struct dimse_command store(struct fixture *x, struct slice data, const char *instance,
+                                  uint16_t status) {
     struct dimse_command c = command(DIMSE_C_STORE_RQ, CT, 5);
     dimse_command_set_uid(&c, DIMSE_HAS_AFFECTED_INSTANCE, slice_str(instance));
     send_message(x, CT_CONTEXT, &c, data);
@@ -367,7 +369,8 @@ static void find_rows(void **state) {
 }
 
 // Takes what C-GET sends on our own association, answering each with `status`; the final response.
-static struct dimse_command take_objects(struct fixture *x, uint16_t status, unsigned *ret_count, unsigned cancel_at) {
+static struct dimse_command take_objects(struct fixture *x, uint16_t status, unsigned *ret_count,
+                                         unsigned cancel_at) {
     for (*ret_count = 0;;) {
         struct ul_assoc_event ev = next(x);
         assert_int_equal(ev.kind, UL_EV_COMMAND);
@@ -389,7 +392,8 @@ static struct dimse_command take_objects(struct fixture *x, uint16_t status, uns
         struct dimse_command rsp = dimse_response(&c, status);
         send_message(x, ev.context, &rsp, (struct slice){NULL, 0});
         if (k == cancel_at) {
-            struct dimse_command cancel = {.field = DIMSE_C_CANCEL_RQ, .responded_to = 5, .has = DIMSE_HAS_RESPONDED_TO};
+            struct dimse_command cancel = {
+                .field = DIMSE_C_CANCEL_RQ, .responded_to = 5, .has = DIMSE_HAS_RESPONDED_TO};
             send_message(x, GET_CONTEXT, &cancel, (struct slice){NULL, 0});
         }
     }

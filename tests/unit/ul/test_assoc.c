@@ -140,14 +140,18 @@ static void fragments(void **state) {
         uint8_t reason;
     } cases[] = {
         {"a command whole", "0400 0000004a 00000046 0103 " ECHO_BODY, "C", 0},
-        {"an empty fragment first", "0400 00000006 00000002 0101 0400 0000004a 00000046 0103 " ECHO_BODY, "C", 0},
-        {"two fragments in one PDU", "0400 00000054 00000006 0101 00000000 00000046 0103 0000000004000000"
-            "38000000 00000200 12000000 312e322e3834302e31303030382e312e3100 00000001 02000000 3000 00001001"
-            " 02000000 0100 00000008 02000000 0101", "A", 6},
+        {"an empty fragment first", "0400 00000006 00000002 0101 0400 0000004a 00000046 0103 " ECHO_BODY, "C",
+         0},
+        {"two fragments in one PDU",
+         "0400 00000054 00000006 0101 00000000 00000046 0103 0000000004000000"
+         "38000000 00000200 12000000 312e322e3834302e31303030382e312e3100 00000001 02000000 3000 00001001"
+         " 02000000 0100 00000008 02000000 0101",
+         "A", 6},
         {"context not accepted", "0400 0000004a 00000046 0503 " ECHO_BODY, "A", 6},
         {"context even", "0400 0000004a 00000046 0203 " ECHO_BODY, "A", 6},
         {"data without a command", "0400 0000000a 00000006 0102 00000000", "A", 6},
-        {"data inside a command", "0400 00000008 00000004 0101 0000 0400 00000008 00000004 0100 0000", "A", 6},
+        {"data inside a command", "0400 00000008 00000004 0101 0000 0400 00000008 00000004 0100 0000", "A",
+         6},
         {"PDV of 0 bytes", "0400 00000006 00000000 0103", "A", 6},
         {"PDV of 1 byte", "0400 00000006 00000001 0103", "A", 6},
         {"PDV longer than its PDU", "0400 00000008 00000005 0103 0000", "A", 6},
@@ -397,8 +401,8 @@ static void maximum_length(void **state) {
         uint32_t max;
         enum err expected;
         size_t pdv;
-    } cases[] = {{0, OK, 131066},     {1, ERR_PROTOCOL, 0},      {127, ERR_PROTOCOL, 0}, {128, OK, 122},
-                 {129, OK, 122},      {16384, OK, 16378},        {131072, OK, 131066},   {UINT32_MAX, OK, 131066}};
+    } cases[] = {{0, OK, 131066}, {1, ERR_PROTOCOL, 0}, {127, ERR_PROTOCOL, 0}, {128, OK, 122},
+                 {129, OK, 122},  {16384, OK, 16378},   {131072, OK, 131066},   {UINT32_MAX, OK, 131066}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct ul_timers t = test_timers();
         struct arena arena = ARENA_INIT(65536);

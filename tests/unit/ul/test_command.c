@@ -74,7 +74,8 @@ static void errors(void **state) {
         {"unknown field", "00000001 02000000 3412 " ID NO_DATA, OK},
         {"response without status", "00000001 02000000 0180 00002001 02000000 0100 " NO_DATA, ERR_PROTOCOL},
         {"tags of 6 bytes", CLASS ECHO ID NO_DATA "00000109 06000000 080018000800", ERR_SYNTAX},
-        {"a comment of blanks twice", CLASS ECHO ID NO_DATA "00000209 02000000 2020 00000209 02000000 2020", OK},
+        {"a comment of blanks twice", CLASS ECHO ID NO_DATA "00000209 02000000 2020 00000209 02000000 2020",
+         OK},
         {"tags", CLASS ECHO ID NO_DATA "00000109 08000000 0800180008001600", OK},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -111,7 +112,8 @@ static void round_trip_of_everything(void **state) {
     strcpy(c.requested_instance, "1.2.3456");
     strcpy(c.move_destination, "DEST");
     strcpy(c.originator_ae, "ORIGINATOR");
-    dimse_command_set_comment(&c, "a comment that is longer than the sixty-four characters that fit into an LO");
+    dimse_command_set_comment(&c,
+                              "a comment that is longer than the sixty-four characters that fit into an LO");
     assert_int_equal(strlen(c.comment), 64);
     c.offending = (struct dimse_tags){2, {0x00080018, 0x7FE00010}};
     c.attributes = (struct dimse_tags){1, {0x00100020}};

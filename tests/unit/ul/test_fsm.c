@@ -114,8 +114,8 @@ static void check(const struct outcome *o, int sta, size_t arrival) {
     bool right = (got ? ev.kind : UL_EV_NONE) == o->event && source == o->abort_source &&
                  ul_assoc_closed(a) == o->closed && (int)a->state == o->next;
     if (!right)
-        fail_msg("arrival %zu in Sta%d (%s): event %d, abort source %d, closed %d, Sta%d", arrival, sta, o->action,
-                 got ? (int)ev.kind : 0, source, ul_assoc_closed(a), (int)a->state);
+        fail_msg("arrival %zu in Sta%d (%s): event %d, abort source %d, closed %d, Sta%d", arrival, sta,
+                 o->action, got ? (int)ev.kind : 0, source, ul_assoc_closed(a), (int)a->state);
     assert_false(ul_assoc_next(a, &ev) && ev.kind != UL_EV_DATA);
     ul_assoc_free(a);
 }

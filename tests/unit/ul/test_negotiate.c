@@ -11,7 +11,8 @@
 enum { ALL = UL_MAY_ECHO | UL_MAY_STORE | UL_MAY_QUERY | UL_MAY_RETRIEVE };
 
 static struct ul_associate answer(const char *abstract, const char *const *transfers, size_t count,
-                                  const struct ul_role *role, const struct ul_policy *p, struct arena *arena) {
+                                  const struct ul_role *role, const struct ul_policy *p,
+                                  struct arena *arena) {
     struct ul_associate rq, ac;
     ul_associate_init(&rq, "A", "B");
     rq.contexts = arena_alloc(arena, sizeof *rq.contexts);
@@ -40,10 +41,23 @@ static void results(void **state) {
     } cases[] = {
         {"echo", UID_Verification, {"1.2.840.10008.1.2"}, ALL, 0, "1.2.840.10008.1.2"},
         {"echo without the right", UID_Verification, {"1.2.840.10008.1.2"}, UL_MAY_STORE, 1, NULL},
-        {"CT, the proposer's first", CT, {"1.2.840.10008.1.2.4.70", "1.2.840.10008.1.2.1"}, ALL, 0,
+        {"CT, the proposer's first",
+         CT,
+         {"1.2.840.10008.1.2.4.70", "1.2.840.10008.1.2.1"},
+         ALL,
+         0,
          "1.2.840.10008.1.2.4.70"},
-        {"CT, an unknown syntax passed over", CT, {"1.2.3", "1.2.840.10008.1.2.2"}, ALL, 0, "1.2.840.10008.1.2.2"},
-        {"CT, implicit before explicit if so proposed", CT, {"1.2.840.10008.1.2", "1.2.840.10008.1.2.1"}, ALL, 0,
+        {"CT, an unknown syntax passed over",
+         CT,
+         {"1.2.3", "1.2.840.10008.1.2.2"},
+         ALL,
+         0,
+         "1.2.840.10008.1.2.2"},
+        {"CT, implicit before explicit if so proposed",
+         CT,
+         {"1.2.840.10008.1.2", "1.2.840.10008.1.2.1"},
+         ALL,
+         0,
          "1.2.840.10008.1.2"},
         {"CT, nothing known", CT, {"1.2.3"}, ALL, 4, NULL},
         {"CT, SMPTE stream", CT, {"1.2.840.10008.1.2.7.1"}, ALL, 4, NULL},
@@ -107,8 +121,12 @@ static void private_and_retired(void **state) {
         uint8_t result;
     } cases[] = {
         {{.rights = ALL, .private_storage = true}, PRIVATE, 0},
-        {{.rights = ALL, .private_storage = true, .private_classes = listed, .private_class_count = 1}, PRIVATE, 0},
-        {{.rights = ALL, .private_storage = true, .private_classes = listed, .private_class_count = 1}, "1.2.3", 3},
+        {{.rights = ALL, .private_storage = true, .private_classes = listed, .private_class_count = 1},
+         PRIVATE,
+         0},
+        {{.rights = ALL, .private_storage = true, .private_classes = listed, .private_class_count = 1},
+         "1.2.3",
+         3},
         {{.rights = ALL, .no_retired = true}, "1.2.840.10008.5.1.4.1.1.3", 3},
         {{.rights = ALL, .private_storage = true}, "1.2.840.10008.5.1.1.1", 3},
     };
@@ -177,7 +195,8 @@ static void extended_and_the_rest(void **state) {
     struct ul_policy p = {.rights = ALL, .identity_accepted = true, .max_pdu = 40000};
     assert_int_equal(ul_negotiate_accept(&rq, &p, &arena, &ac, NULL), OK);
     assert_int_equal(ac.extended_count, 2);
-    assert_true(slice_eq(ac.extended[0].info, SLICE_LIT("\1\0\1\1\0\1\1"))); // no frame conversion; 7 bytes at most
+    assert_true(
+        slice_eq(ac.extended[0].info, SLICE_LIT("\1\0\1\1\0\1\1"))); // no frame conversion; 7 bytes at most
     assert_true(slice_eq(ac.extended[1].info, SLICE_LIT("\1\0")));
     assert_int_equal(ac.async_invoked, 1);
     assert_int_equal(ac.async_performed, 1);
@@ -259,8 +278,12 @@ static void proposals(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(results),  cmocka_unit_test(all_of_the_standard),   cmocka_unit_test(private_and_retired),
-        cmocka_unit_test(roles),    cmocka_unit_test(extended_and_the_rest), cmocka_unit_test(precheck),
+        cmocka_unit_test(results),
+        cmocka_unit_test(all_of_the_standard),
+        cmocka_unit_test(private_and_retired),
+        cmocka_unit_test(roles),
+        cmocka_unit_test(extended_and_the_rest),
+        cmocka_unit_test(precheck),
         cmocka_unit_test(proposals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

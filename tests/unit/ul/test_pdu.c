@@ -243,13 +243,15 @@ static void round_trip(void **state) {
     a.extended_count = 1;
     a.common = &common;
     a.common_count = 1;
-    a.identity = (struct ul_identity){UL_IDENTITY_USERNAME_PASSCODE, true, SLICE_LIT("user"), SLICE_LIT("secret")};
+    a.identity =
+        (struct ul_identity){UL_IDENTITY_USERNAME_PASSCODE, true, SLICE_LIT("user"), SLICE_LIT("secret")};
     struct buf b = BUF_INIT(1 << 16);
     struct arena arena = ARENA_INIT(65536);
     struct ul_associate r;
     assert_int_equal(ul_associate_encode(UL_PDU_ASSOCIATE_RQ, &a, &b, NULL), OK);
     assert_int_equal(ul_pdu_header_decode(b.p).length, b.n - 6);
-    assert_int_equal(ul_associate_decode(UL_PDU_ASSOCIATE_RQ, slice_of(b.p + 6, b.n - 6), &arena, &r, NULL), OK);
+    assert_int_equal(ul_associate_decode(UL_PDU_ASSOCIATE_RQ, slice_of(b.p + 6, b.n - 6), &arena, &r, NULL),
+                     OK);
     assert_string_equal(r.calling, "ME");
     assert_string_equal(r.called, "YOU");
     assert_int_equal(r.contexts[1].id, 255);
@@ -290,8 +292,8 @@ static void short_pdus(void **state) {
     ul_release_encode(UL_PDU_RELEASE_RQ, &b);
     ul_release_encode(UL_PDU_RELEASE_RP, &b);
     uint8_t expected[64];
-    size_t n = unhex("03000000000400010202 07000000000400000206 05000000000400000000 06000000000400000000", expected,
-                     sizeof expected);
+    size_t n = unhex("03000000000400010202 07000000000400000206 05000000000400000000 06000000000400000000",
+                     expected, sizeof expected);
     assert_int_equal(b.n, n);
     assert_memory_equal(b.p, expected, n);
     struct ul_refusal r;
@@ -319,9 +321,15 @@ static void pdv_header(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(titles),           cmocka_unit_test(golden_request), cmocka_unit_test(truncated_request),
-        cmocka_unit_test(user_information), cmocka_unit_test(contexts),       cmocka_unit_test(round_trip),
-        cmocka_unit_test(too_long_to_write), cmocka_unit_test(short_pdus),    cmocka_unit_test(pdv_header),
+        cmocka_unit_test(titles),
+        cmocka_unit_test(golden_request),
+        cmocka_unit_test(truncated_request),
+        cmocka_unit_test(user_information),
+        cmocka_unit_test(contexts),
+        cmocka_unit_test(round_trip),
+        cmocka_unit_test(too_long_to_write),
+        cmocka_unit_test(short_pdus),
+        cmocka_unit_test(pdv_header),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
