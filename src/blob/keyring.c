@@ -56,7 +56,8 @@ static uint64_t slot_at(uint32_t slot) {
 // --- Making --------------------------------------------------------------------------------------
 
 static enum err write_new(int dir, const char *name, const void *p, size_t n, struct fault *f) {
-    CLEANUP(fd_close) int fd = blob_os.openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    CLEANUP(fd_close)
+    int fd = blob_os.openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0 && errno == EEXIST)
         return fault_set(f, ERR_MISMATCH, "%s is there already", name);
     if (fd < 0 || !blob_os_write(fd, p, n, 0) || blob_os.fsync(fd) != 0)
@@ -176,7 +177,8 @@ static enum err open_files(struct keyring *k, const char *keys_dir, struct fault
     return OK;
 }
 
-static enum err open_keyring(const char *keys_dir, bool read_only, struct fault *f, struct keyring **ret_keyring) {
+static enum err open_keyring(const char *keys_dir, bool read_only, struct fault *f,
+                             struct keyring **ret_keyring) {
     struct keyring *k = calloc(1, sizeof *k);
     if (!k)
         return fault_set(f, ERR_NO_MEMORY, "key ring");
@@ -195,7 +197,8 @@ static enum err open_keyring(const char *keys_dir, bool read_only, struct fault 
         return e;
     }
     keyring_derive(k, "galena/keys/study id", k->id_key);
-    // After a crash without power loss the slots may exist in memory only: make sure before anyone relies on them.
+    // After a crash of the program alone the slots may be in memory only: make sure before anyone relies
+    // on them.
     if (!read_only && blob_os.fdatasync(k->fd) != 0) {
         e = fault_errno(f, keys_name);
         keyring_close(k);
@@ -271,7 +274,8 @@ static void cache_drop(struct keyring *k, uint32_t slot) {
         OPENSSL_cleanse(c, sizeof *c);
 }
 
-static void cache_put(struct keyring *k, uint32_t slot, const uint8_t id[KEYS_ID], const uint8_t kek[KEY_BYTES]) {
+static void cache_put(struct keyring *k, uint32_t slot, const uint8_t id[KEYS_ID],
+                      const uint8_t kek[KEY_BYTES]) {
     struct cached *c = &k->cache[slot % CACHE];
     c->used = true;
     c->slot = slot;

@@ -136,8 +136,8 @@ static bool layout_ok(const struct record *r) {
     return record_lay_out(&want) && want.bytes == r->bytes && want.front_at == r->front_at;
 }
 
-bool record_read(struct sealer *s, const struct segment_id *id, uint64_t offset, const uint8_t p[RECORD_HEADER],
-                 struct record *ret) {
+bool record_read(struct sealer *s, const struct segment_id *id, uint64_t offset,
+                 const uint8_t p[RECORD_HEADER], struct record *ret) {
     bool dropped = memcmp(p, dropped_magic, sizeof dropped_magic) == 0;
     uint8_t mac[SEAL_MAC];
     if ((!dropped && memcmp(p, live_magic, sizeof live_magic) != 0) || p[4] != VERSION)
@@ -162,8 +162,8 @@ bool record_read(struct sealer *s, const struct segment_id *id, uint64_t offset,
     return true;
 }
 
-bool record_keys(struct sealer *s, const struct segment_id *id, uint64_t offset, struct record *r, bool sealing,
-                 const uint8_t kek[KEY_BYTES], struct seal_keys *ret_keys) {
+bool record_keys(struct sealer *s, const struct segment_id *id, uint64_t offset, struct record *r,
+                 bool sealing, const uint8_t kek[KEY_BYTES], struct seal_keys *ret_keys) {
     uint8_t context[STORE_ID_BYTES + 4 + 8 + 4];
     memcpy(context, id->store_id, STORE_ID_BYTES);
     put_le(context + STORE_ID_BYTES, id->number, 4);

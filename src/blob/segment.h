@@ -72,12 +72,12 @@ uint64_t record_front_bytes(const struct record *r);
 void record_write(struct sealer *s, const struct segment_id *id, uint64_t offset, const struct record *r,
                   uint8_t ret[RECORD_HEADER]);
 // False: not a record header of this store, segment and offset.
-bool record_read(struct sealer *s, const struct segment_id *id, uint64_t offset, const uint8_t p[RECORD_HEADER],
-                 struct record *ret);
+bool record_read(struct sealer *s, const struct segment_id *id, uint64_t offset,
+                 const uint8_t p[RECORD_HEADER], struct record *ret);
 void record_drop_mark(uint8_t ret[4]); // what to write at a record's start to drop it
 
 // Sets r->commitment too when `sealing`; else false when it does not match (another key or place).
-bool record_keys(struct sealer *s, const struct segment_id *id, uint64_t offset, struct record *r, bool sealing,
-                 const uint8_t kek[KEY_BYTES], struct seal_keys *ret_keys);
+bool record_keys(struct sealer *s, const struct segment_id *id, uint64_t offset, struct record *r,
+                 bool sealing, const uint8_t kek[KEY_BYTES], struct seal_keys *ret_keys);
 
 #endif

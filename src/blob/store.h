@@ -126,7 +126,8 @@ enum err store_put_whole(struct store *s, struct slice study_uid, struct slice b
 // A large one in pieces (of any size; multiples of 64 KiB save a copy). It has its segment for itself until
 // _finish or _abort, which both consume the stream. After a failed _append only _abort makes sense.
 struct store_stream;
-enum err store_put_begin(struct store *s, struct slice study_uid, struct fault *f, struct store_stream **ret_stream);
+enum err store_put_begin(struct store *s, struct slice study_uid, struct fault *f,
+                         struct store_stream **ret_stream);
 enum err store_put_append(struct store_stream *w, struct slice piece, struct fault *f);
 enum err store_put_finish(struct store_stream *take_stream, const struct store_front *front, struct fault *f,
                           struct blob_ref *ret_ref); // a failure aborts

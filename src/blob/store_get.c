@@ -12,8 +12,8 @@ struct store_object {
     struct seal_keys k;
 };
 
-enum err store_record_keys(struct store *s, struct segment *g, uint64_t offset, struct record *r, struct fault *f,
-                           struct seal_keys *ret_keys) {
+enum err store_record_keys(struct store *s, struct segment *g, uint64_t offset, struct record *r,
+                           struct fault *f, struct seal_keys *ret_keys) {
     uint8_t kek[KEY_BYTES];
     enum err e = keyring_kek(s->keyring, r->slot, f, kek);
     if (e != OK)
@@ -24,12 +24,13 @@ enum err store_record_keys(struct store *s, struct segment *g, uint64_t offset, 
 }
 
 static enum err damaged(const struct segment *g, uint64_t offset, const char *what, struct fault *f) {
-    return fault_set(f, ERR_CORRUPT, "segment %08x, record at %llu: %s", g->number, (unsigned long long)offset, what);
+    return fault_set(f, ERR_CORRUPT, "segment %08x, record at %llu: %s", g->number,
+                     (unsigned long long)offset, what);
 }
 
 // The first n bytes of a record (or fewer) and what its header says.
-static enum err read_start(struct store *s, const struct blob_ref *ref, uint8_t *p, size_t *n, struct fault *f,
-                           struct segment **ret_segment, struct record *ret_record) {
+static enum err read_start(struct store *s, const struct blob_ref *ref, uint8_t *p, size_t *n,
+                           struct fault *f, struct segment **ret_segment, struct record *ret_record) {
     struct segment *g = store_segment(s, ref->segment);
     if (!g)
         return fault_set(f, ERR_NO_SUCH_OBJECT, "segment %08x does not exist", ref->segment);
@@ -53,8 +54,8 @@ static enum err read_start(struct store *s, const struct blob_ref *ref, uint8_t 
     return OK;
 }
 
-static enum err object_keys(struct store *s, struct segment *g, uint64_t offset, struct record *r, struct fault *f,
-                            struct seal_keys *ret_keys) {
+static enum err object_keys(struct store *s, struct segment *g, uint64_t offset, struct record *r,
+                            struct fault *f, struct seal_keys *ret_keys) {
     enum err e = store_record_keys(s, g, offset, r, f, ret_keys);
     return e == ERR_MISMATCH ? damaged(g, offset, "its key does not belong to it", f) : e;
 }
@@ -116,7 +117,8 @@ static enum err read_chunks(struct store *s, struct segment *g, uint64_t offset,
 }
 
 // One chunk from scratch to dst: [from, to) of its plaintext.
-static bool take_chunk(struct store_object *o, uint64_t index, uint8_t *sealed, size_t from, size_t to, uint8_t *dst) {
+static bool take_chunk(struct store_object *o, uint64_t index, uint8_t *sealed, size_t from, size_t to,
+                       uint8_t *dst) {
     size_t plain = chunk_plain(&o->r, index);
     bool all = from == 0 && to == plain;
     uint8_t *target = all ? dst : sealed;
@@ -142,7 +144,8 @@ enum err store_get_read(struct store_object *o, uint64_t offset, uint8_t *dst, s
         for (uint64_t i = 0; i < count; i++, index++) {
             uint64_t start = index * SEAL_CHUNK;
             size_t from = start < offset ? (size_t)(offset - start) : 0;
-            size_t to = end - start < chunk_plain(&o->r, index) ? (size_t)(end - start) : chunk_plain(&o->r, index);
+            size_t to =
+                end - start < chunk_plain(&o->r, index) ? (size_t)(end - start) : chunk_plain(&o->r, index);
             if (!take_chunk(o, index, o->s->scratch + i * SEAL_STRIDE, from, to, dst))
                 return damaged(o->g, o->offset, "the body does not authenticate", f);
             dst += to - from;
@@ -171,8 +174,8 @@ enum err store_body_check(struct store *s, struct segment *g, uint64_t offset, c
 // --- The front -----------------------------------------------------------------------------------
 
 static enum err open_range(struct store *s, struct segment *g, uint64_t offset, const struct record *r,
-                           const struct seal_keys *k, enum seal_range range, const uint8_t *sealed, struct fault *f,
-                           struct buf *b) {
+                           const struct seal_keys *k, enum seal_range range, const uint8_t *sealed,
+                           struct fault *f, struct buf *b) {
     size_t plain = (size_t)r->plain[range];
     uint8_t none[1], *to = plain ? buf_extend(b, plain) : none;
     if (!to)
@@ -184,8 +187,8 @@ static enum err open_range(struct store *s, struct segment *g, uint64_t offset, 
 }
 
 enum err store_record_range(struct store *s, struct segment *g, uint64_t offset, const struct record *r,
-                            const struct seal_keys *k, enum seal_range range, struct slice start, struct fault *f,
-                            struct buf *b) {
+                            const struct seal_keys *k, enum seal_range range, struct slice start,
+                            struct fault *f, struct buf *b) {
     uint64_t at = record_range_at(r, range), n = seal_sealed_bytes(r->plain[range]);
     if (at + n <= start.n)
         return open_range(s, g, offset, r, k, range, start.p + at, f, b);

@@ -134,12 +134,12 @@ void store_streams_fail(struct store *s); // keys were lost: no stream under way
 // --- store_get.c
 // The keys of a record just read. ERR_NO_SUCH_OBJECT: erased. ERR_CORRUPT: its slot is damaged or missing.
 // ERR_MISMATCH (not in the fault): they do not belong to this record.
-enum err store_record_keys(struct store *s, struct segment *g, uint64_t offset, struct record *r, struct fault *f,
-                           struct seal_keys *ret_keys);
+enum err store_record_keys(struct store *s, struct segment *g, uint64_t offset, struct record *r,
+                           struct fault *f, struct seal_keys *ret_keys);
 // Appends a range of it to b. `start`: what was read of the record from its header on.
 enum err store_record_range(struct store *s, struct segment *g, uint64_t offset, const struct record *r,
-                            const struct seal_keys *k, enum seal_range range, struct slice start, struct fault *f,
-                            struct buf *b);
+                            const struct seal_keys *k, enum seal_range range, struct slice start,
+                            struct fault *f, struct buf *b);
 // Opens all of the body and throws it away.
 enum err store_body_check(struct store *s, struct segment *g, uint64_t offset, const struct record *r,
                           const struct seal_keys *k, struct fault *f);

@@ -95,7 +95,8 @@ static enum err undo(struct store *s, struct segment *g, uint64_t end, struct fa
     return e;
 }
 
-static void appended(struct store *s, struct segment *g, uint64_t offset, const struct record *r, struct blob_ref *ret_ref) {
+static void appended(struct store *s, struct segment *g, uint64_t offset, const struct record *r,
+                     struct blob_ref *ret_ref) {
     g->end = offset + r->bytes;
     if (g->alloc_end < g->end)
         g->alloc_end = g->end;
@@ -118,8 +119,9 @@ static void set_front_sizes(struct record *r, const struct store_front *front) {
 
 // --- Whole ---------------------------------------------------------------------------------------
 
-static enum err write_whole(struct store *s, struct segment *g, const struct record *r, const struct seal_keys *k,
-                            struct slice body, const struct store_front *front, struct fault *f) {
+static enum err write_whole(struct store *s, struct segment *g, const struct record *r,
+                            const struct seal_keys *k, struct slice body, const struct store_front *front,
+                            struct fault *f) {
     enum err e = store_space_room(s, g, g->end + r->bytes, f);
     if (e != OK)
         return e;
@@ -140,8 +142,9 @@ enum err store_put_whole(struct store *s, struct slice study_uid, struct slice b
     if (e != OK)
         return e;
     if (body.n > STORE_WHOLE_MAX || !record_lay_out(&r))
-        return fault_set(f, ERR_LIMIT, "an object of %zu bytes with %zu of meta, %zu of summary, %zu of frames",
-                         body.n, front->meta.n, front->summary.n, front->frames.n);
+        return fault_set(f, ERR_LIMIT,
+                         "an object of %zu bytes with %zu of meta, %zu of summary, %zu of frames", body.n,
+                         front->meta.n, front->summary.n, front->frames.n);
     e = store_space_find(s, false, f, &g);
     if (e == OK)
         e = new_keys(s, study_uid, g, g->end, f, &r, &k);
@@ -189,7 +192,8 @@ static void stream_free(struct store_stream *w) {
     free(w);
 }
 
-enum err store_put_begin(struct store *s, struct slice study_uid, struct fault *f, struct store_stream **ret_stream) {
+enum err store_put_begin(struct store *s, struct slice study_uid, struct fault *f,
+                         struct store_stream **ret_stream) {
     enum err e = may_put(s, f);
     if (e != OK)
         return e;

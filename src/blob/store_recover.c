@@ -31,7 +31,8 @@ static enum err count(void *arg, const struct store_found *found) {
 }
 
 // Both lists are in order, as a rule: then each look-up finds its mark where the last one stopped.
-static const struct store_mark *mark_of(const struct store_mark *marks, size_t n, size_t *cursor, uint32_t segment) {
+static const struct store_mark *mark_of(const struct store_mark *marks, size_t n, size_t *cursor,
+                                        uint32_t segment) {
     for (size_t i = 0; i < n; i++) {
         const struct store_mark *m = &marks[(*cursor + i) % n];
         if (m->segment == segment) {
@@ -105,7 +106,8 @@ static enum err scan_from(struct recovery *r, uint64_t from, struct fault *f, st
     return store_scan_segment(ret_scan, from);
 }
 
-static enum err recover_segment(struct recovery *r, const struct store_mark *mark, struct fault *f, bool *ret_removed) {
+static enum err recover_segment(struct recovery *r, const struct store_mark *mark, struct fault *f,
+                                bool *ret_removed) {
     struct segment *g = r->g;
     struct scan sc;
     *ret_removed = false;

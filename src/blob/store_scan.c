@@ -64,7 +64,8 @@ static enum err tell_object(struct scan *sc, uint64_t at, const struct record *r
     return sc->found(sc->arg, &found);
 }
 
-static enum err look_inside(struct scan *sc, uint64_t at, struct record *r, struct slice start, enum look *ret_look) {
+static enum err look_inside(struct scan *sc, uint64_t at, struct record *r, struct slice start,
+                            enum look *ret_look) {
     struct seal_keys k;
     struct fault mine = {0};
     enum err e = store_record_keys(sc->s, sc->g, at, r, &mine, &k);

@@ -39,7 +39,8 @@ static enum err check_reserve(struct store *s, uint64_t bytes, struct fault *f, 
     if (!store_space_free(s, &left))
         return fault_errno(f, "the store's disk");
     if (left < bytes || left - bytes < s->options.reserve_bytes)
-        return fault_set(f, ERR_NO_SPACE, "%llu bytes are left on the store's disk", (unsigned long long)left);
+        return fault_set(f, ERR_NO_SPACE, "%llu bytes are left on the store's disk",
+                         (unsigned long long)left);
     *ret_left = left;
     return OK;
 }
@@ -66,9 +67,11 @@ bool store_space_cut(struct store *s, struct segment *g, uint64_t end) {
 
 void store_space_punch(struct segment *g, uint64_t offset, uint64_t bytes) {
     enum { BLOCK = 4096, WORTH_IT = 16 * 1024 };
-    uint64_t from = (offset + RECORD_HEADER + BLOCK - 1) / BLOCK * BLOCK, to = (offset + bytes) / BLOCK * BLOCK;
+    uint64_t from = (offset + RECORD_HEADER + BLOCK - 1) / BLOCK * BLOCK,
+             to = (offset + bytes) / BLOCK * BLOCK;
     if (to >= from + WORTH_IT)
-        (void)blob_os.fallocate(g->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)from, (off_t)(to - from));
+        (void)blob_os.fallocate(g->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)from,
+                                (off_t)(to - from));
 }
 
 static bool usable(const struct store *s, const struct segment *g) {

@@ -64,7 +64,8 @@ static void put_group(uint32_t *ids, struct blob_ref *refs) {
         __atomic_store_n(&shared->n_begun, ids[i] + 1, __ATOMIC_RELEASE);
         struct thing t = thing_of(ids[i]);
         struct fault f = {0};
-        enum err e = ids[i] % 11 == 0 ? thing_stream(&b, &t, 65536, &f, &refs[i]) : thing_put(&b, &t, &f, &refs[i]);
+        enum err e =
+            ids[i] % 11 == 0 ? thing_stream(&b, &t, 65536, &f, &refs[i]) : thing_put(&b, &t, &f, &refs[i]);
         if (e != OK)
             abort();
     }
@@ -156,7 +157,8 @@ static void test_kill(void **state) {
         assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
         judge();
     }
-    print_message("%u objects begun, %u acknowledged, all of these there\n", shared->n_begun, shared->n_acknowledged);
+    print_message("%u objects begun, %u acknowledged, all of these there\n", shared->n_begun,
+                  shared->n_acknowledged);
     assert_true(shared->n_acknowledged > 0);
     munmap(shared, sizeof *shared);
     bed_remove(&b);

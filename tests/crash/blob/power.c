@@ -161,7 +161,8 @@ static void put(void) {
     struct made *m = &made[n_made];
     assert_true(n_made < MADE_MAX);
     uint32_t id = next_id++;
-    m->t = (struct thing){id, (size_t)rand() % (id % 6 ? 3000 : 90000), (size_t)rand() % 900, id % 9 ? 0 : 300};
+    m->t =
+        (struct thing){id, (size_t)rand() % (id % 6 ? 3000 : 90000), (size_t)rand() % 900, id % 9 ? 0 : 300};
     enum err e = rand() % 5 ? thing_put(&b, &m->t, &f, &m->ref) : thing_stream(&b, &m->t, 65536, &f, &m->ref);
     assert_int_equal(e, OK);
     m->state = 1;
@@ -224,6 +225,8 @@ static void erase_a_study(void) {
 static void drop_one(void) {
     unsigned i = (unsigned)rand() % (n_made + 1);
     struct fault f = {0};
+    for (int n = 0; n < 20 && i < n_made && made[i].t.body < 30000; n++)
+        i = (unsigned)rand() % (n_made + 1); // rather a large one, whose blocks are given back
     if (i < n_made && made[i].state == 2) {
         record(DROPPED, -1, i, NULL, 0); // from now on it may be gone
         (void)store_drop(b.store, &made[i].ref, &f);
@@ -232,7 +235,7 @@ static void drop_one(void) {
 
 static void work(unsigned steps) {
     while (steps--) {
-        int what = rand() % 24;
+        int what = rand() % 26;
         if (what < 14)
             put();
         else if (what < 20)

@@ -50,7 +50,8 @@ struct thing {
 struct slice thing_study(uint32_t id, char buf[64]);
 void thing_fill(const struct thing *t, int part, uint64_t from, uint8_t *p, size_t n);
 enum err thing_put(struct bed *b, const struct thing *t, struct fault *f, struct blob_ref *ret);
-enum err thing_stream(struct bed *b, const struct thing *t, size_t piece, struct fault *f, struct blob_ref *ret);
+enum err thing_stream(struct bed *b, const struct thing *t, size_t piece, struct fault *f,
+                      struct blob_ref *ret);
 // Gets everything and compares it. OK, or the error of the first part that could not be had; differing bytes
 // fail the test.
 enum err thing_check(struct bed *b, const struct thing *t, const struct blob_ref *ref);

@@ -103,7 +103,8 @@ static void test_round_trip(void **state) {
     (void)state;
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         size_t n_sealed;
-        uint8_t *want = plain_of(sizes[i]), *sealed = sealed_of(sizes[i], &n_sealed), *got = malloc(sizes[i] + 1);
+        uint8_t *want = plain_of(sizes[i]), *sealed = sealed_of(sizes[i], &n_sealed),
+                *got = malloc(sizes[i] + 1);
         assert_true(seal_open_all(s, &k, SEAL_BODY, slice_of(sealed, n_sealed), got));
         assert_memory_equal(got, want, sizes[i]);
         uint64_t plain;
@@ -215,9 +216,10 @@ static void test_source_changes_under_way(void **state) {
 // RFC 3394, 4.6.
 static void test_wrap_vector(void **state) {
     (void)state;
-    static const uint8_t want[SEAL_WRAPPED] = {
-        0x28, 0xc9, 0xf4, 0x04, 0xc4, 0xb8, 0x10, 0xf4, 0xcb, 0xcc, 0xb3, 0x5c, 0xfb, 0x87, 0xf8, 0x26, 0x3f, 0x57, 0x86, 0xe2,
-        0xd8, 0x0e, 0xd3, 0x26, 0xcb, 0xc7, 0xf0, 0xe7, 0x1a, 0x99, 0xf4, 0x3b, 0xfb, 0x98, 0x8b, 0x9b, 0x7a, 0x02, 0xdd, 0x21};
+    static const uint8_t want[SEAL_WRAPPED] = {0x28, 0xc9, 0xf4, 0x04, 0xc4, 0xb8, 0x10, 0xf4, 0xcb, 0xcc,
+                                               0xb3, 0x5c, 0xfb, 0x87, 0xf8, 0x26, 0x3f, 0x57, 0x86, 0xe2,
+                                               0xd8, 0x0e, 0xd3, 0x26, 0xcb, 0xc7, 0xf0, 0xe7, 0x1a, 0x99,
+                                               0xf4, 0x3b, 0xfb, 0x98, 0x8b, 0x9b, 0x7a, 0x02, 0xdd, 0x21};
     uint8_t key[SEAL_KEY], data[SEAL_KEY], wrapped[SEAL_WRAPPED];
     for (unsigned i = 0; i < SEAL_KEY; i++) {
         key[i] = (uint8_t)i;

@@ -12,6 +12,7 @@ static struct bed b;
 
 static int setup(void **state) {
     (void)state;
+    disk_use(); // healthy, but its syncs cost nothing
     bed_make(&b, NULL);
     bed_open(&b);
     return 0;
@@ -20,6 +21,7 @@ static int setup(void **state) {
 static int teardown(void **state) {
     (void)state;
     bed_remove(&b);
+    disk_reset();
     return 0;
 }
 
@@ -148,8 +150,9 @@ static void test_limits(void **state) {
         struct store_front front = {{p, rows[i].meta}, {p, rows[i].summary}, {p, rows[i].frames}};
         struct fault f = {0};
         struct blob_ref ref;
-        assert_int_equal(store_put_whole(b.store, SLICE_LIT("1.2"), slice_of(p, rows[i].body), &front, &f, &ref),
-                         rows[i].want);
+        assert_int_equal(
+            store_put_whole(b.store, SLICE_LIT("1.2"), slice_of(p, rows[i].body), &front, &f, &ref),
+            rows[i].want);
         if (rows[i].body > STORE_WHOLE_MAX)
             continue;
         struct store_stream *w;
@@ -163,8 +166,8 @@ static void test_limits(void **state) {
     for (size_t i = 0; i < 3; i++) {
         struct fault f = {0};
         struct blob_ref ref;
-        assert_int_equal(store_put_whole(b.store, slice_of(p, uids[i][0]), SLICE_LIT("x"), &(struct store_front){0}, &f,
-                                         &ref),
+        assert_int_equal(store_put_whole(b.store, slice_of(p, uids[i][0]), SLICE_LIT("x"),
+                                         &(struct store_front){0}, &f, &ref),
                          uids[i][1]);
     }
     free(p);
@@ -438,8 +441,9 @@ static void test_one_writer(void **state) {
     assert_int_equal(b.n_objects, 1);
     assert_int_equal(b.n_torn + b.n_damaged, 0);
     f = (struct fault){0};
-    assert_int_equal(store_put_whole(other, SLICE_LIT("1.2"), SLICE_LIT("x"), &(struct store_front){0}, &f, &ref),
-                     ERR_DENIED);
+    assert_int_equal(
+        store_put_whole(other, SLICE_LIT("1.2"), SLICE_LIT("x"), &(struct store_front){0}, &f, &ref),
+        ERR_DENIED);
     f = (struct fault){0};
     assert_int_equal(store_drop(other, &ref, &f), ERR_DENIED);
     assert_false(store_sync_begin(other));
@@ -664,8 +668,8 @@ static void test_old_key_file(void **state) {
     BED_OK(thing_put(&b, &t2, bf, &new));
     BED_OK(store_sync(b.store, bf));
     bed_close(&b);
-    snprintf(command, sizeof command, "mv %s/studies.keys %s/newer; cp %s/copy %s/studies.keys", b.keys, b.keys, b.keys,
-             b.keys);
+    snprintf(command, sizeof command, "mv %s/studies.keys %s/newer; cp %s/copy %s/studies.keys", b.keys,
+             b.keys, b.keys, b.keys);
     assert_int_equal(system(command), 0);
     bed_open(&b);
     assert_int_equal(b.n_objects, 1);
