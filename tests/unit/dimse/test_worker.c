@@ -39,10 +39,11 @@ struct fixture {
 
 // --- the other processes
 
-static pid_t start_worker(int client, int archive) {
+static pid_t start_worker(int client, int other_end, int archive) {
     pid_t pid = fork();
     if (pid != 0)
         return pid;
+    close(other_end);
     static struct worker w;
     struct fault f = {OK, ""};
     w.ctl = -1;
@@ -76,7 +77,7 @@ static void start(struct fixture *x, struct ul_associate *rq) {
         _exit(0);
     }
     close(archive[1]);
-    x->worker = start_worker(client[1], archive[0]);
+    x->worker = start_worker(client[1], client[0], archive[0]);
     close(archive[0]);
     close(client[1]);
     assert_true(link_open(&x->link, client[0], ul_assoc_new_requestor(&timers, rq, os_clock_ms(), &f)));
