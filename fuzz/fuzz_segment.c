@@ -209,7 +209,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n) {
     memcpy(edited, good, good_bytes);
     size_t bytes = good_bytes;
     for (size_t i = 1; n >= EDIT && i <= n - EDIT; i += EDIT)
-        bytes = edit(bytes, (size_t)data[i] << 16 | (size_t)data[i + 1] << 8 | data[i + 2], data[i + 3], data[i + 4]);
+        bytes = edit(bytes, (size_t)data[i] << 16 | (size_t)data[i + 1] << 8 | data[i + 2], data[i + 3],
+                     data[i + 4]);
     uint8_t flags = n ? data[0] : 0;
     if (flags & 2)
         mend_macs(bytes);
