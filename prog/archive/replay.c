@@ -266,5 +266,7 @@ int verify_main(const char *dir) {
     show_progress(&r, true);
     printf("%" PRIu64 " objects, %.1f GB: %" PRIu64 " erased, %" PRIu64 " damaged\n", r.objects,
            (double)r.bytes / 1e9, r.erased, r.damaged);
+    store_close(a.store);
+    keyring_close(a.keyring);
     return r.damaged ? 1 : 0;
 }
