@@ -131,7 +131,7 @@ def unit_tests(name, folder):
         os.remove(log)
     env = {"ASAN_OPTIONS": "detect_leaks=1:abort_on_error=1",
            "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1"}
-    status, text = run(name + "-unit", ["meson", "test", "-C", folder, "--no-rebuild", "--num-processes", "2",
+    status, text = run(name + "-unit", ["meson", "test", "-C", folder, "--no-rebuild", "--num-processes", "4",
                                         "--timeout-multiplier", "4"], UNIT_TIMEOUT_S, env)
     mine = Counts()
     if os.path.exists(log):
