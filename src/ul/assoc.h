@@ -21,7 +21,7 @@
 #include "ul/pdu.h"
 
 enum {
-    UL_MAX_PDU_OURS = 131072,          // what we announce: body of one P-DATA-TF
+    UL_MAX_PDU_OURS = 131072,          // what we announce unless told otherwise: body of one P-DATA-TF
     UL_MAX_PDU_SEND = 131072,          // what we send at most, even to "no limit"
     UL_MAX_PDU_FLOOR = 128,            // a peer that allows less is told so: abort
 };

@@ -60,6 +60,8 @@ enum err ul_assoc_agree(struct ul_assoc *a, struct fault *f) {
     if (max < UL_MAX_PDU_FLOOR)
         return fault_set(f, ERR_PROTOCOL, "a maximum PDU length of %u bytes", max);
     a->peer_max_pdu = max < UL_MAX_PDU_SEND ? max : UL_MAX_PDU_SEND;
+    const struct ul_associate *ours = a->acceptor ? &a->ac : &a->rq;
+    a->our_max_pdu = ours->has_max_pdu && ours->max_pdu ? ours->max_pdu : UINT32_MAX;
     for (size_t i = 0; i < a->ac.context_count; i++) {
         enum err e = agree_context(a, &a->ac.contexts[i], f);
         if (e != OK)

@@ -65,8 +65,8 @@ static void unexpected(struct ul_assoc *a, enum ul_event event) {
 }
 
 static void begin_p_data(struct ul_assoc *a) {
-    if (a->pdu_left > UL_MAX_PDU_OURS) {
-        INVALID(a, ERR_LIMIT, "P-DATA PDU of %u bytes, agreed are %d", a->pdu_left, UL_MAX_PDU_OURS);
+    if (a->our_max_pdu && a->pdu_left > a->our_max_pdu) {
+        INVALID(a, ERR_LIMIT, "P-DATA PDU of %u bytes, agreed are %u", a->pdu_left, a->our_max_pdu);
         return;
     }
     if (a->pdu_left < UL_PDV_HEADER_BYTES) {

@@ -54,7 +54,7 @@ struct ul_assoc {
     struct ul_agreed agreed[UL_CONTEXTS_MAX];
     uint8_t agreed_count;
     uint8_t by_id[256];     // index into agreed + 1; 0: not accepted
-    uint32_t peer_max_pdu;
+    uint32_t peer_max_pdu, our_max_pdu; // of P-DATA-TF; ours: what we announced
 
     struct ul_assoc_event events[EVENT_SLOTS];
     unsigned event_first, event_count;

@@ -367,6 +367,24 @@ static void wrong_protocol_is_named(void **state) {
     }
 }
 
+// What was announced is what is enforced.
+static void our_own_maximum(void **state) {
+    (void)state;
+    static const struct {
+        uint32_t announced, sent;
+        bool accepted;
+    } cases[] = {{4096, 4096, true}, {4096, 4097, false}, {200000, 200000, true}, {200000, 200001, false}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct ends e = establish(UL_MAY_STORE, 0, cases[i].announced);
+        uint8_t pdu[12] = {0};
+        struct ul_assoc_event ev;
+        ul_pdv_header_encode(3, true, false, cases[i].sent - 6, pdu);
+        ul_assoc_feed(e.ac, slice_of(pdu, sizeof pdu), 0);
+        assert_int_equal(ul_assoc_next(e.ac, &ev), !cases[i].accepted);
+        ends_free(&e);
+    }
+}
+
 static void answers_nobody_asked_for(void **state) {
     (void)state;
     static const char *const hex[] = { // A-ASSOCIATE-AC: a context never proposed; a syntax never proposed
@@ -434,6 +452,7 @@ int main(void) {
         cmocka_unit_test(release),                cmocka_unit_test(release_collision),
         cmocka_unit_test(timers),                 cmocka_unit_test(wrong_protocol_is_named),
         cmocka_unit_test(answers_nobody_asked_for), cmocka_unit_test(maximum_length),
+        cmocka_unit_test(our_own_maximum),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
