@@ -64,6 +64,14 @@ static bool has_empty_operand(const struct condition *c) {
     return false;
 }
 
+// Names are always compared as patterns (glob_match_name), whatever the kind says.
+static bool has_pattern(const struct condition *c) {
+    for (size_t i = 0; i < c->count; i++)
+        if (glob_has_wildcard(c->operands[i]))
+            return true;
+    return false;
+}
+
 static unsigned cost(const struct way *w, const struct condition *c) {
     bool is_name = index_attr_table[c->attr].vr == VR_PN;
     switch (c->kind) {
@@ -72,6 +80,8 @@ static unsigned cost(const struct way *w, const struct condition *c) {
         if ((has_empty_operand(c) && !w->is_blob) || w->attr == INDEX_ATTR_StudyMoment ||
             (is_name && c->count > NAME_PASSES_MAX / 4))
             return COST_ALL;
+        if (is_name && has_pattern(c))
+            return prefix_cost(c);
         return w->equal_cost + (c->count > 1 ? 1 + (unsigned)(c->count / 64) : 0);
     case QUERY_WILDCARD:
         return w->is_blob || c->count > NAME_PASSES_MAX / 4 ? COST_ALL : prefix_cost(c);
@@ -158,9 +168,9 @@ static bool name_equal(struct index_query *q, unsigned group, struct slice v) {
     return low.p && range_add(q, name_columns[0], 0, low, after_prefix(&q->arena, low));
 }
 
-static bool name_passes_of(struct index_query *q, unsigned group, struct slice v, bool wildcard) {
+static bool name_passes_of(struct index_query *q, unsigned group, struct slice v) {
     struct slice prefix = slice_sub(v, 0, glob_prefix(v));
-    if (!wildcard || prefix.n == v.n)
+    if (prefix.n == v.n)
         return name_equal(q, group, v);
     return range_add(q, name_columns[group], group, prefix, after_prefix(&q->arena, prefix));
 }
@@ -174,7 +184,7 @@ static bool name_passes(struct index_query *q, const struct condition *c) {
             struct slice g = one_group ? v : rest.p ? slice_split(rest, '=', &rest) : (struct slice){NULL, 0};
             if (g.n == 0)
                 continue;
-            if (!name_passes_of(q, group, g, c->kind == QUERY_WILDCARD))
+            if (!name_passes_of(q, group, g))
                 return false;
             if (!one_group)
                 break;
