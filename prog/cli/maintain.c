@@ -26,9 +26,9 @@ const struct cli_verb verb_verify = {
     "verify",
     "DIR",
     "check every stored object",
-    "Reads all objects and opens their seals, chunk by chunk. Changes nothing, and may run while the archive
-    "
-    "is being served. Exit status 1 when anything is damaged.",
+    "Reads all objects and opens their seals, chunk by chunk. Changes nothing. The server must not be "
+    "running.\n\n"
+    "Exit status 1 when anything is damaged.",
     {{0}},
     run_verify,
 };
