@@ -130,6 +130,7 @@ bool ring_body_range(uint32_t offset, uint32_t length); // lies in the body area
 // --- handlers, one file a subject
 void associate_on_request(struct archive *a, struct session *s, const struct ipc_associate *m);
 void associate_on_auth(struct archive *a, const struct ipc_auth_result *m);
+void associate_on_auth_gone(struct archive *a); // what it was asked stays unanswered: refused for now
 void storing_on_body(struct archive *a, struct session *s, const struct ipc_store_body *m);
 void storing_on_commit(struct archive *a, struct session *s, const struct ipc_store_commit *m);
 void storing_on_abort(struct archive *a, struct session *s);

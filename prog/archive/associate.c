@@ -3,7 +3,7 @@
 #include "archive.h"
 
 enum { IDENTITY_USERNAME = 1, IDENTITY_PASSCODE = 2 };
-enum { REJECT_PERMANENT = 1, SOURCE_ACSE = 2, ACSE_NO_REASON = 1 };
+enum { REJECT_PERMANENT = 1, REJECT_TRANSIENT = 2, SOURCE_ACSE = 2, ACSE_NO_REASON = 1 };
 
 static void answer(struct archive *a, struct session *s, const struct verdict *v) {
     struct ipc_associate_result m = {.accept = v->accept,
@@ -23,17 +23,21 @@ static void answer(struct archive *a, struct session *s, const struct verdict *v
     session_reply(a, s, IPC_ASSOCIATE_RESULT, &m, -1);
 }
 
+static void cannot_check(struct archive *a, struct session *s) {
+    struct verdict v = {.result = REJECT_TRANSIENT,
+                        .source = SOURCE_ACSE,
+                        .reason = ACSE_NO_REASON,
+                        .advice = "user names cannot be checked just now: the requestor may try again"};
+    answer(a, s, &v);
+}
+
 static void ask_auth(struct archive *a, struct session *s, const struct ipc_associate *m) {
     s->request = ++a->next_request;
     s->phase = IPC_PHASE_ASKING;
     struct ipc_auth_check check = {.request = s->request, .user = m->user, .passcode = m->passcode};
     if (a->auth.fd >= 0 && ipc_send(a->auth.fd, IPC_AUTH_CHECK, &check, NULL, 0) == OK)
         return;
-    struct verdict v = {.result = 2,
-                        .source = SOURCE_ACSE,
-                        .reason = ACSE_NO_REASON,
-                        .advice = "user names cannot be checked just now"};
-    answer(a, s, &v);
+    cannot_check(a, s);
 }
 
 void associate_on_request(struct archive *a, struct session *s, const struct ipc_associate *m) {
@@ -67,4 +71,12 @@ void associate_on_auth(struct archive *a, const struct ipc_auth_result *m) {
     if (!v.accept)
         snprintf(v.advice, sizeof v.advice, "the user name or pass code that peer %s sent is wrong", s->peer);
     answer(a, s, &v);
+}
+
+void associate_on_auth_gone(struct archive *a) {
+    for (struct session *s = a->sessions, *next; s; s = next) {
+        next = s->next;
+        if (s->phase == IPC_PHASE_ASKING)
+            cannot_check(a, s);
+    }
 }

@@ -101,8 +101,10 @@ static void on_auth(struct archive *a) {
     enum err e = ipc_recv_now(a->auth.fd, IPC_AUTH_TO_ARCHIVE, 0, a->buffer, &m, &f);
     if (e == OK)
         associate_on_auth(a, &m.u.auth_result);
-    else if (e != ERR_BUSY)
+    else if (e != ERR_BUSY) {
         watch_close(a, &a->auth); // the supervisor starts another
+        associate_on_auth_gone(a);
+    }
 }
 
 static void handle(struct archive *a, const struct watch *w) {

@@ -205,7 +205,8 @@ enum err replay_start(struct archive *a, struct fault *f) {
 static enum err open_store(struct archive *a, bool read_only, struct fault *f) {
     char path[4096];
     a->supervisor.fd = a->auth.fd = -1;
-    enum err e = keyring_open(path_in(path, a->dir, "keys"), f, &a->keyring);
+    path_in(path, a->dir, "keys");
+    enum err e = (read_only ? keyring_open_read_only : keyring_open)(path, f, &a->keyring);
     struct store_options options = {.read_only = read_only};
     if (e == OK)
         e = store_open(path_in(path, a->dir, "store"), a->keyring, &options, f, &a->store);

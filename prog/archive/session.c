@@ -8,10 +8,15 @@
 #include "os/fd.h"
 #include "os/listen.h"
 
+// What a worker or auth does not read must not stop the one loop that serves all the others.
+static bool never_waits(enum watch_kind kind, int fd) {
+    return (kind != WATCH_WORKER && kind != WATCH_AUTH) || os_fd_set_nonblock(fd, true, NULL) == OK;
+}
+
 void watch_add(struct archive *a, struct watch *w, enum watch_kind kind, int fd, struct session *s) {
     *w = (struct watch){kind, fd, s};
     struct epoll_event ev = {.events = EPOLLIN, .data.ptr = w};
-    if (epoll_ctl(a->epoll, EPOLL_CTL_ADD, fd, &ev) != 0)
+    if (!never_waits(kind, fd) || epoll_ctl(a->epoll, EPOLL_CTL_ADD, fd, &ev) != 0)
         os_log(OS_LOG_ERROR, "cannot watch a channel");
 }
 

@@ -26,8 +26,8 @@ const struct cli_verb verb_verify = {
     "verify",
     "DIR",
     "check every stored object",
-    "Reads all objects and opens their seals, chunk by chunk. Changes nothing. The server must not be "
-    "running.\n\n"
+    "Reads all objects and opens their seals, chunk by chunk. Changes nothing, and may run "
+    "beside the server.\n\n"
     "Exit status 1 when anything is damaged.",
     {{0}},
     run_verify,

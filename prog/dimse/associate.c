@@ -60,6 +60,9 @@ static void log_refused(struct worker *w, const struct ul_associate *ac) {
 static bool negotiate(struct worker *w, const struct ul_associate *rq) {
     struct arena arena = ARENA_INIT(UL_ARENA_BYTES_MAX);
     struct ul_policy policy = {.rights = w->rights,
+                               .no_retired = w->no_retired,
+                               .prefer_uncompressed = w->prefer_uncompressed,
+                               .max_pdu = w->max_pdu,
                                .private_storage = w->private_class_count > 0,
                                .private_classes = w->private_classes,
                                .private_class_count = w->private_class_count,

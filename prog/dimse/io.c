@@ -6,6 +6,7 @@
 
 #include "os/clock.h"
 #include "os/fd.h"
+#include "os/listen.h"
 #include "worker.h"
 
 bool link_open(struct link *l, int take_fd, struct ul_assoc *take_assoc) {
@@ -126,8 +127,12 @@ bool link_next(struct link *l, struct ul_assoc_event *ret_event) {
             return false;
         bool wait = l->answered;
         l->answered = false;
-        if (wait || !read_some(l))
+        if (wait || !read_some(l)) {
+            // A sender that lets TCP collect small writes (Nagle) waits for this before it goes on.
+            if (l->tcp)
+                os_tcp_ack_now(l->fd);
             (void)wait_for(l, POLLIN);
+        }
     }
 }
 

@@ -32,6 +32,9 @@ static bool await_connect(struct worker *w, int *ret_fd) {
     w->lane = (enum ipc_lane)c->lane;
     (void)slice_to_cstr(c->source, w->source, sizeof w->source);
     w->timers = (struct ul_timers){.artim_ms = c->artim_ms, .idle_ms = c->idle_ms, .total_ms = c->total_ms};
+    w->max_pdu = c->max_pdu;
+    w->no_retired = c->no_retired;
+    w->prefer_uncompressed = c->prefer_uncompressed;
     split_private_classes(w, c->private_classes);
     *ret_fd = ipc_msg_take_fd(&m, 0);
     w->archive = ipc_msg_take_fd(&m, 1);
@@ -48,6 +51,7 @@ static int work(int ctl) {
         return 0;
     if (!link_open(&w.client, fd, ul_assoc_new_acceptor(&w.timers, os_clock_ms())))
         return 0;
+    w.client.tcp = w.lane == IPC_LANE_PLAIN;
     worker_serve(&w);
     link_close(&w.client);
     return 0;

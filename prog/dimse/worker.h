@@ -26,6 +26,7 @@ struct link {
     struct slice tail; // of what was read, not yet given to the engine
     uint8_t *into;     // where data set bytes may be read to directly; NULL: nowhere
     size_t into_room;
+    bool tcp;          // TCP itself, no gate between: worth acknowledging at once
     bool gone;         // the transport is closed or failed
     bool answered;     // we have just sent something: what comes next is worth waiting for
     struct ul_assoc_event end; // ABORTED or CLOSED, once it has happened
@@ -41,6 +42,8 @@ struct worker {
     char calling[UL_AE_MAX + 1];
     uint32_t rights;
     struct ul_timers timers;
+    uint32_t max_pdu;
+    bool no_retired, prefer_uncompressed;
     struct slice private_classes[256];
     size_t private_class_count;
     char private_text[8193];

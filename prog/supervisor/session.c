@@ -64,6 +64,9 @@ static bool connect_child(struct supervisor *s, const struct session *session, s
         .artim_ms = s->conf.limits.artim_s * 1000,
         .idle_ms = s->conf.limits.idle_s * 1000,
         .total_ms = s->conf.limits.total_s * 1000,
+        .max_pdu = s->conf.limits.max_pdu_bytes,
+        .no_retired = !s->conf.accept_retired_sop_classes,
+        .prefer_uncompressed = s->conf.prefer_archive_order,
         .private_classes = slice_str(classes),
     };
     return ipc_send(c->ctl.fd, IPC_CONNECT, &m, fds, n) == OK;

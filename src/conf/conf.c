@@ -137,11 +137,8 @@ static const struct conf_option options[] = {
     COUNT(idle_s, 1, 86400, "Seconds after which a silent association is aborted."),
     COUNT(total_s, 0, 2592000, "Seconds an association may last altogether; 0 is no limit."),
     COUNT(drain_s, 0, 3600, "Seconds that running associations get to finish when the server stops."),
-    {"max_pdu", conf_take_u32, AT(limits.max_pdu_bytes), 4096, 1048576,
+    {"max_pdu", conf_take_u32, AT(limits.max_pdu_bytes), 4096, 131072,
      "Longest PDU we receive, in bytes.", false, false},
-    COUNT(max_operations, 1, 255, "Asynchronous operations granted on one association."),
-    COUNT(max_matches, 1, 100000000,
-          "Answers to one query; one that has more is refused, never cut short."),
 };
 enum { OPTION_COUNT = sizeof options / sizeof *options };
 
@@ -164,8 +161,6 @@ void conf_init(struct conf *c) {
                 .total_s = 0,
                 .drain_s = 30,
                 .max_pdu_bytes = 131072,
-                .max_operations = 8,
-                .max_matches = 100000,
             },
     };
 }

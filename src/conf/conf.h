@@ -29,8 +29,6 @@ struct conf_limits {
     uint32_t total_s;         // an association altogether; 0 = no limit
     uint32_t drain_s;         // SIGTERM: how long running associations may take to finish
     uint32_t max_pdu_bytes;   // what we announce to receive, PS3.8 D.1
-    uint32_t max_operations;  // asynchronous operations window we grant, PS3.7 D.3.3.3
-    uint32_t max_matches;     // answers to one C-FIND; a query with more is refused, never cut
 };
 
 struct conf {

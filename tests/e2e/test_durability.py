@@ -181,6 +181,21 @@ def test_a_full_disk_refuses_stores_and_serves_reads_and_heals():
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def test_verify_works_beside_a_running_server(fresh):
+    with fresh.associate(contexts=[(CT, [dul.EXPLICIT])]) as a:
+        for n in range(5):
+            d, data = encoded(n)
+            assert a.store(CT, d.SOPInstanceUID, dul.EXPLICIT, data)[0x0900] == 0
+        assert "5 objects" in fresh.run("verify", fresh.dir)
+        segment = os.path.join(fresh.dir, "store", sorted(os.listdir(os.path.join(fresh.dir, "store")))[0])
+        with open(segment, "r+b") as f:  # one bit of a record
+            f.seek(4096 + 2000)
+            byte = f.read(1)[0]
+            f.seek(4096 + 2000)
+            f.write(bytes([byte ^ 1]))
+        assert " 1 damaged" in fresh.run("verify", fresh.dir, status=1)
+
+
 def test_a_restart_keeps_everything(fresh):
     d, data = encoded(5, 2500000)
     with fresh.associate(contexts=[(CT, [dul.EXPLICIT])]) as a:
