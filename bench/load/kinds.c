@@ -41,7 +41,7 @@ bool store_part(const struct options *o, const struct pack *p, size_t from, size
         ctx[i] = (struct context){.abstract = p->classes[i], .transfer = {explicit_le}};
     if (!open_to(&a, o, ctx, p->class_count, t))
         return false;
-    for (size_t i = from; i < to; i++) {
+    for (size_t i = from; i < to && !time_is_up(o); i++) {
         const struct object *x = &p->v[i];
         uint8_t id = context_of(p, x->sop_class);
         bool answered =
@@ -92,7 +92,7 @@ typedef bool do_one(struct assoc *a, const struct options *o, const struct objec
 static bool each_group(struct assoc *a, const struct options *o, const struct pack *p, size_t from, size_t to,
                        bool series, do_one *what, struct tally *t) {
     const char *last = "";
-    for (size_t i = from; i < to; i++) {
+    for (size_t i = from; i < to && !time_is_up(o); i++) {
         const char *uid = series ? p->v[i].series : p->v[i].study;
         if (strcmp(uid, last) == 0)
             continue;

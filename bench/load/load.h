@@ -95,7 +95,7 @@ bool pack_open(const char *path, struct pack *ret_pack); // PATH and PATH.index
 
 struct options {
     const char *host, *calling, *called, *destination, *tls, *pack;
-    int port, listen_port, associations, count, timeout_s;
+    int port, listen_port, associations, count, timeout_s, limit_s; // limit_s: then no more is sent; 0: none
 };
 
 struct tally { // shared among the processes
@@ -109,5 +109,6 @@ void move_listen(int listener, struct tally *t); // never returns
 int hold_run(const struct options *o);
 int echo_run(const struct options *o);
 double now_s(void);
+bool time_is_up(const struct options *o);
 
 #endif

@@ -20,13 +20,20 @@ double now_s(void) {
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
+static double started_s;
+
+bool time_is_up(const struct options *o) {
+    return o->limit_s > 0 && now_s() - started_s > o->limit_s;
+}
+
 static const struct option long_options[] = {
     {"host", required_argument, NULL, 'h'},         {"port", required_argument, NULL, 'p'},
     {"calling", required_argument, NULL, 'c'},      {"called", required_argument, NULL, 'd'},
     {"tls", required_argument, NULL, 't'},          {"pack", required_argument, NULL, 'k'},
     {"associations", required_argument, NULL, 'n'}, {"count", required_argument, NULL, 'x'},
     {"destination", required_argument, NULL, 'D'},  {"listen", required_argument, NULL, 'l'},
-    {"timeout", required_argument, NULL, 's'},      {0},
+    {"timeout", required_argument, NULL, 's'},      {"limit", required_argument, NULL, 'L'},
+    {0},
 };
 
 static bool parse(int argc, char **argv, struct options *o) {
@@ -43,6 +50,7 @@ static bool parse(int argc, char **argv, struct options *o) {
         case 'D': o->destination = optarg; break;
         case 'l': o->listen_port = atoi(optarg); break;
         case 's': o->timeout_s = atoi(optarg); break;
+        case 'L': o->limit_s = atoi(optarg); break;
         default: return false;
         }
     return optind == argc - 1 && o->port > 0 && o->count > 0 && o->associations > 0;
@@ -71,7 +79,7 @@ static int run_parts(const struct options *o, load_part *part) {
             move_listen(listener, t);
         close(listener);
     }
-    double began = now_s();
+    double began = started_s = now_s();
     bool failed = false;
     for (int i = 0; i < o->associations; i++)
         if (fork() == 0) {
