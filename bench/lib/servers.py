@@ -92,8 +92,11 @@ class Server:
         return dict(json.loads(lines[-1]), stderr=done.stderr.strip()), lines[:-1]
 
     def count(self, pack):
-        """How many of the pack's objects the server has, by asking it."""
-        _, lines = self.load("find", pack=pack.path)
+        """How many of the pack's objects the server has, by asking it; None if it takes too long to say."""
+        try:
+            _, lines = self.load("find", pack=pack.path, limit_s=180)
+        except subprocess.TimeoutExpired:
+            return None
         return len(pack.uids & set(lines))
 
 
