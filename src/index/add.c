@@ -434,6 +434,11 @@ static enum err check(const struct index_object *o, struct addition *d, struct f
     return attributes_parse(o->attributes, &d->a, f);
 }
 
+enum err index_object_check(const struct index_object *o, struct fault *f) {
+    struct addition d = {0};
+    return check(o, &d, f);
+}
+
 static enum err entry_load(struct index *ix, const struct addition *d, struct fault *f,
                            struct series_entry **ret_entry) {
     struct series_entry *c;

@@ -60,6 +60,8 @@ enum err index_fail(struct index *ix, int rc, const char *what, struct fault *f)
         ix->lost = true;
         index_forget(ix);
     }
+    if (schema_error(rc) == ERR_CORRUPT)
+        ix->damaged = true;
     return schema_fault(f, rc, what);
 }
 
@@ -294,6 +296,10 @@ enum err index_begin(struct index *ix, struct fault *f) {
     return e;
 }
 
+enum index_health index_health(const struct index *ix) {
+    return ix->damaged ? INDEX_DAMAGED : ix->lost ? INDEX_LOST : INDEX_SOUND;
+}
+
 bool index_is_dirty(const struct index *ix) {
     return ix->in_transaction;
 }
@@ -453,5 +459,6 @@ enum err index_check(struct index *ix, struct fault *f) {
     if (rc != SQLITE_OK)
         return index_fail(ix, rc, "checking it", f);
     const char *what = sound ? "counts are wrong" : "structure is damaged";
+    ix->damaged = ix->damaged || !sound || !counted;
     return sound && counted ? OK : fault_set(f, ERR_CORRUPT, "index: its %s", what);
 }

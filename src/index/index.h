@@ -76,6 +76,10 @@ struct index_object {
     struct index_ref ref;
 };
 
+// Would index_add() take it? ERR_SYNTAX or ERR_UID with what is wrong. To be asked before the object is put
+// into the store: one that is there and cannot be indexed helps nobody.
+enum err index_object_check(const struct index_object *o, struct fault *f);
+
 enum index_outcome {
     INDEX_NEW,
     INDEX_KNOWN,     // this very record is indexed already (a replay): nothing changed
@@ -113,6 +117,14 @@ enum err index_get_marks(struct index *ix, struct fault *f, struct index_mark **
 enum err index_commit(struct index *ix, struct fault *f);   // nothing to commit: OK
 enum err index_rollback(struct index *ix, struct fault *f);
 bool index_is_dirty(const struct index *ix); // something waits for index_commit()
+
+// Can the owner go on with it? Worth asking after any failure: errors of one object or query leave it sound.
+enum index_health {
+    INDEX_SOUND,
+    INDEX_LOST,    // close, open, and add again what lies beyond the marks
+    INDEX_DAMAGED, // close, index_remove(), open, and add everything again
+};
+enum index_health index_health(const struct index *ix);
 
 // --- Queries ------------------------------------------------------------------------------------
 

@@ -48,6 +48,7 @@ struct index {
     char *path;
     bool in_transaction, read_only;
     bool lost; // the transaction was rolled back behind our back: no more changes
+    bool damaged;
     uint32_t wal_limit_frames;
     int wal_frames;
     sqlite3_stmt *statements[ST_COUNT_];

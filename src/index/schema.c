@@ -73,31 +73,29 @@ static const char version_1[] =
 const char *const schema_steps[] = {version_1};
 const size_t schema_version = sizeof schema_steps / sizeof *schema_steps;
 
-enum err schema_fault(struct fault *f, int rc, const char *what) {
-    enum err e = ERR_IO;
+enum err schema_error(int rc) {
+    if (rc == SQLITE_IOERR_DATA || rc == SQLITE_IOERR_SHORT_READ || rc == SQLITE_IOERR_CORRUPTFS)
+        return ERR_CORRUPT;
     switch (rc & 0xff) {
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
     case SQLITE_ERROR: // a table or column that is not there
     case SQLITE_CONSTRAINT:
-        e = ERR_CORRUPT;
-        break;
+        return ERR_CORRUPT;
     case SQLITE_FULL:
-        e = ERR_NO_SPACE;
-        break;
+        return ERR_NO_SPACE;
     case SQLITE_NOMEM:
-        e = ERR_NO_MEMORY;
-        break;
+        return ERR_NO_MEMORY;
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
-        e = ERR_BUSY;
-        break;
+        return ERR_BUSY;
     default:
-        break;
+        return ERR_IO;
     }
-    if (rc == SQLITE_IOERR_DATA || rc == SQLITE_IOERR_SHORT_READ || rc == SQLITE_IOERR_CORRUPTFS)
-        e = ERR_CORRUPT;
-    return fault_set(f, e, "index: %s failed (SQLite %d)", what, rc);
+}
+
+enum err schema_fault(struct fault *f, int rc, const char *what) {
+    return fault_set(f, schema_error(rc), "index: %s failed (SQLite %d)", what, rc);
 }
 
 static int get_version(sqlite3 *db, int *ret_version) {

@@ -22,7 +22,9 @@ extern const size_t schema_version;
 enum err schema_migrate(sqlite3 *db, const char *const *steps, size_t count, bool dry_run, struct fault *f,
                         int *ret_from);
 
-// What a result code of SQLite means. The detail has the code only: SQLite's text could hold values.
+// What a result code of SQLite means.
+enum err schema_error(int rc);
+// The same as a fault. The detail has the code only: SQLite's text could hold values.
 enum err schema_fault(struct fault *f, int rc, const char *what);
 
 #endif

@@ -277,6 +277,7 @@ static void malformed_objects_change_nothing(void **state) {
             struct slice *uids[5] = {&b.o.study, &b.o.series, &b.o.sop_instance, &b.o.sop_class,
                                      &b.o.transfer_syntax};
             *uids[i] = slice_str(k == 0 ? "" : k == 1 ? "1.x" : long_uid);
+            assert_int_equal(index_object_check(&b.o, NULL), ERR_UID);
             assert_int_equal(bed_try_add(ix, &b, &outcome), ERR_UID);
         }
     bed_object_init(&b, 1, 1, 1);
@@ -288,6 +289,8 @@ static void malformed_objects_change_nothing(void **state) {
     bed_object_init(&b, 1, 1, 1);
     b.o.ref.offset = UINT64_MAX;
     assert_int_equal(bed_try_add(ix, &b, &outcome), ERR_SYNTAX);
+    bed_object_init(&b, 1, 1, 1);
+    assert_int_equal(index_object_check(&b.o, NULL), OK);
     assert_int_equal(outcome, INDEX_BESIDE);
     assert_false(index_is_dirty(ix));
     counts(0, 0, 0, 0, 0);

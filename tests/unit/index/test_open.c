@@ -204,6 +204,42 @@ static void damage_says_rebuild(void **state) {
     assert_int_equal(e, ERR_CORRUPT);
 }
 
+// Damage that shows only while it is open: the owner is told what to do.
+static void damage_while_open_is_told_from_other_failures(void **state) {
+    (void)state;
+    char path[256];
+    struct stat st;
+    struct fault f = {0};
+    struct bed_object b;
+    enum index_outcome outcome;
+    struct index *ix = bed_open(dir);
+    fill(ix, 0, 400);
+    bed_commit(ix);
+    index_close(ix);
+    bed_path(dir, "index.db", path);
+    assert_int_equal(stat(path, &st), 0);
+    struct index_options options = {.cache_bytes = 16 << 10};
+    assert_int_equal(index_open(dir, bed_key, &options, &f, &ix), OK);
+    bed_object_init(&b, 1, 1, 1);
+    b.o.study = SLICE_LIT("no UID");
+    assert_int_equal(bed_try_add(ix, &b, &outcome), ERR_UID);
+    assert_int_equal(index_health(ix), INDEX_SOUND);
+    for (off_t at = 4096 + 100; at < st.st_size; at += 4096)
+        flip(path, at);
+    enum err e = OK;
+    for (int i = 0; i < 400 && e == OK; i++) {
+        bed_object_init(&b, 1000 + i, 1, 1);
+        e = bed_try_add(ix, &b, &outcome);
+    }
+    assert_int_equal(e, ERR_CORRUPT);
+    assert_int_equal(index_health(ix), INDEX_DAMAGED);
+    index_close(ix);
+    assert_int_equal(index_remove(dir, &f), OK);
+    ix = bed_open(dir);
+    assert_int_equal(index_health(ix), INDEX_SOUND);
+    index_close(ix);
+}
+
 static void wrong_counts_are_noticed(void **state) {
     (void)state;
     struct fault f = {0};
@@ -348,6 +384,7 @@ static void full_disk_loses_only_what_was_not_committed(void **state) {
         f = (struct fault){0};
         assert_int_not_equal(add_one(ix, i), OK);
         assert_int_not_equal(index_commit(ix, &f), OK);
+        assert_int_equal(index_health(ix), INDEX_LOST);
     }
     index_close(ix);
     ix = bed_open(dir);
@@ -434,6 +471,7 @@ int main(void) {
         TEST(missing_folder_is_an_error),
         TEST(read_only_changes_nothing),
         TEST(damage_says_rebuild),
+        TEST(damage_while_open_is_told_from_other_failures),
         TEST(wrong_counts_are_noticed),
         TEST(marks_come_back_in_order),
         TEST(kills_keep_marks_and_rows_together),
