@@ -62,6 +62,11 @@ static void release(struct link *to) {
     struct ul_assoc_event ev;
     if (to->gone)
         return;
+    if (!ul_assoc_established(to->assoc)) {
+        ul_assoc_abort(to->assoc, ERR_PROTOCOL, "the destination broke off", os_clock_ms());
+        (void)link_flush(to);
+        return;
+    }
     ul_assoc_release(to->assoc, os_clock_ms());
     while (link_next(to, &ev))
         ;
@@ -83,9 +88,9 @@ void c_move(struct worker *w, const struct ul_assoc_event *ev) {
         r.subops.broken = e != OK;
         r.subops.originator = w->calling;
         subops_run(&r.subops);
+        subops_finish(&r.subops); // first: the client need not wait for the destination's manners
         if (e == OK)
             release(&to);
-        subops_finish(&r.subops);
     }
     link_close(&to);
     retrieval_end(&r);

@@ -483,11 +483,14 @@ static void get_with_an_unreadable_object(void **state) {
     release(x);
 }
 
+static unsigned breaks_off_at; // 1-based number of the object it does not answer; 0: never
+
 // The destination of C-MOVE: takes CT, checks who moved it.
 void fake_destination_run(int fd) {
     struct link l;
     struct ul_assoc_event ev;
     struct arena arena = ARENA_INIT(1 << 20);
+    unsigned taken = 1;
     if (!link_open(&l, fd, ul_assoc_new_acceptor(&timers, os_clock_ms())))
         abort();
     while (link_next(&l, &ev)) {
@@ -505,6 +508,10 @@ void fake_destination_run(int fd) {
             struct dimse_command rsp = dimse_response(&c, DIMSE_SUCCESS);
             while (link_next(&l, &ev) && ev.kind == UL_EV_DATA && !ev.last)
                 ;
+            if (taken++ == breaks_off_at) { // asks for the end instead of answering, and then says nothing
+                ul_assoc_release(l.assoc, os_clock_ms());
+                continue;
+            }
             (void)ul_assoc_send_command(l.assoc, ev.context, &rsp, NULL);
         } else if (ev.kind == UL_EV_RELEASE_RQ) {
             ul_assoc_release_reply(l.assoc, os_clock_ms());
@@ -543,6 +550,24 @@ static void move_objects(void **state) {
     release(x);
 }
 
+static void move_to_one_that_breaks_off(void **state) {
+    struct fixture *x = *state;
+    x->archive->objects = 4;
+    x->archive->object_bytes = 1000;
+    breaks_off_at = 3;
+    open_association(x);
+    struct dimse_command rsp = move(x, "DEST");
+    breaks_off_at = 0;
+    assert_int_equal(rsp.status, DIMSE_WARNING_SUBOPS);
+    assert_int_equal(rsp.completed, 2);
+    assert_int_equal(rsp.failed, 2);
+    struct buf list = BUF_INIT(1000);
+    drain_data(x, &list);
+    assert_non_null(memmem(list.p, list.n, "1.2.3.3\\1.2.3.4", 15));
+    buf_fini(&list);
+    release(x);
+}
+
 static void bytes_that_are_no_dicom(void **state) {
     struct fixture *x = *state;
     struct arena arena = ARENA_INIT(1 << 20);
@@ -565,7 +590,7 @@ int main(void) {
         TEST(stores_of_all_sizes), TEST(stores_that_fail),             TEST(client_vanishes_in_the_middle),
         TEST(unknown_operation),  TEST(find_rows),                     TEST(get),
         TEST(get_cancelled),      TEST(get_with_an_unreadable_object), TEST(move_objects),
-        TEST(bytes_that_are_no_dicom),
+        TEST(move_to_one_that_breaks_off), TEST(bytes_that_are_no_dicom),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
