@@ -103,9 +103,10 @@ struct archive {
     int64_t index_commit_due_ms;
     uint64_t next_request;
     uint64_t stored, identical, beside, refused, queries, retrieved;
-    bool stopping;
-    uint8_t *buffer;    // IPC_MAX_BYTES: the message being handled
-    struct buf scratch; // for what is built and sent at once
+    bool stopping, failed; // failed: ends with an error, to be started again
+    bool index_damaged;    // to be removed before that
+    uint8_t *buffer;       // IPC_MAX_BYTES: the message being handled
+    struct buf scratch;    // for what is built and sent at once
 };
 
 // --- session.c
@@ -160,6 +161,8 @@ struct pending *commit_add(struct archive *a, struct session *s, const struct bl
 // --- replay.c: from the store to the index
 struct blob_ref blob_ref_of(const struct index_ref *r);
 enum err replay_start(struct archive *a, struct fault *f);
+struct meta;
+enum err replay_check(const struct meta *m, struct fault *f); // would the index take it?
 enum err replay_index_object(struct archive *a, const struct blob_ref *ref, struct slice meta,
                              enum stored *ret_outcome, struct fault *f);
 int verify_main(const char *dir);

@@ -95,6 +95,19 @@ static void answer(struct archive *a, const struct pending *p, enum err e, enum 
     session_reply(a, s, IPC_STORE_DONE, &m, -1);
 }
 
+// Without its index the archive cannot go on, but nothing is lost: this process ends, and the next
+// one indexes again what the store has beyond the last commit, or all of it.
+static void check_index(struct archive *a) {
+    enum index_health health = index_health(a->index);
+    if (health == INDEX_SOUND)
+        return;
+    session_log(a, NULL, OS_LOG_ERROR,
+                "the index is %s: the archive starts again and builds it from the store",
+                health == INDEX_DAMAGED ? "damaged" : "behind");
+    a->index_damaged = health == INDEX_DAMAGED;
+    a->stopping = a->failed = true;
+}
+
 static void settle(struct archive *a, struct pending *p) {
     struct fault f = {0};
     enum stored outcome = STORED_NEW;
@@ -110,6 +123,8 @@ static void settle(struct archive *a, struct pending *p) {
     else
         a->stored++;
     answer(a, p, e, outcome, f.detail);
+    if (e != OK)
+        check_index(a);
     buf_fini(&p->meta);
     free(p);
 }
@@ -158,8 +173,9 @@ void commit_index(struct archive *a, bool now) {
         return;
     struct fault f = {0};
     save_marks(a);
-    if (index_commit(a->index, &f) != OK)
-        session_log(a, NULL, OS_LOG_ERROR,
-                    "index: %s: the store has everything; galena reindex builds it again", f.detail);
     a->index_dirty = false;
+    if (index_commit(a->index, &f) != OK) {
+        session_log(a, NULL, OS_LOG_ERROR, "index: %s", f.detail);
+        check_index(a);
+    }
 }

@@ -156,14 +156,16 @@ static void loop(struct archive *a) {
 
 // Ends in good order: what was put is synced and indexed, so that the next start has nothing to replay.
 static void finish(struct archive *a) {
-    while (a->pending || a->syncing) {
+    while (!a->failed && (a->pending || a->syncing)) {
         commit_start(a);
-        commit_on_done(a);
+        if (a->syncing)
+            commit_on_done(a);
     }
     while (a->sessions)
         session_end(a, a->sessions, NULL);
     sessions_bury(a);
-    commit_index(a, true);
+    if (!a->failed)
+        commit_index(a, true);
 }
 
 static enum err set_up(struct archive *a, struct fault *f) {
@@ -193,6 +195,7 @@ static enum err confine(struct archive *a, int dir_fd, struct fault *f) {
 
 static int serve(const char *dir) {
     struct fault f = {0};
+    char path[4096];
     struct archive a = {
         .dir = dir, .epoll = epoll_create1(EPOLL_CLOEXEC), .auth = {.fd = -1}, .sync_start_fd = -1};
     a.buffer = malloc(IPC_MAX_BYTES);
@@ -215,9 +218,11 @@ static int serve(const char *dir) {
     loop(&a);
     finish(&a);
     index_close(a.index);
+    if (a.index_damaged)
+        (void)index_remove(path_in(path, dir, "index"), &f);
     store_close(a.store);
     keyring_close(a.keyring);
-    return 0;
+    return a.failed;
 }
 
 int main(int argc, char **argv) {

@@ -78,19 +78,29 @@ static enum err is_same(void *arg, const struct index_ref *other, bool *ret_same
     return OK;
 }
 
+static struct index_object index_object_of(const struct meta *m, const struct blob_ref *ref) {
+    return (struct index_object){.study = m->study,
+                                 .series = m->series,
+                                 .sop_instance = m->sop_instance,
+                                 .sop_class = m->sop_class,
+                                 .transfer_syntax = m->transfer_syntax,
+                                 .attributes = m->attributes,
+                                 .ref = index_ref_of(ref)};
+}
+
+enum err replay_check(const struct meta *m, struct fault *f) {
+    struct blob_ref nowhere = {0};
+    struct index_object object = index_object_of(m, &nowhere);
+    return index_object_check(&object, f);
+}
+
 enum err replay_index_object(struct archive *a, const struct blob_ref *ref, struct slice meta,
                              enum stored *ret_stored, struct fault *f) {
     struct meta m;
     enum err e = meta_get(meta, &m, f);
     if (e != OK)
         return e;
-    struct index_object object = {.study = m.study,
-                                  .series = m.series,
-                                  .sop_instance = m.sop_instance,
-                                  .sop_class = m.sop_class,
-                                  .transfer_syntax = m.transfer_syntax,
-                                  .attributes = m.attributes,
-                                  .ref = index_ref_of(ref)};
+    struct index_object object = index_object_of(&m, ref);
     struct same_as same = {a, ref};
     enum index_outcome outcome;
     e = index_add(a->index, &object, is_same, &same, f, &outcome);
@@ -141,7 +151,8 @@ static enum err on_found(void *arg, const struct store_found *found) {
     if (found->kind != STORE_OBJECT)
         return OK;
     enum err e = replay_index_object(r->a, &found->ref, found->meta, &outcome, &f);
-    if (e == ERR_CORRUPT) { // its own metadata are odd: the others still count
+    bool its_own_fault = e == ERR_CORRUPT || e == ERR_SYNTAX || e == ERR_UID || e == ERR_LIMIT;
+    if (its_own_fault && index_health(r->a->index) == INDEX_SOUND) { // the others still count
         r->damaged++;
         session_log(r->a, NULL, OS_LOG_ERROR, "store: a record cannot be indexed: %s", f.detail);
         return OK;

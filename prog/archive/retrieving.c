@@ -11,7 +11,7 @@ static bool may_retrieve(struct archive *a, struct session *s) {
 enum { RETURN_CLASS, RETURN_INSTANCE, RETURN_TRANSFER };
 
 static enum err open_list(struct archive *a, const struct query_condition *conditions, size_t count,
-                          struct index_query **ret_query, struct fault *f) {
+                          uint64_t limit, struct index_query **ret_query, struct fault *f) {
     static const uint16_t returns[] = {[RETURN_CLASS] = INDEX_ATTR_SOPClassUID,
                                        [RETURN_INSTANCE] = INDEX_ATTR_SOPInstanceUID,
                                        [RETURN_TRANSFER] = INDEX_ATTR_AvailableTransferSyntaxUID};
@@ -19,7 +19,8 @@ static enum err open_list(struct archive *a, const struct query_condition *condi
                                     .conditions = conditions,
                                     .condition_count = count,
                                     .returns = returns,
-                                    .return_count = 3};
+                                    .return_count = 3,
+                                    .limit = limit};
     return index_query_open(a->index, &spec, f, ret_query);
 }
 
@@ -63,7 +64,7 @@ static enum err survey(struct archive *a, const struct query_condition *conditio
     struct index_query *q = NULL;
     bool done = false;
     uint64_t n = 0;
-    enum err e = open_list(a, conditions, count, &q, f);
+    enum err e = open_list(a, conditions, count, 0, &q, f);
     while (e == OK && (e = next_row(q, &done, f)) == OK && !done) {
         add_pair(q, pairs);
         n++;
@@ -88,8 +89,8 @@ void retrieving_on_locate(struct archive *a, struct session *s, const struct ipc
     uint64_t n = 0;
     // No condition at all would be everything: no service has that.
     enum err e = count == 0 ? ERR_MISMATCH : survey(a, conditions, count, &pairs, &n, &f);
-    if (e == OK)
-        e = open_list(a, conditions, count, &s->located, &f);
+    if (e == OK && n > 0) // what arrives from now on does not change the count that was announced
+        e = open_list(a, conditions, count, n, &s->located, &f);
     located.error = (uint16_t)e;
     located.count = (uint32_t)(n > UINT32_MAX ? UINT32_MAX : n);
     located.pairs = buf_slice(&pairs);

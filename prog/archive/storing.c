@@ -1,8 +1,6 @@
 // C-STORE as the archive sees it: an opaque body from the ring, typed fields, a sync, an answer.
 #include "archive.h"
 
-#include "base/rd.h"
-#include "base/utf8.h"
 #include "meta.h"
 #include "os/clock.h"
 
@@ -57,22 +55,6 @@ static bool all_there(const struct ipc_store_commit *m) {
     return m->sop_class.n && m->sop_instance.n && m->study.n && m->series.n && m->transfer_syntax.n;
 }
 
-// Attributes are u16 number, u16 length, UTF-8: whole, known, and in the order of their numbers.
-static bool attributes_valid(struct slice bytes) {
-    struct rd r = rd_init(bytes);
-    int last = -1;
-    while (rd_ok(&r) && rd_left(&r) > 0) {
-        uint16_t number = rd_u16le(&r);
-        uint16_t n = rd_u16le(&r);
-        struct slice value = rd_bytes(&r, n);
-        if (!rd_ok(&r) || (int)number <= last || number >= INDEX_ATTR_VALUE(INDEX_ATTR_COUNT_) ||
-            !utf8_valid(value))
-            return false;
-        last = number;
-    }
-    return rd_ok(&r);
-}
-
 static enum err put(struct archive *a, struct session *s, const struct ipc_store_commit *m,
                     const uint8_t *ring, struct slice meta, struct blob_ref *ret_ref, struct fault *f) {
     const uint8_t *aux = ring + RING_BODY_BYTES;
@@ -90,7 +72,8 @@ static enum err put(struct archive *a, struct session *s, const struct ipc_store
     return store_put_finish(TAKE(s->stream), &front, f, ret_ref);
 }
 
-static void build_meta(struct session *s, const struct ipc_store_commit *m, struct buf *meta) {
+static enum err build_meta(struct session *s, const struct ipc_store_commit *m, struct buf *meta,
+                           struct fault *f) {
     struct meta record = {.received_ms = (uint64_t)os_clock_wall_ms(),
                           .sop_class = m->sop_class,
                           .sop_instance = m->sop_instance,
@@ -99,7 +82,11 @@ static void build_meta(struct session *s, const struct ipc_store_commit *m, stru
                           .transfer_syntax = m->transfer_syntax,
                           .peer = slice_str(s->peer),
                           .attributes = m->attributes};
+    enum err e = replay_check(&record, f);
+    if (e != OK)
+        return e;
     meta_put(meta, &record);
+    return buf_ok(meta) ? OK : fault_set(f, ERR_LIMIT, "attributes to index");
 }
 
 void storing_on_commit(struct archive *a, struct session *s, const struct ipc_store_commit *m) {
@@ -108,16 +95,18 @@ void storing_on_commit(struct archive *a, struct session *s, const struct ipc_st
     const uint8_t *ring = ring_map(a, s);
     bool fits = ring && ring_body_range(m->ring_offset, m->length) && m->summary_bytes <= RING_AUX_BYTES &&
                 m->frames_bytes <= RING_AUX_BYTES - m->summary_bytes;
-    if (!fits || !all_there(m) || !attributes_valid(m->attributes) ||
-        (s->stream && !slice_eq_str(m->study, s->stream_study))) {
+    if (!fits || !all_there(m) || (s->stream && !slice_eq_str(m->study, s->stream_study))) {
         session_end(a, s, "its worker commits an object that is none");
         return;
     }
     struct fault f = {0};
     struct blob_ref ref;
     struct buf meta = BUF_INIT(STORE_META_MAX);
-    build_meta(s, m, &meta);
-    enum err e = buf_ok(&meta) ? put(a, s, m, ring, buf_slice(&meta), &ref, &f) : ERR_LIMIT;
+    enum err e = build_meta(s, m, &meta, &f);
+    if (e == OK)
+        e = put(a, s, m, ring, buf_slice(&meta), &ref, &f);
+    else if (s->stream)
+        store_put_abort(TAKE(s->stream));
     if (e == OK) {
         s->waits = commit_add(a, s, &ref, &meta);
         e = s->waits ? OK : ERR_NO_MEMORY;
