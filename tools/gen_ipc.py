@@ -52,7 +52,8 @@ def parse(path):
             fail(number, f"message {name} may take {size} bytes, more than {MAX_MESSAGE}")
         if name in (r["name"] for r in rows):
             fail(number, f"message {name} stands twice")
-        rows.append(dict(name=name, link=link, mask=mask, fds=(int(least), int(most or least)), fields=parsed))
+        rows.append(dict(name=name, link=link, mask=mask, fds=(int(least), int(most or least)),
+                         fields=parsed))
     return rows
 
 
@@ -90,7 +91,8 @@ def header(rows):
 
 
 def source(rows):
-    out = ["// Generated from spec/ipc.tsv; do not edit.", '#include "ipc/table.h"', "", "#include <stddef.h>", ""]
+    out = ["// Generated from spec/ipc.tsv; do not edit.", '#include "ipc/table.h"', "",
+           "#include <stddef.h>", ""]
     for r in rows:
         low = r["name"].lower()
         if r["fields"]:

@@ -40,7 +40,8 @@ class Archive:
 
     def run(self, *args, status=0, stdin=None):
         done = subprocess.run([GALENA, *args], capture_output=True, text=True, input=stdin, timeout=120)
-        assert done.returncode == status, "galena %s: %d\n%s%s" % (" ".join(args), done.returncode, done.stdout, done.stderr)
+        assert done.returncode == status, "galena %s: %d\n%s%s" % (" ".join(args), done.returncode,
+                                                                   done.stdout, done.stderr)
         return done.stdout
 
     def peer(self, name, ae=None, can="store,query,retrieve", **options):
@@ -75,7 +76,8 @@ class Archive:
             self.process.send_signal(how)
             try:
                 self.process.wait(5)
-            except subprocess.TimeoutExpired:  # an association a test left open: a second signal does not wait for it
+            except subprocess.TimeoutExpired:
+                # an association a test left open: a second signal does not wait for it
                 self.process.send_signal(how)
                 self.process.wait(30)
         self.process = None

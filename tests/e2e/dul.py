@@ -104,10 +104,12 @@ class Association:
     """with Association(address, …) as a: a.echo(); a.store(…); list(a.find(…))"""
 
     def __init__(self, address, calling, called="GALENA", contexts=(), tls=None, timeout=30, **rq):
-        self.sock = socket.create_connection(address, timeout) if isinstance(address, tuple) else unix(address, timeout)
+        tcp = isinstance(address, tuple)
+        self.sock = socket.create_connection(address, timeout) if tcp else unix(address, timeout)
         if tls:
             self.sock = tls_context(tls).wrap_socket(self.sock)
-        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1) if isinstance(address, tuple) else None
+        if tcp:
+            self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.buffer = b""
         self.message_id = 0
         numbered = [(2 * i + 1,) + tuple(c) for i, c in enumerate(contexts)]
@@ -116,7 +118,8 @@ class Association:
         if kind == 3:
             raise Rejected(*body[1:4])
         assert kind == 2, "PDU %d instead of an answer" % kind
-        self.accepted, self.results, self.max_pdu, self.items = self.parse_ac(body, {c[0]: c[1] for c in numbered})
+        self.accepted, self.results, self.max_pdu, self.items = self.parse_ac(body,
+                                                                              {c[0]: c[1] for c in numbered})
 
     @staticmethod
     def parse_ac(body, abstract):
@@ -215,13 +218,15 @@ class Association:
         return self.message_id
 
     def echo(self):
-        self.message(self.context(VERIFICATION), {0x0002: VERIFICATION, 0x0100: ECHO_RQ, 0x0110: self.next_id()})
+        self.message(self.context(VERIFICATION), {0x0002: VERIFICATION, 0x0100: ECHO_RQ,
+                                                  0x0110: self.next_id()})
         return self.next_message()[1][0x0900]
 
     def store(self, sop_class, instance, transfer, data):
         """data: the encoded data set. Returns the response's command set."""
         self.message(self.context(sop_class, transfer),
-                     {0x0002: sop_class, 0x0100: STORE_RQ, 0x0110: self.next_id(), 0x0700: 0, 0x1000: instance}, data)
+                     {0x0002: sop_class, 0x0100: STORE_RQ, 0x0110: self.next_id(), 0x0700: 0,
+                      0x1000: instance}, data)
         return self.next_message()[1]
 
     def find(self, model, identifier, cancel_after=None):
@@ -246,11 +251,13 @@ class Association:
         self.message(context, {0x0100: CANCEL_RQ, 0x0120: number})
 
     def get(self, model, identifier, status=0, cancel_after=None):
-        """Returns (final command set, [(class, instance, transfer, bytes)], [pending command sets], failed list)."""
+        """Returns (final command set, [(class, instance, transfer, bytes)], [pending command sets],
+        failed list)."""
         context = self.context(model)
         transfer = self.accepted[context][1]
         number, got, pending = self.next_id(), [], []
-        self.message(context, {0x0002: model, 0x0100: GET_RQ, 0x0110: number, 0x0700: 0}, encode(identifier, transfer))
+        self.message(context, {0x0002: model, 0x0100: GET_RQ, 0x0110: number, 0x0700: 0},
+                     encode(identifier, transfer))
         while True:
             at, rsp, data = self.next_message()
             if rsp[0x0100] == STORE_RQ:
@@ -269,7 +276,8 @@ class Association:
         context = self.context(model)
         transfer = self.accepted[context][1]
         number, pending = self.next_id(), []
-        self.message(context, {0x0002: model, 0x0100: MOVE_RQ, 0x0110: number, 0x0600: destination, 0x0700: 0},
+        self.message(context, {0x0002: model, 0x0100: MOVE_RQ, 0x0110: number, 0x0600: destination,
+                               0x0700: 0},
                      encode(identifier, transfer))
         while True:
             _, rsp, data = self.next_message()

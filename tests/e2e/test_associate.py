@@ -30,7 +30,8 @@ def test_another_called_ae_title_is_refused(archive):
 
 
 def foreign_peer(tmp_path):
-    for command in (["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj",
+    for command in (["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                     "-subj",
                      "/CN=FIRST", "-keyout", str(tmp_path / "key.pem"), "-out", str(tmp_path / "cert.pem")],):
         subprocess.run(["openssl"] + command, check=True, capture_output=True)
     return str(tmp_path)
@@ -67,7 +68,8 @@ def test_tls_versions(archive, version):
 
 
 def test_tls_1_1_is_refused(archive):
-    done = subprocess.run(["openssl", "s_client", "-connect", "127.0.0.1:%d" % archive.port, "-tls1_1", "-cipher",
+    done = subprocess.run(["openssl", "s_client", "-connect", "127.0.0.1:%d" % archive.port, "-tls1_1",
+                           "-cipher",
                            "ALL:@SECLEVEL=0"], input="", capture_output=True, text=True, timeout=20)
     assert done.returncode != 0 or "Cipher is (NONE)" in done.stdout
 
@@ -97,7 +99,8 @@ def test_the_plain_lane_is_for_its_peers_only(archive):
 
 def test_a_default_peer_of_the_plain_lane_stores_and_nothing_else(archive):
     contexts = [(CT, [dul.EXPLICIT]), (dul.VERIFICATION, [dul.IMPLICIT]), (dul.STUDY_FIND, [dul.IMPLICIT]),
-                (dul.STUDY_MOVE, [dul.IMPLICIT]), (dul.STUDY_GET, [dul.IMPLICIT]), (dul.PATIENT_FIND, [dul.IMPLICIT])]
+                (dul.STUDY_MOVE, [dul.IMPLICIT]), (dul.STUDY_GET, [dul.IMPLICIT]),
+                (dul.PATIENT_FIND, [dul.IMPLICIT])]
     with archive.plain("MODALITY", contexts) as a:
         assert sorted(x[0] for x in a.accepted.values()) == sorted([CT, dul.VERIFICATION])
         a.accepted[5] = (dul.STUDY_FIND, dul.IMPLICIT)
@@ -115,7 +118,8 @@ def test_unknown_abstract_and_transfer_syntaxes_have_their_reasons(archive):
 
 def test_every_uncompressed_and_compressed_syntax_is_accepted_first_come(archive):
     syntaxes = [dul.IMPLICIT, dul.EXPLICIT, dul.BIG_ENDIAN, dul.DEFLATED] + [
-        "1.2.840.10008.1.2.4." + n for n in ("50", "51", "57", "70", "80", "81", "90", "91", "100", "201")] + [
+        "1.2.840.10008.1.2.4." + n for n in ("50", "51", "57", "70", "80", "81", "90", "91", "100",
+                                             "201")] + [
         "1.2.840.10008.1.2.5"]
     with archive.associate(contexts=[(CT, [s]) for s in syntaxes] + [(CT, syntaxes[::-1])]) as a:
         assert [a.accepted[2 * i + 1][1] for i in range(len(syntaxes))] == syntaxes
@@ -142,7 +146,8 @@ HOSTILE = [
     ("release before an association", dul.pdu(5, b"\0\0\0\0")),
     ("129 contexts", dul.associate_rq("WORKSTATION", "GALENA", [(1, "1.2.3", ["1.2"])] * 129)),
     ("a context with an even number", dul.associate_rq("WORKSTATION", "GALENA", [(2, "1.2.3", ["1.2"])])),
-    ("an item that overruns its parent", dul.pdu(1, b"\0\1\0\0" + b" " * 32 + b"\0" * 32 + b"\x10\0\xff\xff1.2")),
+    ("an item that overruns its parent",
+     dul.pdu(1, b"\0\1\0\0" + b" " * 32 + b"\0" * 32 + b"\x10\0\xff\xff1.2")),
     ("two user identities", dul.associate_rq("WORKSTATION", "GALENA", [(1, "1.2.3", ["1.2"])],
                                             more=2 * dul.item(0x58, b"\1\0\0\1a\0\0"))),
 ]
@@ -167,7 +172,8 @@ def test_hostile_beginnings_end_in_reject_abort_or_close(archive, name, data):
         assert a.echo() == 0
 
 
-TITLES = [b" " * 16, b"\0" * 16, b"A\\B".ljust(16), b"%s%n".ljust(16), b"\xff" * 16, b"A\nB".ljust(16), b"../x".ljust(16)]
+TITLES = [b" " * 16, b"\0" * 16, b"A\\B".ljust(16), b"%s%n".ljust(16), b"\xff" * 16, b"A\nB".ljust(16),
+          b"../x".ljust(16)]
 
 
 @pytest.mark.parametrize("title", TITLES, ids=[repr(t) for t in TITLES])

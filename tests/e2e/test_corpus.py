@@ -21,7 +21,8 @@ def data_set_of(path):
     if raw[128:132] != b"DICM":
         return None
     meta = pydicom.filereader.read_file_meta_info(path)
-    # group length counts what follows it; the corpus has files without, so find the first element outside group 2
+    # group length counts what follows it; the corpus has files without, so find the first element
+    # outside group 2
     at = 132
     while raw[at:at + 2] == b"\x02\x00":
         vr = raw[at + 4:at + 6]
@@ -80,7 +81,8 @@ def test_each_comes_back_by_c_get_byte_for_byte(archive, stored):
     for path, sop_class, instance, study, transfer, data in OBJECTS:
         contexts = [(dul.STUDY_GET, [dul.EXPLICIT]), (sop_class, [transfer])]
         with archive.associate(contexts=contexts, roles=[(sop_class, 0, 1)]) as a:
-            final, got, _, _ = a.get(dul.STUDY_GET, dul.keys(QueryRetrieveLevel="IMAGE", StudyInstanceUID=study,
+            final, got, _, _ = a.get(dul.STUDY_GET, dul.keys(QueryRetrieveLevel="IMAGE",
+                                                             StudyInstanceUID=study,
                                                              SeriesInstanceUID="", SOPInstanceUID=instance))
         if final[0x0900] != 0 or len(got) != 1 or got[0][1] != instance or got[0][3] != data:
             wrong.append((path, hex(final[0x0900]), len(got)))
@@ -150,7 +152,8 @@ def test_each_comes_back_by_c_move_byte_for_byte(archive, stored):
                                  "RECEIVER")
             assert final[0x0900] == 0, study
     sent = {rq[0x1000].decode().rstrip("\0"): (transfer, data) for rq, transfer, data in receiver.got}
-    wrong = [path for path, _, instance, _, transfer, data in OBJECTS if sent.get(instance) != (transfer, data)]
+    wrong = [path for path, _, instance, _, transfer, data in OBJECTS
+             if sent.get(instance) != (transfer, data)]
     assert wrong == []
     assert receiver.got[0][0][0x1030].decode().strip() == "FIRST", "Move Originator AE title"
 

@@ -57,8 +57,10 @@ def found(archive):
 
 
 def retrieve(archive, number):
-    with archive.associate(contexts=[(dul.STUDY_GET, [dul.EXPLICIT]), (CT, [dul.EXPLICIT])], roles=[(CT, 0, 1)]) as a:
-        _, got, _, _ = a.get(dul.STUDY_GET, dul.keys(QueryRetrieveLevel="STUDY", StudyInstanceUID="1.2.826.%d" % number))
+    with archive.associate(contexts=[(dul.STUDY_GET, [dul.EXPLICIT]), (CT, [dul.EXPLICIT])],
+                           roles=[(CT, 0, 1)]) as a:
+        _, got, _, _ = a.get(dul.STUDY_GET, dul.keys(QueryRetrieveLevel="STUDY",
+                                                     StudyInstanceUID="1.2.826.%d" % number))
     return [g[3] for g in got]
 
 
@@ -67,7 +69,8 @@ def test_sigkill_at_random_moments_loses_nothing_acknowledged(fresh):
     for _ in range(ROUNDS):
         stop, threads = threading.Event(), []
         for t in range(3):
-            threads.append(threading.Thread(target=load, args=(fresh, range(base, base + 2000), acknowledged, stop)))
+            threads.append(threading.Thread(target=load, args=(fresh, range(base, base + 2000), acknowledged,
+                                                               stop)))
             base += 2000
             threads[-1].start()
         time.sleep(rng.uniform(0.1, 1.0))
@@ -94,7 +97,8 @@ def test_sigkill_at_random_moments_loses_nothing_acknowledged(fresh):
 def answers(archive):
     got = []
     with archive.associate(contexts=[(dul.STUDY_FIND, [dul.IMPLICIT])]) as a:
-        for level, more in (("STUDY", dict(PatientName="", StudyDate="", ModalitiesInStudy="", NumberOfStudyRelatedInstances="")),
+        for level, more in (("STUDY", dict(PatientName="", StudyDate="", ModalitiesInStudy="",
+                                           NumberOfStudyRelatedInstances="")),
                             ("SERIES", dict(SeriesInstanceUID="", Modality="")),
                             ("IMAGE", dict(SeriesInstanceUID="", SOPInstanceUID="", InstanceNumber=""))):
             got.append(sorted(str(d) for _, d in a.find(dul.STUDY_FIND, dul.keys(
@@ -134,13 +138,15 @@ def test_nothing_of_a_patient_is_readable_on_disk(fresh):
             with open(os.path.join(folder, name), "rb") as f:
                 content = f.read()
             assert not [w for w in words if w in content], name
-    assert not [w for w in words if w.decode("utf-8", "ignore") in fresh.log() and b"\0" not in w and w != b"1.2.826.7"]
+    assert not [w for w in words if w.decode("utf-8", "ignore") in fresh.log() and b"\0" not in w
+                and w != b"1.2.826.7"]
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="mounting a small tmpfs needs root")
 def test_a_full_disk_refuses_stores_and_serves_reads_and_heals():
     folder = tempfile.mkdtemp(prefix="galena-full-")
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=48m,mode=755", "none", folder], capture_output=True).returncode:
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=48m,mode=755", "none", folder],
+                      capture_output=True).returncode:
         shutil.rmtree(folder)
         pytest.skip("no right to mount")
     archive = None

@@ -68,7 +68,8 @@ def filled(archive):
     extra.SOPClassUID = CT
     with archive.associate(contexts=[(CT, [dul.EXPLICIT]), (MR, [dul.EXPLICIT])]) as a:
         for d in OBJECTS + [extra]:
-            assert a.store(d.SOPClassUID, d.SOPInstanceUID, dul.EXPLICIT, dul.encode(d, dul.EXPLICIT))[0x0900] == 0
+            assert a.store(d.SOPClassUID, d.SOPInstanceUID, dul.EXPLICIT,
+                           dul.encode(d, dul.EXPLICIT))[0x0900] == 0
     return archive
 
 
@@ -128,7 +129,8 @@ MATCHING = [
                          ids=[m[0] for m in MATCHING if m[2] is not None])
 def test_matching(filled, name, asked, expected):
     got = studies(filled, **asked) if "StudyInstanceUID" not in asked else sorted(
-        int(d.StudyInstanceUID.split(".")[3]) for d in find(filled, dul.STUDY_FIND, QueryRetrieveLevel="STUDY", **asked))
+        int(d.StudyInstanceUID.split(".")[3]) for d in find(filled, dul.STUDY_FIND,
+                                                            QueryRetrieveLevel="STUDY", **asked))
     if name == "birth date":
         assert 1 in got and all(int(n) % 12 == 1 for n in got)
         return
@@ -137,7 +139,8 @@ def test_matching(filled, name, asked, expected):
 
 def test_empty_value_matching_needs_negotiation(filled):
     assert studies(filled, PatientID='""') == []
-    found = find(filled, dul.STUDY_FIND, extended=b"\0\0\0\0\0\1", QueryRetrieveLevel="STUDY", StudyInstanceUID="",
+    found = find(filled, dul.STUDY_FIND, extended=b"\0\0\0\0\0\1", QueryRetrieveLevel="STUDY",
+                 StudyInstanceUID="",
                  PatientID='""')
     assert [d.StudyInstanceUID for d in found] == ["1.2.826.52"]
 
@@ -156,7 +159,8 @@ def test_combined_date_and_time_matching_needs_negotiation(filled):
 def test_sequence_matching(filled):
     asked = Dataset()
     asked.ScheduledProcedureStepID, asked.RequestedProcedureID = "STEP1", ""
-    found = find(filled, dul.STUDY_FIND, QueryRetrieveLevel="SERIES", StudyInstanceUID="", SeriesInstanceUID="",
+    found = find(filled, dul.STUDY_FIND, QueryRetrieveLevel="SERIES", StudyInstanceUID="",
+                 SeriesInstanceUID="",
                  RequestAttributesSequence=Sequence([asked]))
     assert [d.SeriesInstanceUID for d in found] == ["1.2.826.51.1"]
     item = found[0].RequestAttributesSequence[0]
@@ -190,10 +194,12 @@ def test_every_level(filled, model, transfer):
     if model == dul.PATIENT_FIND:
         d, = ask("PATIENT", PatientID="P053", PatientName="", NumberOfPatientRelatedStudies="",
                  NumberOfPatientRelatedSeries="", NumberOfPatientRelatedInstances="")
-        assert (d.NumberOfPatientRelatedStudies, d.NumberOfPatientRelatedSeries, d.NumberOfPatientRelatedInstances) == (1, 2, 2)
+        assert (d.NumberOfPatientRelatedStudies, d.NumberOfPatientRelatedSeries,
+                d.NumberOfPatientRelatedInstances) == (1, 2, 2)
     upper = dict(PatientID="P053") if model == dul.PATIENT_FIND else {}
     d, = ask("STUDY", StudyInstanceUID="1.2.826.53", ModalitiesInStudy="", SOPClassesInStudy="",
-             NumberOfStudyRelatedSeries="", NumberOfStudyRelatedInstances="", StudyDate="", AccessionNumber="", **upper)
+             NumberOfStudyRelatedSeries="", NumberOfStudyRelatedInstances="", StudyDate="",
+             AccessionNumber="", **upper)
     assert sorted(d.ModalitiesInStudy) == ["MR", "SR"]
     assert sorted(d.SOPClassesInStudy) == sorted([CT, MR])
     assert (d.NumberOfStudyRelatedSeries, d.NumberOfStudyRelatedInstances) == (2, 2)
@@ -203,13 +209,15 @@ def test_every_level(filled, model, transfer):
     assert sorted(s.Modality for s in series) == ["MR", "SR"]
     assert [s.NumberOfSeriesRelatedInstances for s in series] == [1, 1]
     upper["SeriesInstanceUID"] = "1.2.826.53.2"
-    d, = ask("IMAGE", SOPInstanceUID="", InstanceNumber="", SOPClassUID="", AvailableTransferSyntaxUID="", **upper)
+    d, = ask("IMAGE", SOPInstanceUID="", InstanceNumber="", SOPClassUID="", AvailableTransferSyntaxUID="",
+             **upper)
     assert (d.SOPInstanceUID, d.InstanceNumber, d.SOPClassUID) == ("1.2.826.53.2.1", 1, CT)
     assert d.AvailableTransferSyntaxUID == dul.EXPLICIT
 
 
 def test_any_stored_attribute_as_return_key(filled):
-    d, = find(filled, dul.STUDY_FIND, QueryRetrieveLevel="IMAGE", StudyInstanceUID="1.2.826.52", SeriesInstanceUID="",
+    d, = find(filled, dul.STUDY_FIND, QueryRetrieveLevel="IMAGE", StudyInstanceUID="1.2.826.52",
+              SeriesInstanceUID="",
               SOPInstanceUID="", SliceThickness="", Manufacturer="", KVP="")
     assert (d.SliceThickness, d.Manufacturer, d.KVP) == (2.5, "Siemens", None)
 
@@ -235,8 +243,10 @@ def test_an_unreadable_identifier(filled):
 
 
 def test_cancel(filled):
-    with filled.associate(contexts=[(dul.STUDY_FIND, [dul.IMPLICIT]), (dul.VERIFICATION, [dul.IMPLICIT])]) as a:
-        statuses = [s for s, _ in a.find(dul.STUDY_FIND, dul.keys(QueryRetrieveLevel="STUDY", StudyInstanceUID="",
+    with filled.associate(contexts=[(dul.STUDY_FIND, [dul.IMPLICIT]),
+                                    (dul.VERIFICATION, [dul.IMPLICIT])]) as a:
+        statuses = [s for s, _ in a.find(dul.STUDY_FIND, dul.keys(QueryRetrieveLevel="STUDY",
+                                                                  StudyInstanceUID="",
                                                                  PatientName="*"), cancel_after=1)]
         assert statuses[-1] in (0xFE00, 0), "cancelled, or done before the cancel came"
         assert a.echo() == 0
@@ -245,9 +255,11 @@ def test_cancel(filled):
 @pytest.mark.skipif(not shutil.which("findscu"), reason="DCMTK is not installed")
 def test_dcmtk_finds_over_tls(filled):
     peer = filled.dir + "/peers/first/"
-    done = subprocess.run(["findscu", "+tls", peer + "key.pem", peer + "cert.pem", "+cf", peer + "ca.pem", "-aet", "FIRST",
+    done = subprocess.run(["findscu", "+tls", peer + "key.pem", peer + "cert.pem", "+cf", peer + "ca.pem",
+                           "-aet", "FIRST",
                            "-aec", "GALENA", "-S", "-k", "QueryRetrieveLevel=STUDY", "-k", "PatientID=P001",
-                           "-k", "StudyInstanceUID", "127.0.0.1", str(filled.port)], capture_output=True, text=True,
+                           "-k", "StudyInstanceUID", "127.0.0.1", str(filled.port)], capture_output=True,
+                           text=True,
                           timeout=60)
     assert done.returncode == 0, done.stderr
     assert "1.2.826.1" in done.stdout + done.stderr

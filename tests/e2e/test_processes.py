@@ -59,16 +59,19 @@ def test_a_gate_and_a_worker_for_each_connection(archive):
 
 
 def symbols(program):
-    out = subprocess.run(["nm", os.path.join(BUILD, "prog", program)], capture_output=True, text=True, check=True).stdout
+    out = subprocess.run(["nm", os.path.join(BUILD, "prog", program)], capture_output=True, text=True,
+                         check=True).stdout
     return [line.split()[-1] for line in out.split("\n") if line]
 
 
 def test_the_archive_links_no_parser():
-    assert not [s for s in symbols("galena-archive") if s.startswith(("dicom_", "ul_", "dimse_", "codec_", "http_"))]
+    assert not [s for s in symbols("galena-archive") if s.startswith(("dicom_", "ul_", "dimse_", "codec_",
+                                                                      "http_"))]
 
 
 def test_the_worker_links_no_keys_index_or_store():
-    assert not [s for s in symbols("galena-dimse") if s.startswith(("keyring_", "store_open", "index_open", "sqlite3_",
+    assert not [s for s in symbols("galena-dimse") if s.startswith(("keyring_", "store_open", "index_open",
+                                                                    "sqlite3_",
                                                                   "EVP_", "SSL_"))]
 
 
@@ -155,7 +158,8 @@ def test_a_dead_archive_process_comes_back_with_all_it_acknowledged(fresh):
     while True:
         try:
             with fresh.associate(contexts=[(dul.STUDY_FIND, [dul.IMPLICIT])]) as a:
-                found = [d for _, d in a.find(dul.STUDY_FIND, dul.keys(QueryRetrieveLevel="STUDY", StudyInstanceUID="")) if d]
+                found = [d for _, d in a.find(dul.STUDY_FIND,
+                                              dul.keys(QueryRetrieveLevel="STUDY", StudyInstanceUID="")) if d]
             break
         except (OSError, ConnectionError, dul.Rejected, AssertionError):
             assert time.monotonic() < deadline, fresh.log(seen)
@@ -202,7 +206,8 @@ def test_idle_connections_cost_little(fresh):
         for pid in fresh.processes()[role]:
             if is_connected(pid):
                 with open("/proc/%d/smaps_rollup" % pid) as f:
-                    total += sum(int(l.split()[1]) for l in f if l.startswith(("Private_Clean", "Private_Dirty")))
+                    total += sum(int(l.split()[1]) for l in f if l.startswith(("Private_Clean",
+                                                                               "Private_Dirty")))
                 n += role == "gate"
     for a in many:
         a.sock.close()

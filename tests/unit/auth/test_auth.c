@@ -62,7 +62,8 @@ static void test_find_and_replace(void **state) {
 static void test_passcodes(void **state) {
     (void)state;
     char line[300], hash[200];
-    assert_int_equal(argon2id_hash_encoded(1, 64, 1, "right", 5, "saltsaltsalt", 12, 32, hash, sizeof hash), ARGON2_OK);
+    assert_int_equal(argon2id_hash_encoded(1, 64, 1, "right", 5, "saltsaltsalt", 12, 32, hash, sizeof hash),
+                     ARGON2_OK);
     snprintf(line, sizeof line, "ann\t1\t%s\nbob\t1\t\n", hash);
     struct users u = {.n = 0};
     assert_int_equal(verify_init(NULL), OK);
@@ -97,7 +98,8 @@ static void test_throttle(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_records), cmocka_unit_test(test_find_and_replace),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_records),
+                                       cmocka_unit_test(test_find_and_replace),
                                        cmocka_unit_test(test_passcodes), cmocka_unit_test(test_throttle)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
