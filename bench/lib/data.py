@@ -14,7 +14,8 @@ MULTI_FRAME_WORD = "1.2.840.10008.5.1.4.1.1.7.3"
 LONG = {"OB", "OW", "SQ", "UN", "UT"}
 ROOT = "2.25.7310"
 
-Kind = collections.namedtuple("Kind", "name sop_class modality rows columns frames objects per_study per_series")
+Kind = collections.namedtuple("Kind",
+                              "name sop_class modality rows columns frames objects per_study per_series")
 Pack = collections.namedtuple("Pack", "path objects bytes uids studies")
 
 
@@ -52,9 +53,11 @@ def attributes(k, i, uid, study, series):
     parts = [
         e(0x00080005, "CS", "ISO_IR 100"),
         e(0x00080008, "CS", "ORIGINAL\\PRIMARY\\AXIAL"),
-        e(0x00080012, "DA", "20240311"), e(0x00080013, "TM", "%02d%02d%02d.%03d" % (9 + i % 9, i % 60, i % 59, i % 1000)),
+        e(0x00080012, "DA", "20240311"), e(0x00080013, "TM",
+                                           "%02d%02d%02d.%03d" % (9 + i % 9, i % 60, i % 59, i % 1000)),
         e(0x00080016, "UI", k.sop_class), e(0x00080018, "UI", uid),
-        e(0x00080020, "DA", "202403%02d" % (1 + patient % 28)), e(0x00080021, "DA", "202403%02d" % (1 + patient % 28)),
+        e(0x00080020, "DA", "202403%02d" % (1 + patient % 28)),
+        e(0x00080021, "DA", "202403%02d" % (1 + patient % 28)),
         e(0x00080022, "DA", "20240311"), e(0x00080023, "DA", "20240311"),
         e(0x00080030, "TM", "0912%02d" % (patient % 60)), e(0x00080031, "TM", "091501"),
         e(0x00080032, "TM", "091502.5"), e(0x00080033, "TM", "091503.25"),
@@ -82,7 +85,8 @@ def attributes(k, i, uid, study, series):
         e(0x00280010, "US", us(k.rows)), e(0x00280011, "US", us(k.columns)),
         e(0x00280030, "DS", "0.742\\0.742"), e(0x00280100, "US", us(16)), e(0x00280101, "US", us(16)),
         e(0x00280102, "US", us(15)), e(0x00280103, "US", us(0)),
-        e(0x00281050, "DS", "40"), e(0x00281051, "DS", "400"), e(0x00281052, "DS", "-1024"), e(0x00281053, "DS", "1"),
+        e(0x00281050, "DS", "40"), e(0x00281051, "DS", "400"), e(0x00281052, "DS", "-1024"),
+        e(0x00281053, "DS", "1"),
         sequence(0x00400275, e(0x00400007, "LO", "CT abdomen") + e(0x00400009, "SH", "SPS%05d" % patient)),
     ]
     return b"".join(parts)
@@ -118,7 +122,8 @@ def write_pack(k, path):
             uid = "%s.%d" % (series, 1 + i)
             head = attributes(k, i, uid, study, series)
             head += struct.pack("<HH2sHI", 0x7FE0, 0x0010, b"OW", 0, pixels)
-            index.write("%s %s %s %s %d %d\n" % (k.sop_class, uid, study, series, f.tell(), len(head) + pixels))
+            index.write("%s %s %s %s %d %d\n" % (k.sop_class, uid, study, series, f.tell(),
+                                                 len(head) + pixels))
             f.write(head)
             write_noise(f, pixels)
             total += len(head) + pixels

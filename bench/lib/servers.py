@@ -39,7 +39,8 @@ class Server:
         # unless this is set. The others don't look at it.
         env = dict(os.environ, TCP_NODELAY="1")
         with open(self.log_path, "ab") as log:
-            self.process = subprocess.Popen(command, cwd=cwd or self.folder, stdin=subprocess.DEVNULL, stdout=log,
+            self.process = subprocess.Popen(command, cwd=cwd or self.folder, stdin=subprocess.DEVNULL,
+                                            stdout=log,
                                             stderr=log, env=env)
         self.await_port()
 
@@ -84,7 +85,8 @@ class Server:
 
     def load(self, kind, limit_s=1200, **options):
         """What bench-load says, and the lines before it."""
-        done = subprocess.run(self.load_command(kind, **options), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        done = subprocess.run(self.load_command(kind, **options), stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE,
                               text=True, timeout=limit_s, check=False)
         lines = done.stdout.splitlines()
         if done.returncode or not lines:
@@ -110,7 +112,8 @@ class Galena(Server):
         self.program = os.path.join(build, "prog", "galena")
         self.dir = os.path.join(folder, "archive")
         self.tls_port = free_port()
-        self.run("init", self.dir, "--dicom", "127.0.0.1:%d" % self.tls_port, "--plain", "127.0.0.1:%d" % self.port)
+        self.run("init", self.dir, "--dicom", "127.0.0.1:%d" % self.tls_port, "--plain",
+                 "127.0.0.1:%d" % self.port)
         self.add_peer()
 
     def add_peer(self):
@@ -137,16 +140,19 @@ class GalenaTls(Galena):
 
 
 class Orthanc(Server):
-    """Debian's configuration, with another folder, other ports, no plugins, and the bench as a known modality."""
+    """Debian's configuration, with another folder, other ports, no plugins, and the bench as a known
+    modality."""
     name, lane, called = "Orthanc", "plain", "ORTHANC"
     program = "/usr/sbin/Orthanc"
 
     def start(self):
         with open("/etc/orthanc/orthanc.json", encoding="utf-8") as f:
-            text = re.sub(r'("(?:\\.|[^"\\])*")|/\*.*?\*/|//[^\n]*', lambda m: m.group(1) or "", f.read(), flags=re.S)
+            text = re.sub(r'("(?:\\.|[^"\\])*")|/\*.*?\*/|//[^\n]*', lambda m: m.group(1) or "", f.read(),
+                          flags=re.S)
         settings = json.loads(text)
         db = os.path.join(self.folder, "db")
-        settings.update(StorageDirectory=db, IndexDirectory=db, Plugins=[], HttpPort=free_port(), DicomPort=self.port,
+        settings.update(StorageDirectory=db, IndexDirectory=db, Plugins=[], HttpPort=free_port(),
+                        DicomPort=self.port,
                         DicomModalities={"bench": ["BENCH", "127.0.0.1", self.move_port]})
         with open(os.path.join(self.folder, "orthanc.json"), "w", encoding="utf-8") as f:
             json.dump(settings, f)

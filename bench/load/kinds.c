@@ -13,7 +13,8 @@ static const char find_class[] = "1.2.840.10008.5.1.4.1.2.2.1";
 static const char move_class[] = "1.2.840.10008.5.1.4.1.2.2.2";
 static const char get_class[] = "1.2.840.10008.5.1.4.1.2.2.3";
 
-static bool open_to(struct assoc *a, const struct options *o, struct context *ctx, size_t n, struct tally *t) {
+static bool open_to(struct assoc *a, const struct options *o, struct context *ctx, size_t n,
+                    struct tally *t) {
     a->conn = conn_dial(o->host, o->port, o->timeout_s);
     if (!a->conn || !assoc_open(a, o->calling, o->called, ctx, n)) {
         if (a->conn)
