@@ -2,11 +2,13 @@
 
 #include "os/clock.h"
 #include "os/fd.h"
+#include "os/listen.h"
 #include "os/proc.h"
 #include "os/sigfd.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,8 +26,6 @@ enum {
     ARCHIVE_FINISHES_MS = 60000,
 };
 
-
-
 void apply_limits(struct supervisor *s) {
     const struct conf_limits *c = &s->conf.limits;
     struct penalty_limits l = {
@@ -40,6 +40,24 @@ void apply_limits(struct supervisor *s) {
         s->penalties = penalties_new(&l);
 }
 
+static bool someone_serves(void) {
+    CLEANUP_FD int fd = -1;
+    return os_connect_unix("run/supervisor.sock", SOCK_STREAM, &fd, NULL) == OK;
+}
+
+// A server that was killed may still be ending: its archive process waits for the disk.
+static bool lock_dir(int dir_fd) {
+    enum { STEP_MS = 50, PATIENCE_MS = 15000 };
+    for (int waited_ms = 0; flock(dir_fd, LOCK_EX | LOCK_NB) < 0; waited_ms += STEP_MS) {
+        if (errno != EWOULDBLOCK || waited_ms >= PATIENCE_MS || someone_serves())
+            return false;
+        if (waited_ms == 0)
+            os_log(OS_LOG_INFO, "waiting for the former server of this archive to end");
+        poll(NULL, 0, STEP_MS);
+    }
+    return true;
+}
+
 static enum err enter_dir(struct supervisor *s, const char *dir, struct fault *f) {
     s->dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     struct stat st;
@@ -49,7 +67,7 @@ static enum err enter_dir(struct supervisor *s, const char *dir, struct fault *f
     if (geteuid() == 0 && st.st_uid != OS_UID_ARCHIVE)
         return fault_set(f, ERR_CONFIG, "as root, %.80s must belong to user %u: chown -R %u:%u %.80s", dir,
                          OS_UID_ARCHIVE, OS_UID_ARCHIVE, OS_UID_ARCHIVE, dir);
-    if (flock(s->dir_fd, LOCK_EX | LOCK_NB) < 0)
+    if (!lock_dir(s->dir_fd))
         return fault_set(f, ERR_BUSY, "%.150s is being served already", dir);
     if (mkdir("run", 0700) < 0 && errno != EEXIST)
         return fault_errno(f, "run");

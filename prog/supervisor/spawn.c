@@ -44,7 +44,8 @@ static enum err start(const char *program, const char *argument, struct os_proc_
 
 enum err spawn_archive(struct supervisor *s, struct fault *f) {
     // "." because the way to DIR may be closed to the archive's user; the working folder is DIR.
-    struct os_proc_spec spec = {.fd_count = 1};
+    // It also holds the folder, and with it our lock: no other server begins before it has ended, too.
+    struct os_proc_spec spec = {.fd = {[1] = s->dir_fd}, .fd_count = 2};
     int ctl = -1;
     enum err e = start("galena-archive", ".", &spec, &s->archive_pid, &ctl, f);
     if (e != OK)
