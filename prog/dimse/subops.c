@@ -32,13 +32,14 @@ static bool can_recode(const char *from, const char *to) {
 // touching a pixel.
 static const struct ul_agreed *find_context(const struct subops *s, const struct object *o) {
     const struct ul_assoc *a = s->to->assoc;
-    const struct ul_agreed *best = NULL;
+    const struct ul_agreed *best = NULL; // Explicit VR keeps the VRs of private elements
     for (const struct ul_agreed *c = ul_assoc_context_after(a, 0); c; c = ul_assoc_context_after(a, c->id)) {
         if (!c->we_are_scu || strcmp(c->abstract, o->sop_class) != 0)
             continue;
         if (strcmp(c->transfer, o->transfer) == 0)
             return c;
-        if (!best && can_recode(o->transfer, c->transfer))
+        bool better = !best || strcmp(c->transfer, UID_ExplicitVRLittleEndian) == 0;
+        if (better && can_recode(o->transfer, c->transfer))
             best = c;
     }
     return best;

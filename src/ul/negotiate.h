@@ -42,9 +42,10 @@ enum err ul_negotiate_accept(const struct ul_associate *rq, const struct ul_poli
 // of the titles. True: go on; false: *ret_why is the refusal the standard has for it.
 bool ul_negotiate_precheck(const struct ul_associate *rq, struct ul_refusal *ret_why);
 
-// Requestor: contexts to store these (class, transfer syntax) pairs: one context for each
-// compressed syntax of a class, one with the uncompressed ones (Implicit VR LE always among them,
-// PS3.5 10.1). Pairs beyond 128 contexts are left out; *ret_left_out counts them.
+// Requestor: contexts to store these (class, transfer syntax) pairs: one for each, so that whoever takes the
+// stored syntax gets the stored bytes, and one for each class with the little endian native syntaxes that are
+// not among them (PS3.5 10.1 wants Implicit VR LE offered). Pairs beyond 128 contexts are left out;
+// *ret_left_out counts them.
 struct ul_pair {
     struct slice sop_class, transfer;
 };

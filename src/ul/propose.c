@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 
-enum { UNCOMPRESSED_MAX = 4 };
+enum { TRANSFERS_MAX = 2 };
 
 void ul_associate_init(struct ul_associate *rq, const char *calling, const char *called) {
     *rq = (struct ul_associate){.version = 1, .has_max_pdu = true, .max_pdu = UL_MAX_PDU_OURS};
@@ -16,14 +16,6 @@ void ul_associate_init(struct ul_associate *rq, const char *calling, const char 
     rq->implementation_version = slice_str(GALENA_IMPLEMENTATION_VERSION);
 }
 
-// Native encodings go together into one context: each can be made of another. A deflated data set
-// and every encapsulated one stands alone.
-static bool is_uncompressed(struct slice transfer) {
-    return slice_eq_str(transfer, UID_ImplicitVRLittleEndian) ||
-           slice_eq_str(transfer, UID_ExplicitVRLittleEndian) ||
-           slice_eq_str(transfer, UID_ExplicitVRBigEndian);
-}
-
 static bool has_transfer(const struct ul_context *c, struct slice transfer) {
     for (size_t i = 0; i < c->transfer_count; i++)
         if (slice_eq(c->transfers[i], transfer))
@@ -31,22 +23,17 @@ static bool has_transfer(const struct ul_context *c, struct slice transfer) {
     return false;
 }
 
-static struct ul_context *find_context(struct ul_associate *rq, struct slice abstract,
-                                       struct slice transfer) {
-    for (size_t i = 0; i < rq->context_count; i++) {
-        struct ul_context *c = &rq->contexts[i];
-        if (!slice_eq(c->abstract, abstract))
-            continue;
-        if (is_uncompressed(transfer) ? is_uncompressed(c->transfers[0]) : has_transfer(c, transfer))
-            return c;
-    }
-    return NULL;
+static bool is_proposed(const struct ul_associate *rq, struct slice abstract, struct slice transfer) {
+    for (size_t i = 0; i < rq->context_count; i++)
+        if (slice_eq(rq->contexts[i].abstract, abstract) && has_transfer(&rq->contexts[i], transfer))
+            return true;
+    return false;
 }
 
 static struct ul_context *add_context(struct ul_associate *rq, struct slice abstract, struct arena *arena) {
     struct ul_context *c = &rq->contexts[rq->context_count];
     *c = (struct ul_context){.id = (uint8_t)(2 * rq->context_count + 1), .abstract = abstract};
-    c->transfers = arena_calloc(arena, UNCOMPRESSED_MAX, sizeof *c->transfers);
+    c->transfers = arena_calloc(arena, TRANSFERS_MAX, sizeof *c->transfers);
     if (!c->transfers)
         return NULL;
     rq->context_count++;
@@ -54,7 +41,7 @@ static struct ul_context *add_context(struct ul_associate *rq, struct slice abst
 }
 
 static void add_transfer(struct ul_context *c, struct slice transfer) {
-    if (!has_transfer(c, transfer) && c->transfer_count < UNCOMPRESSED_MAX)
+    if (!has_transfer(c, transfer) && c->transfer_count < TRANSFERS_MAX)
         c->transfers[c->transfer_count++] = transfer;
 }
 
@@ -65,24 +52,38 @@ static enum err contexts_alloc(struct ul_associate *rq, struct arena *arena) {
     return rq->contexts ? OK : ERR_NO_MEMORY;
 }
 
+// A context to itself: where two share one, the acceptor picks, and the other is re-encoded for nothing.
 static enum err propose_pair(struct ul_associate *rq, const struct ul_pair *p, struct arena *arena,
                              size_t *left_out) {
-    struct ul_context *c = find_context(rq, p->sop_class, p->transfer);
-    if (!c && rq->context_count == UL_CONTEXTS_MAX) {
+    if (is_proposed(rq, p->sop_class, p->transfer))
+        return OK;
+    if (rq->context_count == UL_CONTEXTS_MAX) {
         ++*left_out;
         return OK;
     }
-    if (!c && !(c = add_context(rq, p->sop_class, arena)))
+    struct ul_context *c = add_context(rq, p->sop_class, arena);
+    if (!c)
         return ERR_NO_MEMORY;
     add_transfer(c, p->transfer);
     return OK;
 }
 
-// PS3.5 10.1: the default transfer syntax is offered for every class.
-static enum err propose_default(struct ul_associate *rq, const struct ul_pair *p, struct arena *arena) {
-    const struct ul_pair implicit = {p->sop_class, slice_str(UID_ImplicitVRLittleEndian)};
-    size_t uncounted = 0; // nothing waits to be sent in it
-    return propose_pair(rq, &implicit, arena, &uncounted);
+// What native objects can be re-encoded to for who does not take them as they are. PS3.5 10.1: the
+// default transfer syntax is offered for every class.
+static enum err propose_fallback(struct ul_associate *rq, struct slice sop_class, struct arena *arena) {
+    const struct slice natives[] = {SLICE_LIT(UID_ExplicitVRLittleEndian),
+                                    SLICE_LIT(UID_ImplicitVRLittleEndian)};
+    struct ul_context *c = NULL;
+    for (size_t i = 0; i < sizeof natives / sizeof *natives; i++) {
+        if (is_proposed(rq, sop_class, natives[i]))
+            continue;
+        if (!c && rq->context_count == UL_CONTEXTS_MAX)
+            return OK; // nothing waits to be sent in it
+        if (!c && !(c = add_context(rq, sop_class, arena)))
+            return ERR_NO_MEMORY;
+        add_transfer(c, natives[i]);
+    }
+    return OK;
 }
 
 enum err ul_negotiate_propose(const struct ul_pair *pairs, size_t count, struct arena *arena,
@@ -92,7 +93,7 @@ enum err ul_negotiate_propose(const struct ul_pair *pairs, size_t count, struct 
     for (size_t i = 0; e == OK && i < count; i++)
         e = propose_pair(rq, &pairs[i], arena, &left_out);
     for (size_t i = 0; e == OK && i < count; i++)
-        e = propose_default(rq, &pairs[i], arena);
+        e = propose_fallback(rq, pairs[i].sop_class, arena);
     if (e == OK)
         *ret_left_out = left_out;
     return e;

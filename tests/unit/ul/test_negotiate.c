@@ -253,13 +253,24 @@ static void proposals(void **state) {
     ul_associate_init(&rq, "A", "B");
     assert_int_equal(ul_negotiate_propose(pairs, 4, &arena, &rq, &left_out), OK);
     assert_int_equal(left_out, 0);
-    assert_int_equal(rq.context_count, 4);
-    assert_int_equal(rq.contexts[0].id, 1);
-    assert_int_equal(rq.contexts[0].transfer_count, 2); // explicit and, always, implicit
-    assert_true(slice_eq_str(rq.contexts[0].transfers[1], "1.2.840.10008.1.2"));
-    assert_int_equal(rq.contexts[1].transfer_count, 1);
-    assert_true(slice_eq_str(rq.contexts[3].abstract, "1.2.840.10008.5.1.4.1.1.4"));
-    assert_true(slice_eq_str(rq.contexts[3].transfers[0], "1.2.840.10008.1.2"));
+    static const struct {
+        const char *abstract, *transfers[2];
+    } expected[] = {
+        {CT, {"1.2.840.10008.1.2.1"}}, // each stored syntax alone …
+        {CT, {"1.2.840.10008.1.2.4.70"}},
+        {"1.2.840.10008.5.1.4.1.1.4", {"1.2.840.10008.1.2.4.90"}},
+        {CT, {"1.2.840.10008.1.2"}}, // … then what can always be offered
+        {"1.2.840.10008.5.1.4.1.1.4", {"1.2.840.10008.1.2.1", "1.2.840.10008.1.2"}},
+    };
+    assert_int_equal(rq.context_count, sizeof expected / sizeof *expected);
+    for (size_t i = 0; i < rq.context_count; i++) {
+        const struct ul_context *c = &rq.contexts[i];
+        assert_int_equal(c->id, 2 * i + 1);
+        assert_true(slice_eq_str(c->abstract, expected[i].abstract));
+        assert_int_equal(c->transfer_count, expected[i].transfers[1] ? 2 : 1);
+        for (size_t k = 0; k < c->transfer_count; k++)
+            assert_true(slice_eq_str(c->transfers[k], expected[i].transfers[k]));
+    }
 
     struct ul_pair many[140];
     char uid[140][32];
