@@ -1,5 +1,6 @@
 """A server for the tests: `archive` is one for a whole module, `fresh` one for a single test."""
 import os
+import re
 import shutil
 import signal
 import socket
@@ -56,6 +57,24 @@ class Archive:
                                         stdout=self.log_file, stderr=self.log_file)
         self.await_log("ready", seen)
         return self
+
+    def configure(self, **settings):
+        """Into galena.conf, before start() or reload()."""
+        path = os.path.join(self.dir, "galena.conf")
+        with open(path, encoding="utf-8") as f:
+            text = f.read()
+        for name, value in settings.items():
+            text, n = re.subn(r"(?m)^%s = .*$" % name, "%s = %s" % (name, value), text)
+            assert n == 1, name
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(text)
+
+    def reload(self):
+        return self.run("reload", self.dir)
+
+    def status(self):
+        """{name: value} of galena status."""
+        return dict(line.split(None, 1) for line in self.run("status", self.dir).splitlines())
 
     def log(self, since=0):
         with open(self.log_path, encoding="utf-8", errors="replace") as f:
