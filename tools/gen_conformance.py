@@ -1,0 +1,316 @@
+#!/usr/bin/python3
+"""Makes docs/NAME.md from docs/NAME.in.md, the tables of spec/ and what the code says.
+
+usage: gen_conformance.py [--check] [ROOT]
+
+--check changes nothing and fails when a page is not what would be made now.
+
+A template is Markdown. A line that begins with @ is replaced by a table:
+    @sop KIND[,KIND…] [MODEL[,MODEL…]]      SOP classes of spec/sop.tsv
+    @transfer accepted|refused              transfer syntaxes of spec/xfer.tsv
+    @keys LEVEL                             query keys of src/std/index_attr.h
+    @charsets                               defined terms of spec/charset.tsv
+    @settings FILE                          the settings that a table in src/conf/FILE names
+    @links                                  channels and messages of spec/ipc.tsv
+    @status SERVICE CODE | when it is sent  a row; CODE must be in spec/status.tsv ("!" behind it: is not)
+    @log TEXT | meaning | what to do        a row; TEXT (… stands for what varies) must be in the code
+{{version}} and the like stand in text for a value of the code; {{FILE:NAME}} for NAME = number in FILE.
+"""
+import glob
+import os
+import re
+import sys
+
+LINKS = {
+    "supervisor>child": "Supervisor to a gate or a worker",
+    "child>supervisor": "A gate or a worker to the supervisor",
+    "archive>supervisor": "Archive to supervisor",
+    "supervisor>archive": "Supervisor to archive",
+    "gate>archive": "A gate to the archive",
+    "supervisor>auth": "Supervisor to auth",
+    "auth>supervisor": "Auth to supervisor",
+    "archive>auth": "Archive to auth",
+    "auth>archive": "Auth to archive",
+    "dimse>archive": "A worker to the archive",
+    "archive>dimse": "The archive to a worker",
+}
+
+# PS3.4 C.6.1.1.2 to C.6.1.1.5, C.6.2.1.2: unique and required keys; the rest is optional.
+KEY_TYPES = {"PatientID": "U", "StudyInstanceUID": "U", "SeriesInstanceUID": "U", "SOPInstanceUID": "U",
+             "PatientName": "R", "StudyDate": "R", "StudyTime": "R", "AccessionNumber": "R", "StudyID": "R",
+             "Modality": "R", "SeriesNumber": "R", "InstanceNumber": "R"}
+NO_KEYS = {"TimezoneOffsetFromUTC"}  # find_plan.c, is_control()
+
+
+class Wrong(Exception):
+    pass
+
+
+def unquote(literals):
+    """The value of adjacent C string literals."""
+    return "".join(re.findall(r'"((?:[^"\\]|\\.)*)"', literals)).replace('\\"', '"').replace("\\n", " ")
+
+
+def row(*cells):
+    return "| " + " | ".join(str(c).replace("|", "\\|") for c in cells) + " |"
+
+
+def table(head, rows):
+    return [row(*head), "|" + "---|" * len(head)] + [row(*r) for r in rows]
+
+
+class Pages:
+    def __init__(self, root):
+        self.root = root
+        self.literals = None
+        self.seen = {}
+
+    def text(self, path):
+        if path not in self.seen:
+            with open(os.path.join(self.root, path), encoding="utf-8") as f:
+                self.seen[path] = f.read()
+        return self.seen[path]
+
+    def tsv(self, name):
+        lines = self.text("spec/%s.tsv" % name).split("\n")
+        return [l.split("\t") for l in lines if l.strip() and not l.startswith("#")]
+
+    # --- values in text
+
+    def value(self, name):
+        path, _, symbol = name.rpartition(":")
+        if path:
+            found = re.search(r"\b%s\s*=\s*([0-9]+)\b" % re.escape(symbol), self.text(path))
+            if not found:
+                raise Wrong("no number %s in %s" % (symbol, path))
+            return found.group(1)
+        if name == "edition":
+            return self.text("spec/EDITION").strip()
+        if name == "version":
+            return re.search(r"version: '([^']+)'", self.text("meson.build")).group(1)
+        if name == "implementation_class":
+            return re.search(r'GALENA_IMPLEMENTATION_CLASS "([^"]+)"', self.text("src/std/uid.h")).group(1)
+        if name in ("ciphers", "suites", "groups"):
+            found = re.search(r"char %s\[\] =\s*((?:\"[^\"]*\"\s*)+);" % name, self.text("prog/gate/tls.c"))
+            return ", ".join("`%s`" % w for w in unquote(found.group(1)).split(":"))
+        defaults = self.defaults("conf.c")
+        if name in defaults:
+            return defaults[name]
+        raise Wrong("unknown value {{%s}}" % name)
+
+    # --- tables of the standard
+
+    def sop(self, kinds, models=None):
+        rows = []
+        for uid, kind, model, retired, _, name, *since in self.tsv("sop"):
+            if kind in kinds.split(",") and (not models or model in models.split(",")):
+                note = "retired" if retired else ("since " + since[0] if since and since[0] else "")
+                rows.append((name, "`%s`" % uid, note))
+        return table(("SOP class", "UID", ""), sorted(rows))
+
+    def transfer(self, which):
+        test = re.search(r"static bool is_readable.*?\n}", self.text("src/ul/negotiate.c"), re.S).group(0)
+        refused = re.findall(r"TS_FAMILY_(\w+)", test)
+        rows = []
+        for uid, family, flags, _, name in self.tsv("xfer"):
+            if (family in refused) == (which == "refused"):
+                rows.append((name, "`%s`" % uid, "retired" if "retired" in flags.split(",") else ""))
+        return table(("Transfer syntax", "UID", ""), rows)
+
+    def charsets(self):
+        kinds = {"single": "no code extensions", "ext-single": "code extensions, one byte",
+                 "ext-multi": "code extensions, several bytes", "alone": "stands alone"}
+        rows = [("`%s`" % r[1], r[6], kinds[r[2]]) for r in self.tsv("charset") if r[0] == "term"]
+        return table(("Defined term", "Characters", ""), rows)
+
+    def status(self, service, code, when):
+        absent, code = code.endswith("!"), code.rstrip("!")
+        rows = {r[1]: r for r in self.tsv("status") if r[0] in (service, "any") and re.fullmatch(
+            r[1].replace("x", "."), code)}
+        if not rows:
+            if not absent:
+                raise Wrong("status %s is none of service %s" % (code, service))
+            return (code, "failure", "(not in the standard's table for this service)", when)
+        exact = rows.get(code) or list(rows.values())[0]
+        return (code, exact[3], exact[4], when)
+
+    # --- tables of the code
+
+    def attributes(self):
+        rows = re.findall(r"X\((\w+),\s*(0x[0-9A-F]+|0),\s*(0x[0-9A-F]+|0),\s*(\w\w),\s*(\w+),\s*(\w+)\)",
+                          self.text("src/std/index_attr.h"))
+        if len(rows) < 40:
+            raise Wrong("src/std/index_attr.h has another form now")
+        return [(n, int(s, 16), int(t, 16), vr, level, kind) for n, s, t, vr, level, kind in rows]
+
+    def matching(self, name, vr, kind):
+        if name.startswith("NumberOf") and kind == "COMPUTED":
+            return "none: only returned"
+        if vr == "UI":
+            return "UID, list of UIDs"
+        if vr in ("DA", "TM"):
+            return "single value, range"
+        if vr == "PN":
+            return "single value, wildcard; by name (4.4.3)"
+        if vr in ("IS", "US"):
+            return "single value, as a number"
+        return "single value, wildcard" + ("; any of several" if kind in ("MULTI", "COMPUTED") else "")
+
+    def keys(self, level):
+        names = {r[0]: r[5] for r in self.tsv("tags")}
+        rows = []
+        for name, sequence, tag, vr, at, kind in self.attributes():
+            if at != level or not tag or name in NO_KEYS:
+                continue
+            number = "(%04X,%04X)" % (tag >> 16, tag & 0xFFFF)
+            if sequence:
+                number = "(%04X,%04X) > %s" % (sequence >> 16, sequence & 0xFFFF, number)
+            shown = names["%04X,%04X" % (tag >> 16, tag & 0xFFFF)]
+            rows.append((shown, number, vr, KEY_TYPES.get(name, "O"), self.matching(name, vr, kind)))
+        return table(("Key", "Tag", "VR", "Type", "Matching"), rows)
+
+    def defaults(self, path):
+        if path != "conf.c":
+            return {}
+        body = re.search(r"void conf_init.*?\n}", self.text("src/conf/conf.c"), re.S).group(0)
+        found = dict(re.findall(r"\.(\w+) = ([^{},]+),", body))
+        for name, host, port in re.findall(r'\.(\w+) = \{"([^"]+)", (\d+)\}', body):
+            found[name] = "%s:%s" % (host, port)
+        found = {k: {"true": "yes", "false": "no"}.get(v, v.strip('"')) for k, v in found.items()}
+        found.update(max_pdu=found["max_pdu_bytes"], reserve="64 MiB", transfer_syntax_order="proposer")
+        if found["reserve_bytes"] != "64 << 20":
+            raise Wrong("the default of reserve is another one now")
+        return found
+
+    def settings(self, path):
+        text = self.text("src/conf/" + path)
+        body = re.search(r"static const struct conf_option options\[\] = \{(.*?)\n\};", text, re.S).group(1)
+        strings = r'((?:"(?:[^"\\]|\\.)*"\s*)+)'
+        row_of = re.compile(r'\{"(\w+)",\s*(\w+),\s*[^,]+,\s*(\d+),\s*(\d+),\s*%s,\s*\w+,\s*\w+\}|'
+                            r'COUNT\((\w+),\s*(\d+),\s*(\d+),\s*%s\)' % (strings, strings))
+        defaults, rows = self.defaults(path), []
+        for m in row_of.finditer(body):
+            name, low, high, says = (m[1], m[3], m[4], m[5]) if m[1] else (m[6], m[7], m[8], m[9])
+            limits = "%s to %s" % (low, high) if int(high) else ""
+            if path == "conf.c":
+                rows.append(("`%s`" % name, defaults.get(name, "empty"), limits, unquote(says)))
+            else:
+                rows.append(("`%s`" % name, unquote(says)))
+        if len(rows) != len(re.findall(r"^    (?:\{\"|COUNT\()", body, re.M)):
+            raise Wrong("the table of settings in src/conf/%s has another form now" % path)
+        head = ("Setting", "Default", "Limits", "What it is")
+        return table(head if path == "conf.c" else (head[0], head[3]), rows)
+
+    def links(self):
+        messages, out = self.tsv("ipc"), []
+        order = list(dict.fromkeys(m[1] for m in messages))
+        unknown = set(order) - set(LINKS)
+        if unknown:
+            raise Wrong("tools/gen_conformance.py has no words for the channel " + unknown.pop())
+        for link in order:
+            out += ["", "## %s" % LINKS[link], ""]
+            for name, at, phases, fds, fields, text in messages:
+                if at != link:
+                    continue
+                out += ["### %s" % name, "", text, ""]
+                facts = []
+                if phases != "any":
+                    facts.append("Allowed in phase: %s." % ", ".join(phases.split("|")))
+                if fds != "0":
+                    facts.append("File descriptors: %s." % fds.replace("-", " to "))
+                if facts:
+                    out += [" ".join(facts), ""]
+                if fields:
+                    rows = [("`%s`" % f.split(":")[0], f.split(":")[1]) for f in fields.split()]
+                    out += table(("Field", "Type"), rows) + [""]
+        return out[1:]
+
+    # --- log texts
+
+    def says(self, text):
+        """Is there a string literal in the code that has all parts of the text, in order?"""
+        if self.literals is None:
+            self.literals = []
+            for path in sorted(glob.glob(os.path.join(self.root, "prog/*/*.c")) +
+                               glob.glob(os.path.join(self.root, "src/*/*.c"))):
+                with open(path, encoding="utf-8") as f:
+                    code = re.sub(r'"\s*PRI\w+\s*"|"\s*PRI\w+', "", f.read())
+                self.literals += [unquote(m) for m in re.findall(r'(?:"(?:[^"\\\n]|\\.)*"\s*)+', code)]
+        pattern = re.compile(".*".join(re.escape(p.strip()) for p in text.split("…")))
+        return any(pattern.search(l) for l in self.literals)
+
+    # --- pages
+
+    def directive(self, words, line):
+        kind = words[0]
+        if kind in ("sop", "transfer", "keys", "charsets", "settings", "links"):
+            return getattr(self, kind)(*words[1:])
+        raise Wrong("unknown line " + line)
+
+    def rows_of(self, lines):
+        """A run of @status or @log lines becomes one table."""
+        kind = lines[0].split()[0]
+        rows = []
+        for line in lines:
+            cells = [c.strip() for c in line[len(kind):].split(" | ")]
+            if kind == "@status":
+                rows.append(self.status(*cells[0].split(), cells[1]))
+            else:
+                if len(cells) != 3:
+                    raise Wrong("not three cells: " + line)
+                if not self.says(cells[0]):
+                    raise Wrong("the code does not say: " + cells[0])
+                rows.append(("`%s`" % cells[0], cells[1], cells[2]))
+        return table(("Status", "Class", "Meaning", "Sent when") if kind == "@status" else
+                     ("The line says", "It means", "What to do"), rows)
+
+    def page(self, path):
+        out = ["<!-- Made by tools/gen_conformance.py from %s: change that file, not this one. -->" %
+               os.path.basename(path), ""]
+        lines = self.text(path).rstrip("\n").split("\n")
+        i = 0
+        while i < len(lines):
+            run = i
+            while run < len(lines) and re.match(r"@(status|log) ", lines[run]):
+                run += 1
+            if run > i:
+                out += self.rows_of(lines[i:run])
+                i = run
+                continue
+            if lines[i].startswith("@"):
+                out += self.directive(lines[i][1:].split(), lines[i])
+            else:
+                out.append(re.sub(r"\{\{([^}]+)\}\}", lambda m: self.value(m[1]), lines[i]))
+            i += 1
+        return "\n".join(out).rstrip("\n") + "\n"
+
+
+def main():
+    args = sys.argv[1:]
+    check = "--check" in args
+    args = [a for a in args if a != "--check"]
+    root = args[0] if args else os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    pages, stale = Pages(root), []
+    for source in sorted(glob.glob(os.path.join(root, "docs", "*.in.md"))):
+        name = os.path.relpath(source, root)
+        try:
+            made = pages.page(name)
+        except Wrong as e:
+            sys.exit("%s: %s" % (name, e))
+        target = source[:-len(".in.md")] + ".md"
+        have = None
+        if os.path.exists(target):
+            with open(target, encoding="utf-8") as f:
+                have = f.read()
+        if have == made:
+            continue
+        stale.append(os.path.relpath(target, root))
+        if not check:
+            with open(target, "w", encoding="utf-8") as f:
+                f.write(made)
+    if check and stale:
+        sys.exit("out of date: %s; run tools/gen_conformance.py" % ", ".join(stale))
+
+
+if __name__ == "__main__":
+    main()
