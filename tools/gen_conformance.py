@@ -252,7 +252,7 @@ class Pages:
         kind = lines[0].split()[0]
         rows = []
         for line in lines:
-            cells = [c.strip() for c in line[len(kind):].split(" | ")]
+            cells = [c.strip() for c in re.split(r"\s\|(?:\s|$)", line[len(kind):])]
             if kind == "@status":
                 rows.append(self.status(*cells[0].split(), cells[1]))
             else:
