@@ -391,9 +391,12 @@ ATTRIBUTES = [
 
 @pytest.mark.parametrize("name,raw", ATTRIBUTES, ids=[a[0] for a in ATTRIBUTES])
 def test_attributes_that_are_none(bed, name, raw):
+    """Refused before it is stored: what the index cannot take must not be in the store either."""
     worker = ready(bed)
-    worker.send("STORE_COMMIT", **commit("1.2.9.3", "1.2.9", 10, attributes=raw))
-    assert worker.ended()
+    before = bed.stats()["store_bytes"]
+    name, got = worker.call("STORE_COMMIT", **commit("1.2.9.3", "1.2.9", 10, attributes=raw))
+    assert name == "STORE_DONE" and got["error"] != 0
+    assert bed.stats()["store_bytes"] == before
     worker.close()
 
 
@@ -631,7 +634,8 @@ def test_sessions_that_come_and_go(bed):
         round()
     bed.stats()
     wait_until(lambda: bed.descriptors() <= descriptors)
-    assert memory() - before < 8 << 20
+    if "sanitized" not in ipc.BUILD:  # whose quarantine keeps what was freed
+        assert memory() - before < 8 << 20
 
 
 def test_answers_for_sessions_that_are_gone(bed):
