@@ -24,17 +24,17 @@ def test_every_role_runs_confined(archive):
     with archive.associate() as a:
         found = archive.processes()
         assert a.echo() == 0
-    for role in SANDBOXED:
-        assert found.get(role), "no %s process" % role
-        for pid in found[role]:
-            s = status(pid)
-            assert (s["Seccomp"], s["NoNewPrivs"]) == ("2", "1"), role
-            if os.getuid() == 0:
-                assert "0" not in s["Uid"].split(), role
-    if os.getuid() == 0:
-        uids = {role: status(found[role][0])["Uid"].split()[0] for role in SANDBOXED}
-        assert len(set(uids.values())) == len(SANDBOXED), "a user a role: %s" % uids
-        assert str(os.stat(archive.dir).st_uid) == uids["archive"]
+        for role in SANDBOXED:
+            assert found.get(role), "no %s process" % role
+            for pid in found[role]:
+                s = status(pid)
+                assert (s["Seccomp"], s["NoNewPrivs"]) == ("2", "1"), role
+                if os.getuid() == 0:
+                    assert "0" not in s["Uid"].split(), role
+        if os.getuid() == 0:
+            uids = {role: status(found[role][0])["Uid"].split()[0] for role in SANDBOXED}
+            assert len(set(uids.values())) == len(SANDBOXED), "a user a role: %s" % uids
+            assert str(os.stat(archive.dir).st_uid) == uids["archive"]
 
 
 def test_workers_hold_no_files(archive):
