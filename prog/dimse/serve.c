@@ -44,6 +44,8 @@ static void serve(struct worker *w) {
             break;
         case UL_EV_COMMAND:
             serve_command(w, &ev);
+            // Who asked for the release in the middle of it gets the answer now; else this does nothing.
+            ul_assoc_release_reply(w->client.assoc, os_clock_ms());
             break;
         case UL_EV_RELEASE_RQ:
             ul_assoc_release_reply(w->client.assoc, os_clock_ms());
