@@ -73,8 +73,15 @@ class Archive:
         return self.run("reload", self.dir)
 
     def status(self):
-        """{name: value} of galena status."""
-        return dict(line.split(None, 1) for line in self.run("status", self.dir).splitlines())
+        """{name: value} of galena status, without the program."""
+        text = b""
+        with dul.unix(os.path.join(self.dir, "run", "supervisor.sock"), 10) as s:
+            s.sendall(b"status\n")
+            while True:
+                more = s.recv(65536)
+                if not more:
+                    return dict(line.split(None, 1) for line in text.decode().splitlines())
+                text += more
 
     def log(self, since=0):
         with open(self.log_path, encoding="utf-8", errors="replace") as f:
