@@ -151,7 +151,8 @@ class Bed:
         self.process = subprocess.Popen([os.path.join(BUILD, "prog", "galena-archive"), "."], cwd=self.dir,
                                         stderr=self.log, close_fds=False,
                                         # looking for leaks at the end is more than the sandbox allows
-                                        env=dict(os.environ, ASAN_OPTIONS="detect_leaks=0"), preexec_fn=supervisor_is_3)
+                                        env=dict(os.environ, ASAN_OPTIONS="detect_leaks=0"),
+                                        preexec_fn=supervisor_is_3)
         theirs.close()
         self.supervisor, self.said = Channel(ours), queue.Queue()
         ours.settimeout(None)
