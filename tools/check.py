@@ -19,7 +19,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 OUT = os.path.join(ROOT, "build-check")
 STEPS = ("style", "gcc", "clang", "sanitized")
 UNIT_TIMEOUT_S = 600
-E2E_TIMEOUT_S = 420
+E2E_TIMEOUT_S = 600
 
 BUILDS = {
     "gcc": {"CC": "gcc", "args": ["--buildtype=release", "-Doptimization=2"]},
