@@ -9,6 +9,8 @@
 #include "std/tag.h"
 #include "std/uid.h"
 
+enum { PENDING_MAX_BYTES = 16 * 1024 }; // of answers that wait for company
+
 struct object { // as the archive described it, copied out of the message
     bool done;
     enum err error;
@@ -216,10 +218,11 @@ static bool client_gone(const struct subops *s) {
     return s->w->client.gone || ul_assoc_closed(s->w->client.assoc);
 }
 
-// On C-GET's own association the answer may wait for the next request, and leave with it in one write.
+// On C-GET's own association the answer may wait for the next request, and leave with it in one write. Where
+// one object after the other fails there is no next request, and they must not pile up.
 static void send_pending(struct subops *s) {
     struct dimse_command pending = answer_of(s, DIMSE_PENDING);
-    if (s->to == &s->w->client)
+    if (s->to == &s->w->client && ul_assoc_output(s->to->assoc).n < PENDING_MAX_BYTES)
         (void)ul_assoc_send_command(s->to->assoc, s->rq->context, &pending, NULL);
     else
         (void)reply(s->w, s->rq->context, &pending);
