@@ -12,7 +12,8 @@ enum {
     // When one of a session's two processes has ended, the other follows by itself: the gate says farewell
     // (10 s at most), a worker finishes what it hands to the archive.
     LINGER_MS = 30000,
-    LINES_AT_ONCE = 100, // a worker may log; then
+    MESSAGES_AT_ONCE = 512, // more than a socket holds: the last words of one that ended are all heard
+    LINES_AT_ONCE = 100,    // a worker may log; then
     LINES_PER_S = 5,
     STRANGERS_LINES_AT_ONCE = 200, // all together, about connections that have not shown who they are
     STRANGERS_LINES_PER_S = 10,
@@ -291,8 +292,9 @@ static void log_line(struct supervisor *s, struct child *c, const struct ipc_log
 }
 
 // LOG is all a child may say; after anything else, or the end, it is not listened to any more.
+// So many at a time, so that one that never stops does not keep us from the others.
 void session_on_child_message(struct supervisor *s, struct child *c) {
-    for (;;) {
+    for (unsigned n = 0; n < MESSAGES_AT_ONCE; n++) {
         struct ipc_msg m;
         struct fault f = {0};
         enum err e = ipc_recv_now(c->ctl.fd, IPC_CHILD_TO_SUPERVISOR, 0, s->message, &m, &f);
