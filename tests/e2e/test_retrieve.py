@@ -333,6 +333,22 @@ def test_no_role_no_object(filled):
     assert (final[0x0900], got, failed_uids(identifier)) == (ALL_FAILED, [], ["1.9.3.1.1", "1.9.3.1.2"])
 
 
+def test_more_failures_than_a_list_can_hold(filled):
+    """A UI value ends at 65534 bytes: the list is cut between two UIDs, the counts are whole."""
+    n, stem = 1200, "1.9.5.1." + "7" * 48
+    with filled.associate(contexts=[(CT, [EXPLICIT])]) as a:
+        for i in range(n):
+            d = image("%s.%d" % (stem, 1000 + i), "1.9.5", "P5")
+            assert a.store(CT, d.SOPInstanceUID, EXPLICIT, dul.encode(d, EXPLICIT))[0x0900] == 0
+    with filled.associate(contexts=[(dul.STUDY_GET, [EXPLICIT]), (dul.VERIFICATION, [IMPLICIT])]) as a:
+        final, _, pending, identifier = a.get(dul.STUDY_GET, study("1.9.5"))
+        assert a.echo() == 0
+    assert (final[0x0900], final[FAILED], len(pending)) == (ALL_FAILED, n, n - 1)
+    check_counts(final, pending, n)
+    listed = failed_uids(identifier)
+    assert len(listed) == 65534 // (len(stem) + 6) and {len(u) for u in listed} == {len(stem) + 5}
+
+
 @pytest.mark.parametrize("status,expected", [(0xA700, ALL_FAILED), (0xB000, SOME_FAILED),
                                              (0xC000, ALL_FAILED)])
 def test_c_get_hears_the_status(filled, status, expected):
