@@ -204,6 +204,10 @@ class Bed:
     def descriptors(self):
         return len(os.listdir("/proc/%d/fd" % self.process.pid))
 
+    def errors(self):
+        with open(os.path.join(self.folder, "log"), encoding="utf-8", errors="replace") as f:
+            return f.read()
+
     def alive(self):
         assert self.process.poll() is None, "the archive ended: %s" % self.process.returncode
         return self

@@ -12,6 +12,7 @@ import time
 import pytest
 
 import dul
+from conftest import BUILD
 from dul import EXPLICIT, IMPLICIT
 from hostile import (ABORT, ACCEPT, ARTIM_S, CLOSED, CONTEXTS, ECHO_RQ, IDLE_S, LANES, REJECT, RELEASE_RP,
                      STORE_RQ, answer, associate, connect, p_data, pdv, request)
@@ -508,5 +509,6 @@ def test_thousands_of_connections_leave_nothing(server):
     after, processes_after = settled(server)
     for role in before:
         assert after[role][0] <= before[role][0], "descriptors of the %s" % role
-        assert after[role][1] <= before[role][1] + (2 << 20), "memory of the %s" % role
+        if "san" not in os.path.basename(BUILD): # which keeps what was freed
+            assert after[role][1] <= before[role][1] + (2 << 20), "memory of the %s" % role
     assert processes_after <= processes
