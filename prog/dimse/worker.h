@@ -14,7 +14,7 @@
 #include "ul/negotiate.h"
 
 enum {
-    WORKER_INPUT_BYTES = 256 * 1024,    // of the receive buffer; touched only as far as it is used
+    WORKER_INPUT_BYTES = 32 * 1024,     // of the receive buffer; the rest of an object is read into the ring
     IDENTIFIER_MAX_BYTES = 1024 * 1024, // C-FIND, C-MOVE, C-GET identifiers
 };
 

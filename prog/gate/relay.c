@@ -137,7 +137,8 @@ static bool wait_for_events(struct relay *r, struct pollfd p[2]) {
 static void turn(struct relay *r, const struct pollfd p[2]) {
     if (r->in_to == 0 && !r->client_ended && (p[0].revents || r->more)) {
         read_client(r);
-        if (r->in_to > 0)
+        // A sender with Nagle's algorithm may wait for it; while there is more to read, nobody waits.
+        if (r->in_to > 0 && !r->more)
             os_tcp_ack_now(r->g->client);
     }
     if (r->in_to > 0 || r->client_ended)
