@@ -6,6 +6,7 @@ what bench-load maps. Noise, so that nothing gains by compressing or by finding 
 import collections
 import json
 import os
+import shutil
 import struct
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
@@ -13,6 +14,7 @@ MR = "1.2.840.10008.5.1.4.1.1.4"
 MULTI_FRAME_WORD = "1.2.840.10008.5.1.4.1.1.7.3"
 LONG = {"OB", "OW", "SQ", "UN", "UT"}
 ROOT = "2.25.7310"
+FOLDER = "/dev/shm/galena-bench-data"  # on tmpfs, so that reading them costs the same everywhere
 
 Kind = collections.namedtuple("Kind",
                               "name sop_class modality rows columns frames objects per_study per_series")
@@ -90,6 +92,10 @@ def attributes(k, i, uid, study, series):
         sequence(0x00400275, e(0x00400007, "LO", "CT abdomen") + e(0x00400009, "SH", "SPS%05d" % patient)),
     ]
     return b"".join(parts)
+
+
+def forget():
+    shutil.rmtree(FOLDER, ignore_errors=True)
 
 
 def write_noise(f, n):
