@@ -19,3 +19,13 @@ def markdown(head, rows, left=3):
     lines = ["| " + " | ".join(head) + " |",
              "|" + "|".join("---" if i < left else "---:" for i in range(len(head))) + "|"]
     return "\n".join(lines + ["| " + " | ".join(str(x) for x in r) + " |" for r in rows])
+
+
+def write_document(path, mark, shown):
+    """Replaces what lies between the marks <!-- MARK --> and <!-- end MARK --> of a document."""
+    begin, end = "<!-- %s -->" % mark, "<!-- end %s -->" % mark
+    with open(path, encoding="utf-8") as f:
+        before, _, rest = f.read().partition(begin)
+    after = rest.partition(end)[2]
+    with open(path, "w", encoding="utf-8") as f:
+        f.write("%s%s\n%s\n%s%s" % (before, begin, shown, end, after))
