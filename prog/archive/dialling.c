@@ -83,7 +83,7 @@ void dialling_on_proof(struct archive *a, struct session *s) {
     }
     watch_close(a, &s->dialled_gate);
     os_fd_close(&s->dialled_fd);
-    refuse(a, s, ERR_DESTINATION,
+    refuse(a, s, ERR_DENIED, // known it is: no A801
            e == OK ? "another machine answered: its certificate is not the destination's"
                    : "the TLS handshake with the destination failed");
 }
