@@ -74,13 +74,27 @@ static enum err survey(struct archive *a, const struct query_condition *conditio
     return e;
 }
 
+// What is retrieved is named by unique keys (PS3.4 C.4.2.1.4). Anything else could be as slow as its author
+// likes, and this is done in one go.
+static bool only_unique_keys(const struct query_condition *conditions, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        uint16_t attr = conditions[i].attribute;
+        bool unique = attr == INDEX_ATTR_PatientID || attr == INDEX_ATTR_StudyInstanceUID ||
+                      attr == INDEX_ATTR_SeriesInstanceUID || attr == INDEX_ATTR_SOPInstanceUID;
+        if (!unique || (conditions[i].kind != QUERY_SINGLE && conditions[i].kind != QUERY_LIST))
+            return false;
+    }
+    return true;
+}
+
 void retrieving_on_locate(struct archive *a, struct session *s, const struct ipc_locate *m) {
     if (!may_retrieve(a, s))
         return;
     struct fault f = {0};
     struct query_condition *conditions;
     size_t count;
-    if (conditions_take(a, s, m->conditions_bytes, &conditions, &count, &f) != OK) {
+    if (conditions_take(a, s, m->conditions_bytes, &conditions, &count, &f) != OK ||
+        !only_unique_keys(conditions, count)) {
         session_end(a, s, "its worker sent UIDs that are none");
         return;
     }

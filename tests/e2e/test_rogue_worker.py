@@ -531,6 +531,25 @@ def test_without_any_condition_nothing_is_retrieved(bed):
     worker.close()
 
 
+BY_OTHER_KEYS = [
+    ("a name", condition(ATTR["PatientName"], ipc.SINGLE, b"a")),
+    ("a pattern of UIDs", condition(ATTR["StudyInstanceUID"], ipc.WILDCARD, b"*")),
+    ("a pattern of IDs", condition(ATTR["PatientID"], ipc.WILDCARD, b"?*" * 1000)),
+    ("no UID", condition(ATTR["StudyInstanceUID"], ipc.EMPTY)),
+    ("a range", condition(ATTR["SOPInstanceUID"], ipc.RANGE, b"", b"")),
+    ("a UID and a modality", STUDY + condition(ATTR["Modality"], ipc.WILDCARD, b"*")),
+]
+
+
+@pytest.mark.parametrize("name,raw", BY_OTHER_KEYS, ids=[k[0] for k in BY_OTHER_KEYS])
+def test_nothing_is_retrieved_by_other_than_unique_keys(bed, name, raw):
+    worker = ready(bed)
+    worker.ring[RING:RING + len(raw)] = raw
+    worker.send("LOCATE", level=1, conditions_bytes=len(raw))
+    assert worker.ended()
+    worker.close()
+
+
 # --- rights
 
 RIGHTS = [ # who, what it may not
