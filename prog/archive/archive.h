@@ -64,6 +64,7 @@ struct session {
     uint32_t phase; // enum ipc_phase
     uint32_t rights;
     char peer[CONF_NAME_MAX + 1];
+    char calling[CONF_AE_MAX + 1], called[CONF_AE_MAX + 1];
     bool ending; // freed once the handler has returned
     struct ring ring;
     struct store_stream *stream;
@@ -131,6 +132,7 @@ bool ring_body_range(uint32_t offset, uint32_t length); // lies in the body area
 // --- handlers, one file a subject
 void associate_on_request(struct archive *a, struct session *s, const struct ipc_associate *m);
 void associate_on_auth(struct archive *a, const struct ipc_auth_result *m);
+void associate_on_reload(struct archive *a); // rights that were taken away end at once
 void associate_on_auth_gone(struct archive *a); // what it was asked stays unanswered: refused for now
 void storing_on_body(struct archive *a, struct session *s, const struct ipc_store_body *m);
 void storing_on_commit(struct archive *a, struct session *s, const struct ipc_store_commit *m);

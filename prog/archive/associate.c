@@ -47,6 +47,8 @@ void associate_on_request(struct archive *a, struct session *s, const struct ipc
         return;
     }
     memcpy(s->peer, v.peer, sizeof s->peer);
+    (void)slice_to_cstr(m->calling, s->calling, sizeof s->calling);
+    (void)slice_to_cstr(m->called, s->called, sizeof s->called);
     s->rights = v.rights;
     switch (m->identity_type) {
     case IDENTITY_PASSCODE:
@@ -71,6 +73,19 @@ void associate_on_auth(struct archive *a, const struct ipc_auth_result *m) {
     if (!v.accept)
         snprintf(v.advice, sizeof v.advice, "the user name or pass code that peer %s sent is wrong", s->peer);
     answer(a, s, &v);
+}
+
+void associate_on_reload(struct archive *a) {
+    for (struct session *s = a->sessions, *next; s; s = next) {
+        next = s->next;
+        if (s->phase == IPC_PHASE_NEW)
+            continue;
+        struct verdict v = rights_of_association(&a->conf, &a->peers, &s->proof, slice_str(s->calling),
+                                                 slice_str(s->called));
+        s->rights &= v.rights;
+        if (!v.accept)
+            session_end(a, s, "its peer may not associate any more");
+    }
 }
 
 void associate_on_auth_gone(struct archive *a) {

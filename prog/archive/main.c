@@ -30,6 +30,7 @@ static void reload(struct archive *a) {
         conf_peers_fini(&a->peers);
         a->conf = conf;
         a->peers = peers;
+        associate_on_reload(a);
         for (size_t i = 0; i < peers.problem_count; i++)
             session_log(a, NULL, OS_LOG_WARN, "%s", peers.problems[i]);
         if (a->auth.fd >= 0)

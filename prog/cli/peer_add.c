@@ -28,7 +28,7 @@ static bool take_networks(const char *text, struct conf_peer *p) {
         struct conf_cidr *c = &p->plain[p->plain_count++];
         if (conf_cidr_parse(one, c, &f) != OK)
             return cli_fail("--plain %s: %s", text, f.detail), false;
-        if (c->bits == 0)
+        if (conf_cidr_is_too_wide(c))
             return cli_fail("--plain %s: the plain lane is for named addresses, not for every address "
                             "there is",
                             text),

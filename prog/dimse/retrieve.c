@@ -35,6 +35,8 @@ bool retrieval_begin(struct retrieval *ret_r, struct worker *w, const struct ul_
     enum err e = there ? locate(r, &id, &f) : ERR_MISMATCH;
     if (there && e != OK)
         status = err_dimse_status(e);
+    if (status == DIMSE_OUT_OF_RESOURCES)
+        status = DIMSE_OUT_OF_RESOURCES_MATCHES;
     identifier_free(&id);
     if (e == OK)
         return true;

@@ -46,7 +46,7 @@ struct worker {
     bool no_retired, prefer_uncompressed;
     struct slice private_classes[256];
     size_t private_class_count;
-    char private_text[8193];
+    char private_text[16641];
     struct link client;
     struct os_shm ring; // body area, then auxiliary area
     size_t ring_body, ring_aux;

@@ -137,7 +137,7 @@ static enum err make_context(const SSL_METHOD *method, EVP_PKEY *key, struct sli
     enum err e = use_chain(ctx, chain, f);
     if (e != OK)
         return e;
-    if (SSL_CTX_use_PrivateKey(ctx, key) != 1)
+    if (SSL_CTX_use_PrivateKey(ctx, key) != 1 || SSL_CTX_check_private_key(ctx) != 1)
         return tls_fault(f, "the server's private key does not belong to its certificate");
     SSL_CTX_set1_cert_store(ctx, store);
     *ret_ctx = ctx;

@@ -55,7 +55,7 @@ static void join_private_classes(const struct conf *c, char *dst, size_t cap) {
 
 static bool connect_child(struct supervisor *s, const struct session *session, struct child *c,
                           const int *fds, unsigned n) {
-    char classes[8192];
+    char classes[CONF_PRIVATE_CLASSES_MAX * sizeof s->conf.private_sop_classes[0]];
     join_private_classes(&s->conf, classes, sizeof classes);
     struct ipc_connect m = {
         .session = session->id,

@@ -174,3 +174,7 @@ bool conf_cidr_contains(const struct conf_cidr *c, const struct sockaddr *sa) {
                prefix_equal(c->ip, v6.sin6_addr.s6_addr + 12, c->bits);
     return prefix_equal(c->ip, v6.sin6_addr.s6_addr, c->bits);
 }
+
+bool conf_cidr_is_too_wide(const struct conf_cidr *c) {
+    return c->bits < (c->family == AF_INET ? 8 : 16);
+}

@@ -40,6 +40,8 @@ bool conf_addr_is_private(
 
 enum err conf_cidr_parse(struct slice text, struct conf_cidr *ret_cidr, struct fault *f);
 void conf_cidr_format(const struct conf_cidr *c, char ret_text[64]);
+// Wider than anyone can name: less than /8 (IPv4) or /16 (IPv6).
+bool conf_cidr_is_too_wide(const struct conf_cidr *c);
 // An IPv4 address that arrives mapped into IPv6 (::ffff:a.b.c.d) matches IPv4 networks.
 bool conf_cidr_contains(const struct conf_cidr *c, const struct sockaddr *sa);
 

@@ -120,7 +120,7 @@ static bool take_cidr(void *dst, const struct conf_option *o, struct slice value
     }
     if (conf_cidr_parse(value, &p->plain[p->plain_count], f) != OK)
         return false;
-    if (p->plain[p->plain_count].bits == 0) {
+    if (conf_cidr_is_too_wide(&p->plain[p->plain_count])) {
         fault_set(f, ERR_CONFIG,
                   "the plain lane is for named addresses, not for every address there is");
         return false;

@@ -185,8 +185,9 @@ enum {
     FIND_MULTIPLE,
     FIND_BYTES
 };
-// Fuzzy matching is done in the sense of PS3.4 C.2.2.2.1.1 (names folded), conversion of frames is not.
-static const uint8_t find_supported[FIND_BYTES] = {1, 1, 1, 1, 0, 1, 1};
+// Fuzzy matching is done in the sense of PS3.4 C.2.2.2.1.1 (names folded); times are not shifted from zone to
+// zone (the archive knows none of its site), frames are not converted.
+static const uint8_t find_supported[FIND_BYTES] = {1, 1, 1, 0, 0, 1, 1};
 // C.5.2.1, C.5.3.1: relational retrieval, conversion of frames.
 static const uint8_t retrieve_supported[2] = {1, 0};
 

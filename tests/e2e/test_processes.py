@@ -197,6 +197,19 @@ def test_sighup_reloads_peers_and_keeps_connections(fresh):
         assert a.echo() == 0
 
 
+def test_a_removed_peer_is_out_at_once(fresh):
+    fresh.peer("second", can="store,query")
+    with fresh.associate(contexts=[(dul.STUDY_FIND, [dul.IMPLICIT])]) as stays:
+        goes = fresh.associate("second", contexts=[(dul.STUDY_FIND, [dul.IMPLICIT])])
+        asked = dul.keys(QueryRetrieveLevel="STUDY", StudyInstanceUID="")
+        assert [s for s, _ in goes.find(dul.STUDY_FIND, asked)] == [0]
+        fresh.run("peer", "remove", fresh.dir, "second")
+        fresh.await_log("may not associate any more")
+        with pytest.raises((ConnectionError, OSError, dul.Aborted)):
+            list(goes.find(dul.STUDY_FIND, asked))
+        assert [s for s, _ in stays.find(dul.STUDY_FIND, asked)] == [0]
+
+
 def test_idle_connections_cost_little(fresh):
     """Gate and worker together: under 1 MB of private memory (sanitizers aside)."""
     many = [fresh.associate() for _ in range(20)]

@@ -215,6 +215,8 @@ static void peer_conf_errors(void **state) {
         {"plain = {\"10.0.0.1/8\"}\n", ":1: plain: the address has bits set"},
         {"plain = {\"0.0.0.0/0\"}\n", ":1: plain: the plain lane is for named addresses"},
         {"plain = {\"::/0\"}\n", ":1: plain: the plain lane is for named addresses"},
+        {"plain = {\"128.0.0.0/7\"}\n", ":1: plain: the plain lane is for named addresses"},
+        {"plain = {\"fc00::/15\"}\n", ":1: plain: the plain lane is for named addresses"},
         {"address = \"ct1\"\n", ":1: address: write HOST:PORT"},
         {"address_tls = perhaps\n", ":1: address_tls: must be yes or no"},
         {"rights = \"all\"\n", ":1: no such option 'rights'"},

@@ -195,8 +195,8 @@ static void extended_and_the_rest(void **state) {
     struct ul_policy p = {.rights = ALL, .identity_accepted = true, .max_pdu = 40000};
     assert_int_equal(ul_negotiate_accept(&rq, &p, &arena, &ac, NULL), OK);
     assert_int_equal(ac.extended_count, 2);
-    assert_true(
-        slice_eq(ac.extended[0].info, SLICE_LIT("\1\0\1\1\0\1\1"))); // no frame conversion; 7 bytes at most
+    // No zones, no frame conversion; 7 bytes at most.
+    assert_true(slice_eq(ac.extended[0].info, SLICE_LIT("\1\0\1\0\0\1\1")));
     assert_true(slice_eq(ac.extended[1].info, SLICE_LIT("\1\0")));
     assert_int_equal(ac.async_invoked, 1);
     assert_int_equal(ac.async_performed, 1);
@@ -205,7 +205,7 @@ static void extended_and_the_rest(void **state) {
     assert_string_equal(ac.calling, "CALLER");
     assert_string_equal(ac.called, "CALLED");
     struct ul_query_options o = ul_query_options_decode(ac.extended[0].info);
-    assert_true(o.relational && !o.datetime && o.fuzzy && o.timezone && o.empty_value && o.multiple_value);
+    assert_true(o.relational && !o.datetime && o.fuzzy && !o.timezone && o.empty_value && o.multiple_value);
     o = ul_query_options_decode((struct slice){NULL, 0});
     assert_false(o.relational || o.datetime || o.fuzzy || o.timezone || o.empty_value || o.multiple_value);
     rq.identity.want_response = false;
