@@ -20,6 +20,12 @@ bool cancelled(struct worker *w, uint16_t message_id) {
         if (ev.kind == UL_EV_COMMAND && ev.command->field == DIMSE_C_CANCEL_RQ &&
             ev.command->responded_to == message_id)
             return true;
+        bool is_request = ev.kind == UL_EV_COMMAND && !dimse_is_response(ev.command) &&
+                          ev.command->field != DIMSE_C_CANCEL_RQ;
+        if (is_request) { // sent ahead: answered when this one is
+            link_hold(&w->client, &ev);
+            return false;
+        }
         if (ev.kind == UL_EV_RELEASE_RQ) // it wants no more answers
             ul_assoc_release_reply(w->client.assoc, os_clock_ms());
         if (ev.kind == UL_EV_RELEASE_RQ || ev.kind == UL_EV_ABORTED || ev.kind == UL_EV_CLOSED)

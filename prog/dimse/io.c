@@ -118,6 +118,11 @@ static bool pull(struct link *l, struct ul_assoc_event *ret_event) {
 }
 
 bool link_next(struct link *l, struct ul_assoc_event *ret_event) {
+    if (l->holds) {
+        *ret_event = l->held;
+        l->holds = false;
+        return true;
+    }
     for (;;) {
         if (pull(l, ret_event))
             return true;
@@ -136,7 +141,14 @@ bool link_next(struct link *l, struct ul_assoc_event *ret_event) {
     }
 }
 
+void link_hold(struct link *l, const struct ul_assoc_event *event) {
+    l->held = *event;
+    l->holds = true;
+}
+
 bool link_peek(struct link *l, struct ul_assoc_event *ret_event) {
+    if (l->holds)
+        return false;
     if (pull(l, ret_event))
         return true;
     if (l->gone || ul_assoc_unread(l->assoc) > 0 || !read_some(l))

@@ -117,7 +117,7 @@ static enum err send_body(struct sender *t, struct ipc_object_data d, struct fau
 
 // The C-STORE response, by way of whatever else arrives: on C-GET's own association a C-CANCEL may.
 static enum err await_response(struct subops *s, uint16_t message_id, uint16_t *ret_status) {
-    struct ul_assoc_event ev;
+    struct ul_assoc_event ev = {.kind = UL_EV_NONE};
     while (link_next(s->to, &ev)) {
         if (ev.kind == UL_EV_COMMAND && ev.command->field == DIMSE_C_STORE_RSP &&
             ev.command->responded_to == message_id) {
@@ -128,6 +128,10 @@ static enum err await_response(struct subops *s, uint16_t message_id, uint16_t *
             s->cancelled = s->cancelled || ev.command->responded_to == s->rq->command->message_id;
         else if (ev.kind != UL_EV_DATA)
             break;
+    }
+    if (ev.kind == UL_EV_COMMAND) { // its sender would wait for an answer to it for ever
+        ul_assoc_abort(s->to->assoc, ERR_PROTOCOL, "a request instead of a C-STORE response", os_clock_ms());
+        (void)link_flush(s->to);
     }
     return ERR_PEER_GONE;
 }

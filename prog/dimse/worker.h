@@ -30,6 +30,8 @@ struct link {
     bool gone;         // the transport is closed or failed
     bool answered;     // we have just sent something: what comes next is worth waiting for
     struct ul_assoc_event end; // ABORTED or CLOSED, once it has happened
+    struct ul_assoc_event held; // a request that came while another was served; its turn is next
+    bool holds;
 };
 
 struct worker {
@@ -61,6 +63,8 @@ void link_close(struct link *l);
 bool link_next(struct link *l, struct ul_assoc_event *ret_event);
 // An event that is there already, without waiting (a C-CANCEL between two answers); false: none.
 bool link_peek(struct link *l, struct ul_assoc_event *ret_event);
+// Gives a peeked request back: link_next() returns it again, link_peek() nothing before that.
+void link_hold(struct link *l, const struct ul_assoc_event *event);
 bool link_flush(struct link *l); // sends all output; false: the stream is gone
 // Sends one piece of a data set from where it lies, behind the output.
 bool link_send_piece(struct link *l, uint8_t context, struct slice piece, bool last);

@@ -283,6 +283,37 @@ def test_responses_nobody_waits_for(server):
     a.release()
 
 
+def test_requests_sent_ahead_are_answered_in_turn(server):
+    """No asynchronous operations were agreed; who sends ahead all the same waits, and is not forgotten."""
+    a = associate(server, "plain")
+    identifier = dul.encode(dul.keys(QueryRetrieveLevel="STUDY", StudyInstanceUID=""), EXPLICIT)
+    sent = b""
+    for number in range(1, 6):
+        rq = dul.command({0x0002: dul.STUDY_FIND, 0x0100: dul.FIND_RQ, 0x0110: number, 0x0700: 0, 0x0800: 1})
+        sent += p_data(pdv(5, 3, rq), pdv(5, 2, identifier))
+    a.send(sent + p_data(pdv(1, 3, ECHO_RQ)))
+    finals = []
+    while len(finals) < 6:
+        _, got, _ = a.next_message()
+        if got[0x0900] != 0xFF00:
+            finals.append((got[0x0120], got[0x0900]))
+    assert finals == [(n, 0) for n in (1, 2, 3, 4, 5, 1)]
+    a.release()
+
+
+def test_a_request_instead_of_a_response(server):
+    """On the association on which objects come back: aborted, because no answer to it would ever come."""
+    contexts = [(dul.STUDY_GET, [EXPLICIT]), (CT, [EXPLICIT]), (dul.VERIFICATION, [IMPLICIT])]
+    a = server.plain("WORKSTATION", contexts, roles=[(CT, 0, 1)])
+    a.message(1, {0x0002: dul.STUDY_GET, 0x0100: dul.GET_RQ, 0x0110: 1, 0x0700: 0},
+              dul.encode(dul.keys(QueryRetrieveLevel="STUDY", StudyInstanceUID="1.2.826.1"), EXPLICIT))
+    assert a.next_message()[1][0x0100] == dul.STORE_RQ
+    began = time.monotonic()
+    a.send(p_data(pdv(5, 3, ECHO_RQ)))
+    assert answer(a.sock) == ABORT
+    assert time.monotonic() - began < 0.9 * IDLE_S
+
+
 def test_a_flood_of_cancels(server):
     a = associate(server, "plain", CONTEXTS)
     cancels = b"".join(p_data(pdv(5, 3, dul.command({0x0100: dul.CANCEL_RQ, 0x0120: i % 5, 0x0800: 0x0101})))
