@@ -1,15 +1,13 @@
 """Real files: what goes in over the network comes out byte for byte, by C-GET and C-MOVE."""
 import glob
 import os
-import socket
-import threading
 
 import pydicom
 import pytest
-from pydicom.filereader import read_partial
 
 import dul
-from conftest import CORPUS, needs_corpus, free_port
+from conftest import CORPUS, needs_corpus
+from scp import Receiver
 
 pytestmark = needs_corpus
 
@@ -89,59 +87,6 @@ def test_each_comes_back_by_c_get_byte_for_byte(archive, stored):
     assert wrong == []
 
 
-class Receiver(threading.Thread):
-    """A Storage SCP that accepts whatever is proposed and keeps what it gets."""
-
-    def __init__(self, status=0):
-        super().__init__(daemon=True)
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
-        self.got, self.requests, self.status = [], [], status
-        self.start()
-
-    def run(self):
-        while True:
-            try:
-                sock, _ = self.listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self.serve, args=(sock,), daemon=True).start()
-
-    def serve(self, sock):
-        a = dul.Association.__new__(dul.Association)
-        a.sock, a.buffer, a.max_pdu = sock, b"", 16384
-        kind, body = a.pdu()
-        assert kind == 1
-        answer, at, contexts = body[:68], 68, {}
-        while at < len(body):
-            k, n = body[at], int.from_bytes(body[at + 2:at + 4], "big")
-            inner = body[at + 4:at + 4 + n]
-            if k == 0x10:
-                answer += body[at:at + 4 + n]
-            elif k == 0x20:
-                uids, sub = [], 4
-                while sub < n:
-                    m = int.from_bytes(inner[sub + 2:sub + 4], "big")
-                    uids.append(inner[sub + 4:sub + 4 + m].decode())
-                    sub += 4 + m
-                contexts[inner[0]] = uids
-                answer += dul.item(0x21, bytes([inner[0], 0, 0, 0]) + dul.item(0x40, uids[1].encode()))
-            at += 4 + n
-        self.requests.append(body)
-        a.send(dul.pdu(2, answer + dul.item(0x50, dul.item(0x51, (16384).to_bytes(4, "big")))))
-        try:
-            while True:
-                number, rq, data = a.next_message()
-                self.got.append((rq, contexts[number][1], data))
-                a.message(number, {0x0002: rq[0x0002], 0x0100: dul.STORE_RSP, 0x0120: rq[0x0110],
-                                   0x0900: self.status, 0x1000: rq[0x1000]})
-        except AssertionError:  # A-RELEASE-RQ
-            a.send(dul.pdu(6, b"\0\0\0\0"))
-        except (ConnectionError, OSError):
-            pass
-        sock.close()
-
-
 def test_each_comes_back_by_c_move_byte_for_byte(archive, stored):
     receiver = Receiver()
     archive.peer("receiver", can="store", plain="127.0.0.1/32", address="127.0.0.1:%d" % receiver.port)
@@ -151,11 +96,11 @@ def test_each_comes_back_by_c_move_byte_for_byte(archive, stored):
             final, _, _ = a.move(dul.STUDY_MOVE, dul.keys(QueryRetrieveLevel="STUDY", StudyInstanceUID=study),
                                  "RECEIVER")
             assert final[0x0900] == 0, study
-    sent = {rq[0x1000].decode().rstrip("\0"): (transfer, data) for rq, transfer, data in receiver.got}
+    sent = receiver.objects()
     wrong = [path for path, _, instance, _, transfer, data in OBJECTS
              if sent.get(instance) != (transfer, data)]
     assert wrong == []
-    assert receiver.got[0][0][0x1030].decode().strip() == "FIRST", "Move Originator AE title"
+    assert receiver.got[0][3][0x1030].decode().strip() == "FIRST", "Move Originator AE title"
 
 
 def test_an_identical_duplicate_is_success_and_stays_one(archive, stored):
