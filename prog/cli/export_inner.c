@@ -1,10 +1,10 @@
 #include "export_inner.h"
 
-#include "dicomdir.h"
 #include "export_list.h"
 #include "halves.h"
 #include "scu.h"
 
+#include "dicom/dicomdir.h"
 #include "dicom/part10.h"
 #include "dicom/writer.h"
 #include "os/fd.h"

@@ -4,8 +4,8 @@
 // One study: one PATIENT, one STUDY record, a SERIES record each, and below it a record for each object.
 // Attributes that the standard wants and the object does not have are made up the way DCMTK's dcmmkdir
 // does.
-#ifndef CLI_DICOMDIR_H
-#define CLI_DICOMDIR_H
+#ifndef DICOM_DICOMDIR_H
+#define DICOM_DICOMDIR_H
 
 #include "base/arena.h"
 #include "base/buf.h"

@@ -1,4 +1,4 @@
-#include "dicomdir.h"
+#include "dicom/dicomdir.h"
 
 #include "base/uid.h"
 #include "dicom/part10.h"

@@ -6,8 +6,7 @@
 #include <cmocka.h>
 // clang-format on
 
-#include "../../../prog/cli/dicomdir.h"
-
+#include "dicom/dicomdir.h"
 #include "dicom/part10.h"
 #include "std/tag.h"
 #include "std/uid.h"
