@@ -23,13 +23,14 @@ LAYERS = {
     "dimse": {"base", "std", "dicom"},
     "render": {"base", "std", "dicom", "codec"},
     "ipc": {"base", "os", "std"},
+    "worker": {"base", "os", "std", "ipc", "dicom"},
     "index": {"base", "os", "std", "ipc"},
     "blob": {"base", "os", "std", "ipc"},
 }
 
 # A program may use any library, but what holds the keys parses nothing that comes from outside.
 PROGRAMS = {
-    "archive": set(LAYERS) - {"dicom", "ul", "dimse", "codec", "render", "http"},
+    "archive": set(LAYERS) - {"dicom", "ul", "dimse", "codec", "render", "http", "worker"},
 }
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]*)"')

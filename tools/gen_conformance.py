@@ -31,8 +31,12 @@ LINKS = {
     "auth>supervisor": "Auth to supervisor",
     "archive>auth": "Archive to auth",
     "auth>archive": "Auth to archive",
-    "dimse>archive": "A worker to the archive",
-    "archive>dimse": "The archive to a worker",
+    "dimse>archive": "A DICOM worker to the archive",
+    "archive>dimse": "The archive to a DICOM worker",
+    "web>archive": "A web worker to the archive",
+    "archive>web": "The archive to a web worker",
+    "dimse>archive,web>archive": "A worker of either kind to the archive",
+    "archive>dimse,archive>web": "The archive to a worker of either kind",
 }
 
 # PS3.4 C.6.1.1.2 to C.6.1.1.5, C.6.2.1.2: unique and required keys; the rest is optional.

@@ -52,13 +52,13 @@ def parse(path):
             fail(number, f"message {name} may take {size} bytes, more than {MAX_MESSAGE}")
         if name in (r["name"] for r in rows):
             fail(number, f"message {name} stands twice")
-        rows.append(dict(name=name, link=link, mask=mask, fds=(int(least), int(most or least)),
+        rows.append(dict(name=name, links=link.split(","), mask=mask, fds=(int(least), int(most or least)),
                          fields=parsed))
     return rows
 
 
 def links(rows):
-    return sorted({r["link"] for r in rows})
+    return sorted({link for r in rows for link in r["links"]})
 
 
 def link_id(link):
@@ -68,7 +68,7 @@ def link_id(link):
 def header(rows):
     out = ["// Generated from spec/ipc.tsv; do not edit.", "#ifndef IPC_GEN_H", "#define IPC_GEN_H", "",
            '#include "base/slice.h"', "", "enum ipc_link {"]
-    out += [f"    {link_id(l)}," for l in links(rows)]
+    out += [f"    {link_id(l)} = 1 << {i}," for i, l in enumerate(links(rows))]
     out += ["};", "", "enum ipc_phase {"]
     out += [f"    IPC_PHASE_{p.upper()} = 1 << {i}," for i, p in enumerate(PHASES)]
     out += ["};", "", "enum ipc_type {", "    IPC_NONE,"]
@@ -104,7 +104,8 @@ def source(rows):
     for r in rows:
         low = r["name"].lower()
         fields = f"fields_{low}" if r["fields"] else "NULL"
-        out.append(f'    [IPC_{r["name"]}] = {{"{r["name"]}", {link_id(r["link"])}, 0x{r["mask"]:x}, '
+        on = " | ".join(link_id(l) for l in r["links"])
+        out.append(f'    [IPC_{r["name"]}] = {{"{r["name"]}", {on}, 0x{r["mask"]:x}, '
                    f'{r["fds"][0]}, {r["fds"][1]}, {len(r["fields"])}, {fields}}},')
     out += ["};", ""]
     return "\n".join(out)

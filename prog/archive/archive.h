@@ -25,6 +25,7 @@ enum {
     RING_AUX_BYTES = 1024 * 1024,
     RINGS_MAPPED_MAX = 40, // beyond it the least recently used one is unmapped: bounds our memory
     INDEX_COMMIT_MS = 1000,
+    CHANNELS_MAX = 16, // of one web connection
 };
 
 struct session;
@@ -77,7 +78,8 @@ struct session {
     struct arena arena; // of the query's or retrieval's conditions
     struct index_query *located;
     struct store_object *open; // the object being read
-    uint64_t read_bytes, body_bytes;
+    struct index_ref open_at;
+    uint64_t body_bytes;
     uint64_t request; // that auth or the supervisor is working on
     uint8_t wanted_fingerprints[CONF_FINGERPRINTS_MAX][CONF_FINGERPRINT_BYTES]; // of the destination dialled
     size_t wanted_count;
@@ -108,6 +110,7 @@ struct archive {
     bool index_damaged;    // to be removed before that
     uint8_t *buffer;       // IPC_MAX_BYTES: the message being handled
     struct buf scratch;    // for what is built and sent at once
+    struct buf summary;    // likewise
 };
 
 // --- session.c
@@ -146,7 +149,10 @@ void finding_end(struct archive *a, struct session *s);
 void retrieving_on_locate(struct archive *a, struct session *s, const struct ipc_locate *m);
 void retrieving_on_next(struct archive *a, struct session *s);
 void retrieving_on_read(struct archive *a, struct session *s, const struct ipc_object_read *m);
+void retrieving_on_front(struct archive *a, struct session *s);
 void retrieving_end(struct archive *a, struct session *s);
+void counting_on_count(struct archive *a, struct session *s, const struct ipc_count *m);
+void channels_on_new(struct archive *a, struct session *s);
 void dialling_on_request(struct archive *a, struct session *s, const struct ipc_dial_peer *m);
 void dialling_on_dialed(struct archive *a, struct ipc_msg *m);
 void dialling_on_proof(struct archive *a, struct session *s);

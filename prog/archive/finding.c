@@ -3,7 +3,7 @@
 
 #include "base/rd.h"
 
-enum { ROWS_BYTES = 57344 - 8192, ROWS_AT_ONCE = 200 };
+enum { ROWS_BYTES = 57344 - 8192, ROWS_AT_ONCE = 200, SUMMARY_ROOM = 256 * 1024 };
 
 static bool may_query(struct archive *a, struct session *s) {
     if (s->rights & IPC_RIGHT_QUERY)
@@ -51,7 +51,7 @@ void finding_on_query(struct archive *a, struct session *s, const struct ipc_que
     struct query_condition *conditions;
     size_t count;
     bool shape = m->root <= QUERY_ROOT_STUDY && m->level <= QUERY_LEVEL_IMAGE &&
-                 returns_valid(m->returns, s->returns, &s->return_count);
+                 m->order <= INDEX_ORDER_NEWEST && returns_valid(m->returns, s->returns, &s->return_count);
     if (!shape || conditions_take(a, s, m->conditions_bytes, &conditions, &count, &f) != OK) {
         session_end(a, s, "its worker sent a query that is none");
         return;
@@ -63,7 +63,10 @@ void finding_on_query(struct archive *a, struct session *s, const struct ipc_que
                                     .conditions = conditions,
                                     .condition_count = count,
                                     .returns = s->returns,
-                                    .return_count = s->return_count};
+                                    .return_count = s->return_count,
+                                    .offset = m->offset,
+                                    .limit = m->limit,
+                                    .order = (enum index_order)m->order};
     enum err e = index_query_open(a->index, &spec, &f, &s->query);
     if (e != OK)
         failed(a, s, e, f.detail);
@@ -81,23 +84,25 @@ static void put_row(struct buf *rows, const struct index_query *q, size_t count)
     }
 }
 
-// The summary of the row's representative object goes to the auxiliary area; one that is larger
-// (or can't be read: its study was erased) is left out, and the row goes without.
-static uint32_t put_summary(struct archive *a, struct session *s) {
+// The summary of the row's representative object goes to the auxiliary area, behind those of the rows before
+// it; one that has no room there (or can't be read: its study was erased) is left out, and the row goes
+// without. A row is only begun while SUMMARY_ROOM is left, so that what has no room is longer than that.
+static void put_summary(struct archive *a, struct session *s, size_t *at) {
     struct index_ref ref;
-    struct buf summary = BUF_INIT(RING_AUX_BYTES);
     struct fault f = {0};
     uint8_t *ring = ring_map(a, s);
     uint32_t n = 0;
-    if (index_query_ref(s->query, &f, &ref) != OK)
-        return 0;
-    struct blob_ref blob = blob_ref_of(&ref);
-    if (ring && store_get_summary(a->store, &blob, &f, &summary) == OK) {
-        memcpy(ring + RING_BODY_BYTES, summary.p, summary.n);
-        n = (uint32_t)summary.n;
+    if (ring && index_query_ref(s->query, &f, &ref) == OK) {
+        struct blob_ref blob = blob_ref_of(&ref);
+        buf_reset(&a->summary);
+        if (store_get_summary(a->store, &blob, &f, &a->summary) == OK &&
+            a->summary.n <= RING_AUX_BYTES - *at) {
+            memcpy(ring + RING_BODY_BYTES + *at, a->summary.p, a->summary.n);
+            n = (uint32_t)a->summary.n;
+        }
     }
-    buf_fini(&summary);
-    return n;
+    buf_u32le(&a->scratch, n);
+    *at += n;
 }
 
 void finding_on_more(struct archive *a, struct session *s) {
@@ -110,7 +115,9 @@ void finding_on_more(struct archive *a, struct session *s) {
     struct fault f = {0};
     enum index_step step = INDEX_ROW;
     buf_reset(&a->scratch);
-    while (m.count < (summaries ? 1 : ROWS_AT_ONCE) && a->scratch.n < ROWS_BYTES) {
+    size_t summary_bytes = 0;
+    while (m.count < ROWS_AT_ONCE && a->scratch.n < ROWS_BYTES &&
+           summary_bytes <= RING_AUX_BYTES - SUMMARY_ROOM) {
         size_t before = a->scratch.n;
         enum err e = index_query_step(s->query, &f, &step);
         if (e != OK) {
@@ -125,7 +132,7 @@ void finding_on_more(struct archive *a, struct session *s) {
             return;
         }
         if (summaries)
-            m.summary_bytes = put_summary(a, s);
+            put_summary(a, s, &summary_bytes);
         m.count++;
     }
     m.done = step == INDEX_END;

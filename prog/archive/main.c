@@ -201,6 +201,7 @@ static int serve(const char *dir) {
         .dir = dir, .epoll = epoll_create1(EPOLL_CLOEXEC), .auth = {.fd = -1}, .sync_start_fd = -1};
     a.buffer = malloc(IPC_MAX_BYTES);
     a.scratch = BUF_INIT(2 * 1024 * 1024);
+    a.summary = BUF_INIT(RING_AUX_BYTES);
     a.pending_end = &a.pending;
     if (a.epoll < 0 || !a.buffer || os_proc_harden(FDS_MAX, &f) != OK)
         return 1;

@@ -8,18 +8,20 @@ static bool may_retrieve(struct archive *a, struct session *s) {
     return false;
 }
 
-enum { RETURN_CLASS, RETURN_INSTANCE, RETURN_TRANSFER };
+enum { RETURN_CLASS, RETURN_INSTANCE, RETURN_TRANSFER, RETURN_STUDY, RETURN_SERIES, RETURN_COUNT };
 
 static enum err open_list(struct archive *a, const struct query_condition *conditions, size_t count,
                           uint64_t limit, struct index_query **ret_query, struct fault *f) {
     static const uint16_t returns[] = {[RETURN_CLASS] = INDEX_ATTR_SOPClassUID,
                                        [RETURN_INSTANCE] = INDEX_ATTR_SOPInstanceUID,
-                                       [RETURN_TRANSFER] = INDEX_ATTR_AvailableTransferSyntaxUID};
+                                       [RETURN_TRANSFER] = INDEX_ATTR_AvailableTransferSyntaxUID,
+                                       [RETURN_STUDY] = INDEX_ATTR_StudyInstanceUID,
+                                       [RETURN_SERIES] = INDEX_ATTR_SeriesInstanceUID};
     struct index_query_spec spec = {.level = INDEX_INSTANCE,
                                     .conditions = conditions,
                                     .condition_count = count,
                                     .returns = returns,
-                                    .return_count = 3,
+                                    .return_count = RETURN_COUNT,
                                     .limit = limit};
     return index_query_open(a->index, &spec, f, ret_query);
 }
@@ -124,6 +126,12 @@ static void close_object(struct session *s) {
         store_get_close(TAKE(s->open));
 }
 
+// Records are written once and never changed: where one lies names its content.
+static uint64_t object_tag(const struct blob_ref *ref) {
+    uint64_t h = ((uint64_t)ref->segment << 32 ^ ref->length) * 0x9E3779B97F4A7C15u;
+    return (h ^ ref->offset) * 0xBF58476D1CE4E5B9u;
+}
+
 void retrieving_on_next(struct archive *a, struct session *s) {
     struct ipc_object m = {0};
     struct fault f = {0};
@@ -131,17 +139,18 @@ void retrieving_on_next(struct archive *a, struct session *s) {
     close_object(s);
     enum err e = done ? OK : next_row(s->located, &done, &f);
     if (e == OK && !done) {
-        struct index_ref at;
         m.sop_class = index_query_value(s->located, RETURN_CLASS);
         m.sop_instance = index_query_value(s->located, RETURN_INSTANCE);
+        m.study = index_query_value(s->located, RETURN_STUDY);
+        m.series = index_query_value(s->located, RETURN_SERIES);
         m.transfer_syntax = index_query_value(s->located, RETURN_TRANSFER);
-        e = index_query_ref(s->located, &f, &at);
-        struct blob_ref ref = blob_ref_of(&at);
+        e = index_query_ref(s->located, &f, &s->open_at);
+        struct blob_ref ref = blob_ref_of(&s->open_at);
         if (e == OK)
             e = store_get_open(a->store, &ref, &f, &s->open);
-        s->read_bytes = 0;
         s->body_bytes = e == OK ? store_get_body_bytes(s->open) : 0;
         m.length = s->body_bytes;
+        m.tag = object_tag(&ref);
         a->retrieved += e == OK;
     }
     if (e != OK)
@@ -153,23 +162,45 @@ void retrieving_on_next(struct archive *a, struct session *s) {
 
 void retrieving_on_read(struct archive *a, struct session *s, const struct ipc_object_read *m) {
     uint8_t *ring = ring_map(a, s);
-    if (!ring || !s->open || !ring_body_range(m->ring_offset, m->max) || m->max == 0) {
+    bool fits = ring && ring_body_range(m->ring_offset, m->max) && m->max > 0;
+    if (!fits || !s->open || m->offset > s->body_bytes) {
         session_end(a, s, "its worker reads what is not open");
         return;
     }
-    uint64_t left = s->body_bytes - s->read_bytes;
+    uint64_t left = s->body_bytes - m->offset;
     uint32_t n = left < m->max ? (uint32_t)left : m->max;
     struct fault f = {0};
-    enum err e = n ? store_get_read(s->open, s->read_bytes, ring + m->ring_offset, n, &f) : OK;
-    if (e == OK)
-        s->read_bytes += n;
-    else
+    enum err e = n ? store_get_read(s->open, m->offset, ring + m->ring_offset, n, &f) : OK;
+    if (e != OK)
         session_log(a, s, OS_LOG_ERROR, "an object cannot be read: %s: %s", err_text(e), f.detail);
     struct ipc_object_data data = {.error = (uint16_t)e,
                                    .ring_offset = m->ring_offset,
                                    .length = e == OK ? n : 0,
-                                   .last = s->read_bytes == s->body_bytes};
+                                   .last = left == n};
     session_reply(a, s, IPC_OBJECT_DATA, &data, -1);
+}
+
+// Summary and frame table. A table that has no room is left out: readers then look into the object.
+void retrieving_on_front(struct archive *a, struct session *s) {
+    uint8_t *ring = ring_map(a, s);
+    if (!ring || !s->open) {
+        session_end(a, s, "its worker reads what is not open");
+        return;
+    }
+    struct ipc_object_front_data m = {0};
+    struct fault f = {0};
+    struct blob_ref ref = blob_ref_of(&s->open_at);
+    buf_reset(&a->summary);
+    enum err e = store_get_summary(a->store, &ref, &f, &a->summary);
+    m.summary_bytes = (uint32_t)a->summary.n;
+    if (e == OK && store_get_frames(a->store, &ref, &f, &a->summary) == OK)
+        m.frames_bytes = (uint32_t)a->summary.n - m.summary_bytes;
+    if (e == OK)
+        memcpy(ring + RING_BODY_BYTES, a->summary.p, m.summary_bytes + m.frames_bytes);
+    else
+        session_log(a, s, OS_LOG_ERROR, "a summary cannot be read: %s: %s", err_text(e), f.detail);
+    m.error = (uint16_t)e;
+    session_reply(a, s, IPC_OBJECT_FRONT_DATA, &m, -1);
 }
 
 void retrieving_end(struct archive *a, struct session *s) {

@@ -53,7 +53,7 @@ static void parse_source(struct session *s) {
 
 void session_new(struct archive *a, const struct ipc_session_new *m, int take_worker_fd, int take_gate_fd) {
     struct session *s = calloc(1, sizeof *s);
-    if (!s || m->lane > IPC_LANE_LOCAL || !slice_to_cstr(m->source, s->source, sizeof s->source)) {
+    if (!s || m->lane > IPC_LANE_HTTPS || !slice_to_cstr(m->source, s->source, sizeof s->source)) {
         free(s);
         os_fd_close(&take_worker_fd);
         os_fd_close(&take_gate_fd);
@@ -171,8 +171,17 @@ static void dispatch(struct archive *a, struct session *s, struct ipc_msg *m) {
     case IPC_OBJECT_READ:
         retrieving_on_read(a, s, &m->u.object_read);
         break;
+    case IPC_OBJECT_FRONT:
+        retrieving_on_front(a, s);
+        break;
     case IPC_RETRIEVE_END:
         retrieving_end(a, s);
+        break;
+    case IPC_COUNT:
+        counting_on_count(a, s, &m->u.count);
+        break;
+    case IPC_CHANNEL_NEW:
+        channels_on_new(a, s);
         break;
     case IPC_DIAL_PEER:
         dialling_on_request(a, s, &m->u.dial_peer);
@@ -207,7 +216,8 @@ void session_on_worker(struct archive *a, struct session *s) {
         return;
     struct ipc_msg m;
     struct fault f = {0};
-    enum err e = ipc_recv_now(s->worker.fd, IPC_DIMSE_TO_ARCHIVE, s->phase, a->buffer, &m, &f);
+    enum ipc_link link = s->proof.lane == IPC_LANE_HTTPS ? IPC_WEB_TO_ARCHIVE : IPC_DIMSE_TO_ARCHIVE;
+    enum err e = ipc_recv_now(s->worker.fd, link, s->phase, a->buffer, &m, &f);
     if (e == ERR_BUSY)
         return;
     if (e != OK) {

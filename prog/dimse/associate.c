@@ -91,7 +91,7 @@ bool associate(struct worker *w, const struct ul_assoc_event *ev) {
         return false;
     }
     struct ipc_associate m = question(rq);
-    struct ipc_msg answer = archive_call(w, IPC_ASSOCIATE, &m, IPC_ASSOCIATE_RESULT);
+    struct ipc_msg answer = channel_call(&w->archive, IPC_ASSOCIATE, &m, IPC_ASSOCIATE_RESULT);
     const struct ipc_associate_result *r = &answer.u.associate_result;
     if (!r->accept) { // the archive has said why, in the log
         reject(w, (struct ul_refusal){r->result, r->source, r->reason});

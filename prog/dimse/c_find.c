@@ -1,8 +1,10 @@
 // C-FIND, PS3.4 C.4.1: the identifier becomes a query of the index; rows become pending answers as
 // they come; a C-CANCEL between them ends it.
 #include "base/rd.h"
-#include "find.h"
+#include "dicom/writer.h"
+#include "identifier.h"
 #include "os/clock.h"
+#include "std/tag.h"
 
 enum { FLUSH_BYTES = 128 * 1024 };
 
@@ -48,25 +50,56 @@ static enum err send_answer(struct find *q, struct fault *f) {
     return e;
 }
 
-static enum err send_row(struct find *q, struct rd *rows, struct slice summary, struct fault *f) {
+// What every answer has besides the keys: PS3.4 C.4.1.1.3.2.
+static enum err put_frame(const struct find *q, struct dicom_dataset *answer,
+                          const struct dicom_charset *charset) {
+    const char *called = ul_assoc_request(q->w->client.assoc)->called;
+    enum err e = dicom_dataset_put_str(answer, TAG_QueryRetrieveLevel, VR_CS,
+                                       identifier_level_name(q->plan.id->level));
+    if (e == OK)
+        e = dicom_dataset_put_str(answer, TAG_RetrieveAETitle, VR_AE, called);
+    struct buf label = BUF_INIT(1024);
+    dicom_charset_label(charset, &label);
+    if (e == OK && label.n > 0)
+        e = dicom_dataset_put(answer, TAG_SpecificCharacterSet, VR_CS, buf_slice(&label));
+    buf_fini(&label);
+    return e;
+}
+
+// The next row, to the answer's bytes; nothing when a key matched here says no.
+static enum err build_answer(struct find *q, const struct slice *values, struct slice summary,
+                             bool *ret_matches, struct fault *f) {
+    struct dicom_dataset *answer = NULL;
+    struct dicom_charset charset;
+    buf_reset(&q->answer);
+    enum err e = find_answer(&q->plan, values, summary, ret_matches, &answer, &charset, f);
+    if (e != OK || !*ret_matches)
+        return e;
+    e = put_frame(q, answer, &charset);
+    return e == OK ? dicom_dataset_write(answer, q->plan.id->syntax, &q->answer, f)
+                   : fault_set(f, e, "an answer could not be built");
+}
+
+static enum err send_row(struct find *q, struct rd *rows, size_t *summary_at, struct fault *f) {
     struct slice values[INDEX_ATTR_COUNT_];
     for (size_t i = 0; i < q->plan.return_count; i++) {
         uint16_t n = rd_u16le(rows);
         values[i] = rd_bytes(rows, n);
     }
+    uint32_t n = q->plan.summaries ? rd_u32le(rows) : 0;
+    struct slice summary = channel_aux_slice(&q->w->archive, *summary_at, n);
+    *summary_at += n;
     bool matches = false;
-    buf_reset(&q->answer);
-    enum err e = find_answer(&q->plan, values, summary, &matches, &q->answer, f);
+    enum err e = build_answer(q, values, summary, &matches, f);
     return e == OK && matches ? send_answer(q, f) : e;
 }
 
 static enum err send_rows(struct find *q, const struct ipc_query_rows *m, struct fault *f) {
     struct rd rows = rd_init(m->rows);
-    struct slice summary =
-        slice_of(q->w->ring.p + q->w->ring_body, m->summary_bytes <= q->w->ring_aux ? m->summary_bytes : 0);
+    size_t summary_at = 0;
     enum err e = OK;
     for (unsigned i = 0; e == OK && i < m->count; i++)
-        e = send_row(q, &rows, summary, f);
+        e = send_row(q, &rows, &summary_at, f);
     return e;
 }
 
@@ -76,7 +109,7 @@ static struct ipc_query question(struct find *q, uint8_t returns[2 * INDEX_ATTR_
         returns[2 * i + 1] = (uint8_t)(q->plan.returns[i] >> 8);
     }
     if (q->plan.conditions.n > 0)
-        memcpy(q->w->ring.p + q->w->ring_body, q->plan.conditions.p, q->plan.conditions.n);
+        memcpy(channel_aux(&q->w->archive), q->plan.conditions.p, q->plan.conditions.n);
     return (struct ipc_query){.root = (uint8_t)q->plan.id->root,
                               .level = (uint8_t)q->plan.id->level,
                               .flags = q->plan.summaries ? QUERY_FLAG_SUMMARY : 0,
@@ -88,7 +121,7 @@ static struct ipc_query question(struct find *q, uint8_t returns[2 * INDEX_ATTR_
 static enum err run(struct find *q, struct fault *f) {
     uint8_t returns[2 * INDEX_ATTR_COUNT_];
     struct ipc_query ask = question(q, returns);
-    struct ipc_msg m = archive_call(q->w, IPC_QUERY, &ask, IPC_QUERY_ROWS);
+    struct ipc_msg m = channel_call(&q->w->archive, IPC_QUERY, &ask, IPC_QUERY_ROWS);
     for (;;) {
         const struct ipc_query_rows rows = m.u.query_rows;
         if (rows.error != OK)
@@ -96,12 +129,12 @@ static enum err run(struct find *q, struct fault *f) {
         enum err e = send_rows(q, &rows, f);
         bool stop = e != OK || cancelled(q->w, q->rq->command->message_id);
         if (stop && !rows.done)
-            archive_tell(q->w, IPC_QUERY_END, &(struct ipc_query_end){0});
+            channel_tell(&q->w->archive, IPC_QUERY_END, &(struct ipc_query_end){0});
         if (e != OK || stop)
             return e != OK ? e : rows.done ? OK : ERR_CANCELLED;
         if (rows.done)
             return OK;
-        m = archive_call(q->w, IPC_QUERY_MORE, &(struct ipc_query_more){0}, IPC_QUERY_ROWS);
+        m = channel_call(&q->w->archive, IPC_QUERY_MORE, &(struct ipc_query_more){0}, IPC_QUERY_ROWS);
     }
 }
 
@@ -125,12 +158,12 @@ void c_find(struct worker *w, const struct ul_assoc_event *ev) {
         return;
     }
     struct find q = {.w = w, .rq = &rq, .answer = BUF_INIT(16 * 1024 * 1024)};
-    struct ul_query_options options =
+    struct ul_query_options agreed =
         ul_query_options_decode(ul_assoc_extended(w->client.assoc, command.affected_class));
-    enum err e = archive_ring(w, &f);
+    struct find_options options = {agreed.empty_value, agreed.multiple_value, agreed.datetime};
+    enum err e = channel_ring(&w->archive, &f);
     if (e == OK)
         e = find_plan_make(&q.plan, &id, &options, &f);
-    q.plan.retrieve_ae = ul_assoc_request(w->client.assoc)->called;
     if (e == OK)
         e = run(&q, &f);
     w->queries++;

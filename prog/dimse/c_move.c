@@ -51,7 +51,7 @@ static enum err await_acceptance(struct link *to, struct fault *f) {
 static enum err connect_destination(struct retrieval *r, struct link *to, struct fault *f) {
     struct worker *w = r->subops.w;
     struct ipc_dial_peer ask = {.ae_title = slice_str(r->command.move_destination)};
-    struct ipc_msg m = archive_call(w, IPC_DIAL_PEER, &ask, IPC_PEER_DIALED);
+    struct ipc_msg m = channel_call(&w->archive, IPC_DIAL_PEER, &ask, IPC_PEER_DIALED);
     if (m.u.peer_dialed.error != OK)
         return fault_set(f, (enum err)m.u.peer_dialed.error, "%.*s", SLICE_FMT(m.u.peer_dialed.detail));
     enum err e = propose(r, to, ipc_msg_take_fd(&m, 0), f);

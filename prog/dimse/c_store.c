@@ -1,6 +1,6 @@
 // C-STORE, PS3.4 Annex B: the data set goes byte for byte into the ring as it arrives, past the
 // reader that picks out what the index needs; the answer comes when the archive says it is durable.
-#include "incoming.h"
+#include "worker/incoming.h"
 #include "worker.h"
 
 // Status and comment for what went wrong (PS3.4 B.2.3): A7xx asks the sender to try again, and
@@ -29,9 +29,11 @@ void c_store(struct worker *w, const struct ul_assoc_event *ev) {
     const struct ul_agreed *agreed = ul_assoc_context(w->client.assoc, rq.context);
     struct fault f = {0};
     enum err e = check_command(w, &rq, agreed, &f);
-    struct incoming in = {.w = w};
+    struct incoming in = {.archive = &w->archive};
+    struct incoming_claim claim = {.sop_class = command.affected_class,
+                                   .sop_instance = command.affected_instance};
     if (e == OK)
-        e = incoming_begin(&in, w, &command, agreed->transfer, &f);
+        e = incoming_begin(&in, &w->archive, incoming_tools_preloaded(), &claim, agreed->transfer, &f);
     bool begun = e == OK;
     struct ul_assoc_event part = {.kind = UL_EV_NONE};
     do { // to the end of the data set whatever happens: the association goes on

@@ -2,7 +2,7 @@
 
 #include "base/uid.h"
 #include "dicom/match.h"
-#include "indexed.h"
+#include "worker/indexed.h"
 #include "std/tag.h"
 #include "std/uid.h"
 
@@ -10,10 +10,6 @@ static const char *const level_names[] = {"PATIENT", "STUDY", "SERIES", "IMAGE"}
 
 const char *identifier_level_name(enum query_level level) {
     return level_names[level];
-}
-
-void identifier_free(struct identifier *id) {
-    arena_fini(&id->arena);
 }
 
 // Which levels each model has: PS3.4 C.6.1.1, C.6.2.1, C.6.3.1 (retired).

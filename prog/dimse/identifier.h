@@ -3,27 +3,15 @@
 #ifndef DIMSE_IDENTIFIER_H
 #define DIMSE_IDENTIFIER_H
 
-#include "dicom/charset.h"
-#include "dicom/dataset.h"
-#include "ipc/query.h"
 #include "worker.h"
+#include "worker/find.h"
 
 enum { IDENTIFIER_ARENA_BYTES = 8 * 1024 * 1024 };
-
-struct identifier {
-    struct arena arena;
-    struct dicom_dataset *keys;
-    struct dicom_charset charset; // the requestor's
-    enum query_root root;
-    enum query_level level;
-    enum dicom_syntax syntax; // what answers are written in
-};
 
 // Receives it and checks class, level and model. On failure *ret_status says what to answer and f why;
 // status 0 means that the association ended instead. identifier_free() in any case.
 bool identifier_receive(struct worker *w, const struct ul_assoc_event *rq, struct identifier *ret_id,
                         uint16_t *ret_status, struct fault *f);
-void identifier_free(struct identifier *id);
 
 const char *identifier_level_name(enum query_level level); // "STUDY"
 

@@ -1,13 +1,14 @@
 // galena-dimse: the template of the DICOM workers, and one worker a connection.
-#include <unistd.h>
+#include <stdlib.h>
 
-#include "incoming.h"
+#include "base/cleanup.h"
+#include "dicom/charset.h"
 #include "os/clock.h"
 #include "os/fd.h"
-#include "dicom/charset.h"
 #include "os/proc.h"
 #include "os/template.h"
 #include "worker.h"
+#include "worker/incoming.h"
 
 enum { FDS_MAX = 64 };
 
@@ -22,10 +23,19 @@ static void split_private_classes(struct worker *w, struct slice text) {
     }
 }
 
+static void archive_gone(void *owner) {
+    struct worker *w = owner;
+    if (w->client.assoc) {
+        ul_assoc_abort(w->client.assoc, ERR_BUSY, "the archive is not there", 0);
+        (void)link_flush(&w->client);
+    }
+    exit(0);
+}
+
 // Waits for the connection; false when there will be none.
-static bool await_connect(struct worker *w, int *ret_fd) {
+static bool await_connect(struct worker *w, uint8_t *message, int *ret_fd) {
     struct ipc_msg m;
-    if (ipc_recv(w->ctl, IPC_SUPERVISOR_TO_CHILD, 0, w->message, &m, NULL) != OK || m.fd_count != 2)
+    if (ipc_recv(w->ctl, IPC_SUPERVISOR_TO_CHILD, 0, message, &m, NULL) != OK || m.fd_count != 2)
         return false;
     const struct ipc_connect *c = &m.u.connect;
     w->session = c->session;
@@ -37,17 +47,16 @@ static bool await_connect(struct worker *w, int *ret_fd) {
     w->prefer_uncompressed = c->prefer_uncompressed;
     split_private_classes(w, c->private_classes);
     *ret_fd = ipc_msg_take_fd(&m, 0);
-    w->archive = ipc_msg_take_fd(&m, 1);
-    return true;
+    return channel_open(&w->archive, ipc_msg_take_fd(&m, 1), IPC_ARCHIVE_TO_DIMSE, archive_gone, w, NULL) ==
+           OK;
 }
 
 static int work(int ctl) {
     static struct worker w;
     int fd = -1;
     w.ctl = ctl;
-    w.ring = OS_SHM_NONE;
-    w.message = malloc(IPC_MAX_BYTES);
-    if (!w.message || !await_connect(&w, &fd))
+    CLEANUP_FREE uint8_t *message = malloc(IPC_MAX_BYTES);
+    if (!message || !await_connect(&w, message, &fd))
         return 0;
     if (!link_open(&w.client, fd, ul_assoc_new_acceptor(&w.timers, os_clock_ms())))
         return 0;

@@ -3,16 +3,16 @@
 static enum err locate(struct retrieval *r, struct identifier *id, struct fault *f) {
     struct worker *w = r->subops.w;
     struct buf conditions = BUF_INIT(QUERY_MAX_BYTES);
-    enum err e = archive_ring(w, f);
+    enum err e = channel_ring(&w->archive, f);
     if (e == OK)
         e = identifier_unique_keys(id, &conditions, f);
     if (e == OK) {
         if (conditions.n > 0)
-            memcpy(w->ring.p + w->ring_body, conditions.p, conditions.n);
+            memcpy(channel_aux(&w->archive), conditions.p, conditions.n);
         struct ipc_locate ask = {.root = (uint8_t)id->root,
                                  .level = (uint8_t)id->level,
                                  .conditions_bytes = (uint32_t)conditions.n};
-        struct ipc_msg m = archive_call(w, IPC_LOCATE, &ask, IPC_LOCATED);
+        struct ipc_msg m = channel_call(&w->archive, IPC_LOCATE, &ask, IPC_LOCATED);
         e = (enum err)m.u.located.error;
         r->subops.remaining = m.u.located.count;
         buf_append_slice(&r->pairs, m.u.located.pairs);
@@ -51,7 +51,7 @@ bool retrieval_begin(struct retrieval *ret_r, struct worker *w, const struct ul_
 }
 
 void retrieval_end(struct retrieval *r) {
-    archive_tell(r->subops.w, IPC_RETRIEVE_END, &(struct ipc_retrieve_end){0});
+    channel_tell(&r->subops.w->archive, IPC_RETRIEVE_END, &(struct ipc_retrieve_end){0});
     subops_free(&r->subops);
     buf_fini(&r->pairs);
 }

@@ -18,7 +18,7 @@ struct object { // as the archive described it, copied out of the message
 };
 
 static struct object next_object(struct worker *w) {
-    struct ipc_msg m = archive_call(w, IPC_OBJECT_NEXT, &(struct ipc_object_next){0}, IPC_OBJECT);
+    struct ipc_msg m = channel_call(&w->archive, IPC_OBJECT_NEXT, &(struct ipc_object_next){0}, IPC_OBJECT);
     struct object o = {.done = m.u.object.done, .error = (enum err)m.u.object.error};
     (void)slice_to_cstr(m.u.object.sop_class, o.sop_class, sizeof o.sop_class);
     (void)slice_to_cstr(m.u.object.sop_instance, o.sop_instance, sizeof o.sop_instance);
@@ -84,31 +84,30 @@ static enum err send_part(struct sender *t, struct slice part, bool last, struct
     return e;
 }
 
-static void ask_for(struct worker *w, uint32_t half) {
-    uint32_t bytes = (uint32_t)w->ring_body / 2;
-    archive_tell(w, IPC_OBJECT_READ, &(struct ipc_object_read){.ring_offset = half * bytes, .max = bytes});
+static void ask_for(struct worker *w, uint64_t offset, uint32_t half) {
+    uint32_t bytes = (uint32_t)w->archive.ring_body / 2;
+    channel_tell(&w->archive, IPC_OBJECT_READ,
+                 &(struct ipc_object_read){.offset = offset, .ring_offset = half * bytes, .max = bytes});
 }
 
 static struct ipc_object_data await_data(struct worker *w) {
-    struct ipc_msg m;
-    if (ipc_recv(w->archive, IPC_ARCHIVE_TO_DIMSE, 0, w->message, &m, NULL) != OK ||
-        m.type != IPC_OBJECT_DATA)
-        exit(0); // the archive is gone
-    return m.u.object_data;
+    return channel_receive(&w->archive, IPC_OBJECT_DATA).u.object_data;
 }
 
 // The body comes in halves of the ring: while one goes out, the archive opens the next. `d` is the first.
 static enum err send_body(struct sender *t, struct ipc_object_data d, struct fault *f) {
     struct worker *w = t->s->w;
     enum err e = OK;
+    uint64_t offset = 0;
     for (uint32_t half = 0;; half ^= 1) {
         if (d.error != OK)
             return fault_set(f, (enum err)d.error, "the store could not read it to its end");
-        bool fits = d.ring_offset <= w->ring_body && d.length <= w->ring_body - d.ring_offset;
+        bool fits = d.ring_offset <= w->archive.ring_body && d.length <= w->archive.ring_body - d.ring_offset;
+        offset += d.length;
         if (!d.last)
-            ask_for(w, half ^ 1);
+            ask_for(w, offset, half ^ 1);
         if (e == OK && fits)
-            e = send_part(t, slice_of(w->ring.p + d.ring_offset, d.length), d.last, f);
+            e = send_part(t, slice_of(w->archive.ring.p + d.ring_offset, d.length), d.last, f);
         if (d.last)
             return e;
         d = await_data(w);
@@ -146,7 +145,7 @@ static enum err send_with(struct subops *s, const struct object *o, const struct
         if (!t.recoder)
             return fault_set(f, ERR_NO_MEMORY, "re-encoding");
     }
-    ask_for(s->w, 0);
+    ask_for(s->w, 0, 0);
     struct ipc_object_data first = await_data(s->w);
     bool readable = first.error == OK; // known before the receiver is promised anything
     enum err e = !readable ? fault_set(f, (enum err)first.error, "an object could not be read from the store")

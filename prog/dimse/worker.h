@@ -1,17 +1,16 @@
 // The DICOM worker: serves one association, knows no files, no keys, no rights of its own.
 //
 // Straight-line, blocking code: worker_next() returns the next event of the association (reading
-// and writing the stream as needed), archive_call() asks the archive and waits for its answer.
+// and writing the stream as needed), channel_call() asks the archive and waits for its answer.
 // Each C-service is a file and a row in the table of services.c.
 #ifndef DIMSE_WORKER_H
 #define DIMSE_WORKER_H
 
-#include "ipc/ipc.h"
 #include "os/log.h"
-#include "os/memfd.h"
 #include "ul/assoc.h"
 #include "ul/command.h"
 #include "ul/negotiate.h"
+#include "worker/channel.h"
 
 enum {
     WORKER_INPUT_BYTES = 32 * 1024,     // of the receive buffer; the rest of an object is read into the ring
@@ -36,7 +35,7 @@ struct link {
 
 struct worker {
     int ctl;     // to the supervisor: log lines
-    int archive; // the typed channel
+    struct channel archive;
     uint64_t session;
     enum ipc_lane lane;
     char source[81];
@@ -50,9 +49,6 @@ struct worker {
     size_t private_class_count;
     char private_text[16641];
     struct link client;
-    struct os_shm ring; // body area, then auxiliary area
-    size_t ring_body, ring_aux;
-    uint8_t *message; // IPC_MAX_BYTES: the archive's last answer lies here
     uint64_t stored, retrieved, queries;
 };
 
@@ -68,12 +64,6 @@ void link_hold(struct link *l, const struct ul_assoc_event *event);
 bool link_flush(struct link *l); // sends all output; false: the stream is gone
 // Sends one piece of a data set from where it lies, behind the output.
 bool link_send_piece(struct link *l, uint8_t context, struct slice piece, bool last);
-
-// --- archive.c: the typed channel. The answer's slices are valid until the next call.
-// When the archive is gone, or answers with another type, the worker ends (it can do nothing without it).
-void archive_tell(struct worker *w, enum ipc_type type, const void *body);
-struct ipc_msg archive_call(struct worker *w, enum ipc_type type, const void *body, enum ipc_type answer);
-enum err archive_ring(struct worker *w, struct fault *f); // gets the ring once
 
 // --- serve.c
 void worker_serve(struct worker *w); // the client's link is open; returns when it is over

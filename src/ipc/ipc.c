@@ -106,7 +106,7 @@ enum err ipc_decode(struct slice bytes, enum ipc_link link, uint32_t phase, stru
     struct rd r = rd_init(bytes);
     uint16_t type = rd_u16le(&r);
     const struct ipc_row *row = row_of(type);
-    if (!rd_ok(&r) || !row || row->link != link)
+    if (!rd_ok(&r) || !row || !(row->links & link))
         return fault_set(f, ERR_PROTOCOL, "message type %u does not belong here", type);
     if (phase != 0 && !(row->phases & phase))
         return fault_set(f, ERR_PROTOCOL, "%s comes at the wrong time", row->name);

@@ -17,7 +17,7 @@ enum {
     IPC_MAX_FDS = 4,
 };
 
-enum ipc_lane { IPC_LANE_TLS, IPC_LANE_PLAIN, IPC_LANE_LOCAL };
+enum ipc_lane { IPC_LANE_TLS, IPC_LANE_PLAIN, IPC_LANE_LOCAL, IPC_LANE_HTTPS };
 
 // Rights of an association, as in ASSOCIATE_RESULT.rights.
 enum ipc_right {

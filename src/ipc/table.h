@@ -23,7 +23,7 @@ struct ipc_field {
 
 struct ipc_row {
     const char *name;
-    enum ipc_link link;
+    uint32_t links; // enum ipc_link
     uint32_t phases;
     uint8_t fds_least, fds_most;
     uint8_t field_count;

@@ -19,7 +19,7 @@ from conftest import BUILD, GALENA, ROOT
 
 RING = 1024 * 1024  # body area, and as much again of auxiliary area
 INTEGERS = {"u8": "<B", "u16": "<H", "u32": "<I", "u64": "<Q"}
-LANE_TLS, LANE_PLAIN, LANE_LOCAL = 0, 1, 2
+LANE_TLS, LANE_PLAIN, LANE_LOCAL, LANE_HTTPS = 0, 1, 2, 3
 SINGLE, LIST, WILDCARD, RANGE, EMPTY = range(5)
 
 

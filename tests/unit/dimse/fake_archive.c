@@ -17,7 +17,6 @@ struct server {
     int fd;
     struct os_shm ring;
     unsigned next_object;
-    size_t object_at;
     bool fresh; // the next body part begins an object
 };
 
@@ -94,7 +93,6 @@ static void on_locate(struct server *s) {
 
 static void on_object_next(struct server *s) {
     char uid[65];
-    s->object_at = 0;
     struct ipc_object m = {.done = s->next_object == s->a->objects};
     snprintf(uid, sizeof uid, "1.2.3.%u", ++s->next_object);
     if (!m.done)
@@ -108,10 +106,9 @@ static void on_object_read(struct server *s, const struct ipc_object_read *m) {
         say(s, IPC_OBJECT_DATA, &(struct ipc_object_data){.error = ERR_CORRUPT});
         return;
     }
-    size_t left = s->a->object_bytes - s->object_at, n = left < m->max ? left : m->max;
+    size_t left = s->a->object_bytes - m->offset, n = left < m->max ? left : m->max;
     for (size_t i = 0; i < n; i++)
-        s->ring.p[m->ring_offset + i] = fake_object_byte(s->next_object, s->object_at + i);
-    s->object_at += n;
+        s->ring.p[m->ring_offset + i] = fake_object_byte(s->next_object, m->offset + i);
     say(s, IPC_OBJECT_DATA,
         &(struct ipc_object_data){.ring_offset = m->ring_offset, .length = (uint32_t)n, .last = n == left});
 }

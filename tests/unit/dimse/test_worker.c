@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "../../../prog/dimse/incoming.h"
+#include "worker/incoming.h"
 #include "../../../prog/dimse/worker.h"
 #include "dicom/charset.h"
 #include "dicom/dataset.h"
@@ -39,6 +39,11 @@ struct fixture {
 
 // --- the other processes
 
+static void archive_gone(void *owner) {
+    (void)owner;
+    _exit(0);
+}
+
 static pid_t start_worker(int client, int other_end, int archive) {
     pid_t pid = fork();
     if (pid != 0)
@@ -47,9 +52,7 @@ static pid_t start_worker(int client, int other_end, int archive) {
     static struct worker w;
     struct fault f = {OK, ""};
     w.ctl = -1;
-    w.archive = archive;
-    w.ring = OS_SHM_NONE;
-    w.message = malloc(IPC_MAX_BYTES);
+    assert_int_equal(channel_open(&w.archive, archive, IPC_ARCHIVE_TO_DIMSE, archive_gone, NULL, NULL), OK);
     w.timers = timers;
     if (dicom_charset_preload(&f) != OK || incoming_preload(&f) != OK ||
         !link_open(&w.client, client, ul_assoc_new_acceptor(&timers, os_clock_ms())))

@@ -1,7 +1,7 @@
 // The attributes that the index knows, as the worker sees them: where they stand in a data set, and
 // a value's two forms (std/index_attr.h).
-#ifndef DIMSE_INDEXED_H
-#define DIMSE_INDEXED_H
+#ifndef WORKER_INDEXED_H
+#define WORKER_INDEXED_H
 
 #include "base/buf.h"
 #include "dicom/charset.h"

@@ -1,14 +1,32 @@
-// A query between identifier and answers: which keys go to the index as conditions, which are
+// A query between what is asked and the answers: which keys go to the index as conditions, which are
 // matched here on an object's summary, and where each value of an answer comes from.
-#ifndef DIMSE_FIND_H
-#define DIMSE_FIND_H
+#ifndef WORKER_FIND_H
+#define WORKER_FIND_H
 
 #include "dicom/match.h"
 #include "dicom/match_sq.h"
-#include "identifier.h"
+#include "dicom/dataset.h"
+#include "ipc/query.h"
 #include "std/index_attr.h"
 
 enum { FIND_KEYS_MAX = 1024 };
+
+// What is asked: a level and keys, wherever they came from (a C-FIND identifier, the query of a URL).
+struct identifier {
+    struct arena arena;
+    struct dicom_dataset *keys;
+    struct dicom_charset charset; // the requestor's
+    enum query_root root;
+    enum query_level level;
+    enum dicom_syntax syntax; // of the identifier and of answers to it (C-FIND)
+};
+void identifier_free(struct identifier *id);
+
+// What was negotiated (PS3.4 C.5.1.1); QIDO-RS has all but the first two without asking (PS3.18 8.3.4.1.1).
+struct find_options {
+    bool empty_value, multiple_value;
+    bool datetime; // combined matching
+};
 
 struct find_key {
     const struct dicom_element *asked;
@@ -30,18 +48,20 @@ struct find_plan {
     bool unsupported; // a key was left out: answers are FF01 (PS3.4 C.4.1.1.4)
     struct dicom_match_policy policy;
     bool combined[INDEX_ATTR_COUNT_]; // dates and times that are matched together, as a moment
-    const char *retrieve_ae;
     // RequestAttributesSequence is built from the index; the slots of its two attributes, or -1
     int step_slot, procedure_slot;
     struct arena row; // of the answer being made
 };
 
-enum err find_plan_make(struct find_plan *p, struct identifier *id, const struct ul_query_options *options,
+enum err find_plan_make(struct find_plan *p, struct identifier *id, const struct find_options *options,
                         struct fault *f);
 void find_plan_free(struct find_plan *p);
 
-// One row to one answer: false when a key matched here says no. `values` as returned by the index.
+// One row to one answer: false when a key matched here says no. `values` as returned by the index. The
+// answer has the keys that were asked for, empty if unknown (PS3.4 C.4.1.1.3.2), in the requestor's
+// character set if that can say it, else in ISO_IR 192: *ret_charset, which is not put into it. It lives
+// until the next one is made.
 enum err find_answer(struct find_plan *p, const struct slice *values, struct slice summary, bool *ret_matches,
-                     struct buf *out, struct fault *f);
+                     struct dicom_dataset **ret_answer, struct dicom_charset *ret_charset, struct fault *f);
 
 #endif

@@ -1,6 +1,6 @@
-#include "find.h"
+#include "worker/find.h"
 
-#include "indexed.h"
+#include "worker/indexed.h"
 #include "std/tag.h"
 
 // Attributes of the identifier that are no keys (PS3.4 C.4.1.1.3.1).
@@ -161,7 +161,11 @@ static void combine_moments(struct find_plan *p) {
     }
 }
 
-enum err find_plan_make(struct find_plan *p, struct identifier *id, const struct ul_query_options *options,
+void identifier_free(struct identifier *id) {
+    arena_fini(&id->arena);
+}
+
+enum err find_plan_make(struct find_plan *p, struct identifier *id, const struct find_options *options,
                         struct fault *f) {
     *p = (struct find_plan){.id = id,
                             .step_slot = -1,

@@ -1,11 +1,9 @@
-// An answer of C-FIND: every requested key comes back, empty if unknown (PS3.4 C.4.1.1.3.2), in the
-// requestor's character set if that can say it, else in ISO_IR 192.
-#include "find.h"
+// An answer: see find.h.
+#include "worker/find.h"
 
 #include <stdlib.h>
 
 #include "dicom/summary.h"
-#include "dicom/writer.h"
 #include "std/tag.h"
 
 struct answer {
@@ -127,24 +125,11 @@ static enum err put_key(struct answer *a, const struct find_key *key) {
     return dicom_dataset_put(a->out, key->asked->tag, key->vr, slice_of(NULL, 0));
 }
 
-static enum err put_frame(struct answer *a) {
-    struct find_plan *p = a->plan;
-    enum err e =
-        dicom_dataset_put_str(a->out, TAG_QueryRetrieveLevel, VR_CS, identifier_level_name(p->id->level));
-    if (e == OK)
-        e = dicom_dataset_put_str(a->out, TAG_RetrieveAETitle, VR_AE, p->retrieve_ae);
-    buf_reset(&a->text);
-    dicom_charset_label(&a->to, &a->text);
-    if (e == OK && a->text.n > 0)
-        e = dicom_dataset_put(a->out, TAG_SpecificCharacterSet, VR_CS, buf_slice(&a->text));
-    return e;
-}
-
 static enum err build(struct answer *a, const struct dicom_charset *to) {
     struct find_plan *p = a->plan;
     a->to = *to;
     a->out = dicom_dataset_new(&p->row);
-    enum err e = a->out ? put_frame(a) : ERR_NO_MEMORY;
+    enum err e = a->out ? OK : ERR_NO_MEMORY;
     for (size_t i = 0; e == OK && i < p->count; i++)
         e = put_key(a, &p->keys[i]);
     return e;
@@ -175,7 +160,7 @@ static bool matches_here(struct answer *a) {
 }
 
 enum err find_answer(struct find_plan *p, const struct slice *values, struct slice summary, bool *ret_matches,
-                     struct buf *out, struct fault *f) {
+                     struct dicom_dataset **ret_answer, struct dicom_charset *ret_charset, struct fault *f) {
     struct answer a = {.plan = p, .values = values, .text = BUF_INIT(1 << 20)};
     arena_reset(&p->row);
     if (summary.n > 0)
@@ -188,10 +173,10 @@ enum err find_answer(struct find_plan *p, const struct slice *values, struct sli
         e = build(&a, &p->id->charset);
         if (e == ERR_CHARSET)
             e = build(&a, &dicom_charset_utf8);
-        if (e == OK)
-            e = dicom_dataset_write(a.out, p->id->syntax, out, f);
-        else
+        if (e != OK)
             (void)fault_set(f, e, "an answer could not be built");
+        *ret_answer = a.out;
+        *ret_charset = a.to;
     }
     buf_fini(&a.text);
     return e;

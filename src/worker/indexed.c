@@ -1,4 +1,4 @@
-#include "indexed.h"
+#include "worker/indexed.h"
 
 #include "base/rd.h"
 #include "dicom/match.h"
