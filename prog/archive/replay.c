@@ -85,7 +85,9 @@ static struct index_object index_object_of(const struct meta *m, const struct bl
                                  .sop_class = m->sop_class,
                                  .transfer_syntax = m->transfer_syntax,
                                  .attributes = m->attributes,
-                                 .ref = index_ref_of(ref)};
+                                 .ref = index_ref_of(ref),
+                                 .received_ms = m->received_ms,
+                                 .peer = m->peer};
 }
 
 enum err replay_check(const struct meta *m, struct fault *f) {

@@ -40,6 +40,9 @@ static enum err entry_flush(struct index *ix, struct series_entry *c, struct fau
 enum err series_flush(struct index *ix, struct fault *f) {
     if (!ix->counts_wait)
         return OK;
+    enum err noted = arrivals_flush(ix, f);
+    if (noted != OK)
+        return noted;
     for (int i = 0; i < SERIES_CACHED; i++) {
         enum err e = entry_flush(ix, &ix->series[i], f);
         if (e != OK)
@@ -147,6 +150,10 @@ static enum err patient_get(struct index *ix, const struct addition *d, const st
     return e;
 }
 
+static bool says_removed(const struct addition *d) {
+    return slice_eq_str(d->a.matching[INDEX_ATTR_PatientIdentityRemoved], "YES");
+}
+
 static enum err study_add(struct index *ix, const struct addition *d, struct series_entry *c,
                           struct fault *f) {
     const struct slice *m = d->a.matching;
@@ -165,6 +172,7 @@ static enum err study_add(struct index *ix, const struct addition *d, struct ser
     attributes_bind(&d->a, INDEX_STUDY, s, 5);
     ix->totals.studies++;
     c->empty |= attr_mask(INDEX_STUDY) & ~d->a.present;
+    c->identity_removed = says_removed(d);
     return row_add(ix, s, "adding a study", f, &c->study);
 }
 
@@ -179,7 +187,8 @@ static enum err study_get(struct index *ix, const struct addition *d, struct ser
     if (rc == SQLITE_ROW) {
         c->study = sqlite3_column_int64(s, 0);
         c->patient = sqlite3_column_int64(s, 1);
-        c->empty |= (uint64_t)sqlite3_column_int64(s, 2);
+        c->identity_removed = sqlite3_column_int(s, 2) == 1;
+        c->empty |= (uint64_t)sqlite3_column_int64(s, 3);
     }
     sqlite3_reset(s);
     if (rc == SQLITE_DONE)
@@ -296,7 +305,7 @@ static enum err relink(struct index *ix, const struct addition *d, struct series
 static enum err fill_in(struct index *ix, const struct addition *d, struct series_entry *c, struct fault *f) {
     const uint64_t keys = 1ULL << INDEX_ATTR_PatientID | 1ULL << INDEX_ATTR_IssuerOfPatientID |
                           1ULL << INDEX_ATTR_PatientName | 1ULL << INDEX_ATTR_PatientBirthDate;
-    uint64_t wanted = c->empty & d->a.present;
+    uint64_t wanted = c->empty & d->a.present & ~(1ULL << INDEX_ATTR_PatientIdentityRemoved);
     if (wanted == 0)
         return OK;
     enum err e = fill(ix, d, "study", c->study, wanted & attr_mask(INDEX_STUDY), f);
@@ -308,6 +317,23 @@ static enum err fill_in(struct index *ix, const struct addition *d, struct serie
         e = relink(ix, d, c, f);
     c->empty &= ~wanted;
     return e;
+}
+
+// One object that does not say so, and the study is no longer one of removed identity; it never becomes one.
+static enum err identity_note(struct index *ix, const struct addition *d, struct series_entry *c,
+                              struct fault *f) {
+    sqlite3_stmt *s = NULL;
+    if (!c->identity_removed || says_removed(d))
+        return OK;
+    enum err e = index_statement(ix, ST_STUDY_IDENTIFIED, f, &s);
+    if (e != OK)
+        return e;
+    bind_slice(s, 1, d->a.matching[INDEX_ATTR_PatientIdentityRemoved]);
+    sqlite3_bind_int64(s, 2, c->study);
+    int rc = sqlite3_step(s);
+    sqlite3_reset(s);
+    c->identity_removed = false;
+    return rc == SQLITE_DONE ? OK : index_fail(ix, rc, "noting an identity", f);
 }
 
 // --- The instance -------------------------------------------------------------------------------
@@ -462,6 +488,7 @@ static enum err entry_load(struct index *ix, const struct addition *d, struct fa
 static enum err add(struct index *ix, struct addition *d, index_same_fn *same, void *arg, struct fault *f,
                     enum index_outcome *ret_outcome) {
     bool added = false;
+    int64_t studies = ix->totals.studies;
     struct series_entry *c = cached(ix, d);
     enum err e = uid_number(ix, d->o->sop_class, true, f, &d->class_id);
     if (e == OK)
@@ -472,9 +499,14 @@ static enum err add(struct index *ix, struct addition *d, index_same_fn *same, v
         e = instance_add(ix, d, c, f, &added);
     if (e != OK || !added)
         return e == OK ? same_again(ix, d, c, same, arg, f, ret_outcome) : e;
+    bool new_study = ix->totals.studies > studies;
     e = class_note(ix, d, c, f);
     if (e == OK)
+        e = identity_note(ix, d, c, f);
+    if (e == OK)
         e = fill_in(ix, d, c, f);
+    if (e == OK)
+        e = arrival_note(ix, d->o, d->a.matching[INDEX_ATTR_Modality], new_study, f);
     if (e != OK)
         return e;
     c->added++;
@@ -488,7 +520,8 @@ static enum err add(struct index *ix, struct addition *d, index_same_fn *same, v
 static bool is_common(struct index *ix, const struct addition *d) {
     const struct series_entry *c = cached(ix, d);
     int64_t class_id = NO_ID, syntax_id = NO_ID;
-    return c && (c->empty & d->a.present) == 0 && uid_number(ix, d->o->sop_class, false, NULL,
+    return c && (c->empty & d->a.present) == 0 && (!c->identity_removed || says_removed(d)) &&
+           arrival_is_counted_only(ix, d->o, d->a.matching[INDEX_ATTR_Modality]) && uid_number(ix, d->o->sop_class, false, NULL,
                                                              &class_id) == OK &&
            class_id == c->class_seen && uid_number(ix, d->o->transfer_syntax, false, NULL,
                                                    &syntax_id) == OK &&

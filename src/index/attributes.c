@@ -3,8 +3,16 @@
 #include "base/rd.h"
 #include "base/utf8.h"
 
+// Copies that the study keeps of what its series say.
+static const struct {
+    enum index_attr copy, of;
+} copies[] = {
+    {INDEX_ATTR_StudyInstitution, INDEX_ATTR_InstitutionName},
+    {INDEX_ATTR_StudyStation, INDEX_ATTR_StationName},
+};
+
 static bool may_be_given(enum index_attr attr) {
-    return attr_stored(attr, (enum index_level)index_attr_table[attr].level);
+    return index_attr_table[attr].tag != 0 && attr_stored(attr, (enum index_level)index_attr_table[attr].level);
 }
 
 static bool value_valid(struct slice v) {
@@ -19,6 +27,17 @@ static void take(struct attributes *a, unsigned number, struct slice v) {
     if (a->value[attr].n == 0)
         a->value[attr] = v;
     a->present |= 1ULL << attr;
+}
+
+static void add_copies(struct attributes *a) {
+    for (size_t i = 0; i < sizeof copies / sizeof *copies; i++) {
+        enum index_attr copy = copies[i].copy, of = copies[i].of;
+        if (!(a->present >> of & 1))
+            continue;
+        a->value[copy] = a->value[of];
+        a->matching[copy] = a->matching[of];
+        a->present |= 1ULL << copy;
+    }
 }
 
 enum err attributes_parse(struct slice bytes, struct attributes *ret_attributes, struct fault *f) {
@@ -40,6 +59,7 @@ enum err attributes_parse(struct slice bytes, struct attributes *ret_attributes,
     }
     if (!rd_ok(&r))
         return fault_set(f, ERR_SYNTAX, "indexed attributes are cut short");
+    add_copies(&a);
     *ret_attributes = a;
     return OK;
 }

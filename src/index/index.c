@@ -278,6 +278,7 @@ enum err index_migrate_dry_run(const char *index_dir, const uint8_t key[INDEX_KE
 
 void index_forget(struct index *ix) {
     memset(ix->series, 0, sizeof ix->series);
+    memset(ix->arrivals, 0, sizeof ix->arrivals);
     memset(ix->uids, 0, UIDS_CACHED * sizeof *ix->uids);
     ix->uids_known = 0;
     ix->counts_wait = false;

@@ -11,7 +11,8 @@
 // mark for each segment, saved in the same transaction, says from where to replay after a crash.
 //
 // What it keeps of each level: of patient, study and series the first value seen that is not empty;
-// later, different ones are not kept (each object's own are in its summary). A patient is Patient ID and
+// later, different ones are not kept (each object's own are in its summary). But that a patient's identity was
+// removed is true of a study only while all of its objects say so. A patient is Patient ID and
 // issuer; without an ID, name and birth date. A study has its own copy of the patient's attributes (as its
 // first object says), so that a wrong Patient ID never shows another patient's name.
 //
@@ -31,6 +32,9 @@
 enum {
     INDEX_KEY_BYTES = 32,
     INDEX_DIGEST_MAX = 32,
+    INDEX_PEER_MAX = 80,     // longer ones are cut
+    INDEX_MODALITY_MAX = 16, // likewise
+    INDEX_ARRIVALS_HOURS = 40 * 24, // how long it is known what came in
     INDEX_RETURNS_MAX = 128,
     INDEX_QUERIES_MAX = 4096,            // open at once
     INDEX_PATTERNS_MAX_BYTES = 16 << 10, // names and wildcards of a query together
@@ -74,6 +78,8 @@ struct index_object {
     struct slice attributes; // as std/index_attr.h says; refused as a whole if malformed
     struct slice digest;     // of the content, 0 to 32 bytes; empty: unknown
     struct index_ref ref;
+    uint64_t received_ms;    // since 1970; 0: not counted among the arrivals
+    struct slice peer;       // who stored it
 };
 
 // Would index_add() take it? ERR_SYNTAX or ERR_UID with what is wrong. To be asked before the object is put
@@ -174,6 +180,17 @@ enum err index_query_ref(struct index_query *q, struct fault *f, struct index_re
 // ERR_NO_SUCH_OBJECT. Empty study and series: any object with this SOP Instance UID (storage commitment).
 enum err index_find(struct index *ix, struct slice study, struct slice series, struct slice sop_instance,
                     struct fault *f, struct index_ref *ret_ref);
+
+// What came in: new objects, by hour (since 1970, UTC), peer and modality; `studies` counts those that this hour
+// began with it. In this order. Returning anything but OK stops with it. Older ones are forgotten in time.
+struct index_arrival {
+    uint64_t hour;
+    struct slice peer, modality;
+    uint64_t studies, instances;
+};
+typedef enum err index_arrival_fn(void *arg, const struct index_arrival *a);
+enum err index_each_arrival(struct index *ix, uint64_t from_hour, index_arrival_fn *fn, void *arg,
+                            struct fault *f);
 
 // The records kept beside others. Returning anything but OK stops with it.
 struct index_beside {

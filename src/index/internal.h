@@ -11,7 +11,7 @@
 
 _Static_assert(INDEX_ATTR_COUNT_ <= 64, "an attribute is a bit of a 64-bit mask");
 
-enum { SERIES_CACHED = 16, UIDS_CACHED = 1024, NO_ID = 0 };
+enum { SERIES_CACHED = 16, UIDS_CACHED = 1024, ARRIVALS_CACHED = 8, NO_ID = 0 };
 
 // Statements that are prepared once. S(name, SQL)
 enum stmt_id {
@@ -24,6 +24,7 @@ enum stmt_id {
     ST_STUDY_KEYS, ST_STUDY_RELINK, ST_PATIENT_DROP,
     ST_INSTANCE_DROP, ST_BESIDE_DROP, ST_INSTANCE_PROMOTE, ST_SERIES_DROP, ST_STUDY_DROP, ST_CLASSES_DROP,
     ST_CLASS_DROP, ST_CLASS_OF_INSTANCE,
+    ST_STUDY_IDENTIFIED, ST_ARRIVAL_ADD, ST_ARRIVALS, ST_ARRIVALS_DROP,
     ST_REF_OF_SERIES, ST_REF_OF_STUDY, ST_REF_OF_PATIENT,
     ST_COUNT_
 };
@@ -34,8 +35,16 @@ struct series_entry {
     int64_t patient, study, series; // series NO_ID: unused
     uint64_t empty;                 // attributes of study and series that have no value yet
     int64_t class_seen;             // the last SOP class noted for the study
+    bool identity_removed;          // as all objects of the study have said so far
     int64_t added;                  // instances not yet in the counts of series and study
     uint64_t used;                  // for least recently used
+};
+
+// What came in during one hour from one peer, not written yet.
+struct arrival_entry {
+    int64_t hour;
+    char peer[INDEX_PEER_MAX + 1], modality[INDEX_MODALITY_MAX + 1];
+    int64_t studies, instances; // instances 0: unused
 };
 
 struct totals {
@@ -53,6 +62,8 @@ struct index {
     int wal_frames;
     sqlite3_stmt *statements[ST_COUNT_];
     struct series_entry series[SERIES_CACHED];
+    struct arrival_entry arrivals[ARRIVALS_CACHED];
+    int64_t newest_hour; // that anything arrived in, since it was opened
     uint64_t clock;
     bool counts_wait; // an entry has `added`
     char (*uids)[65]; // text of table uid by id, "" when not known
@@ -90,6 +101,13 @@ uint64_t attr_mask(enum index_level level);
 
 // add.c
 enum err series_flush(struct index *ix, struct fault *f); // counts of all cached series
+
+// arrival.c
+struct attributes;
+enum err arrival_note(struct index *ix, const struct index_object *o, struct slice modality, bool new_study,
+                      struct fault *f);
+bool arrival_is_counted_only(struct index *ix, const struct index_object *o, struct slice modality); // no SQL
+enum err arrivals_flush(struct index *ix, struct fault *f);
 
 // query.c
 void queries_suspend(struct index *ix); // ends their reads; they find their place again

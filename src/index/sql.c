@@ -84,6 +84,13 @@ static const char *const texts[ST_COUNT_] = {
     [ST_STUDY_RELINK] = "UPDATE study SET patient=? WHERE id=?",
     [ST_PATIENT_DROP] = "DELETE FROM patient WHERE id=?1 "
                         "AND NOT EXISTS(SELECT 1 FROM study WHERE patient=?1)",
+    [ST_STUDY_IDENTIFIED] = "UPDATE study SET PatientIdentityRemoved=?1,PatientIdentityRemoved_=NULL WHERE id=?2",
+    [ST_ARRIVAL_ADD] = "INSERT INTO arrival(hour,peer,modality,studies,instances)VALUES(?,?,?,?,?)"
+                       "ON CONFLICT DO UPDATE SET studies=studies+excluded.studies,"
+                       "instances=instances+excluded.instances",
+    [ST_ARRIVALS] = "SELECT hour,peer,modality,studies,instances FROM arrival WHERE hour>=? "
+                    "ORDER BY hour,peer,modality",
+    [ST_ARRIVALS_DROP] = "DELETE FROM arrival WHERE hour<?",
     [ST_INSTANCE_DROP] = "DELETE FROM instance WHERE id=?",
     [ST_BESIDE_DROP] = "DELETE FROM beside WHERE id=?",
     [ST_INSTANCE_PROMOTE] =
@@ -116,7 +123,7 @@ static void put_generated(struct buf *b, enum stmt_id id) {
         put_insert(b, "patient", "key", 1, INDEX_PATIENT, "");
         break;
     case ST_STUDY_GET:
-        put_select(b, "id,patient", INDEX_STUDY, "study WHERE StudyInstanceUID=?");
+        put_select(b, "id,patient,PatientIdentityRemoved='YES'", INDEX_STUDY, "study WHERE StudyInstanceUID=?");
         break;
     case ST_STUDY_ADD:
         put_insert(b, "study", "patient,StudyInstanceUID,series_count,instance_count", 4, INDEX_STUDY, "");

@@ -8,8 +8,11 @@
 //
 // A number is forever: stored records carry them. Append new rows at the end, never reuse one.
 //
-// Columns: name (also of the column), sequence it is in (or 0), tag (0: none, a condition only), VR,
+// Columns: name (also of the column), sequence it is in (or 0), tag (0: none, the archive's own), VR,
 // level, kind.
+//
+// StudyInstitution and StudyStation are the index's own copies, in the study, of what its first series with
+// such a value says: what collections are made by must be the study's and must not change with a later series.
 #ifndef STD_INDEX_ATTR_H
 #define STD_INDEX_ATTR_H
 
@@ -81,7 +84,10 @@ enum index_kind {
     X(StudyMoment,                       0,          0,          DT, STUDY,    MOMENT)                 \
     X(SeriesMoment,                      0,          0,          DT, SERIES,   MOMENT)                 \
     X(PerformedProcedureStepStartMoment, 0,          0,          DT, SERIES,   MOMENT)                 \
-    X(ContentMoment,                     0,          0,          DT, INSTANCE, MOMENT)
+    X(ContentMoment,                     0,          0,          DT, INSTANCE, MOMENT)                 \
+    X(PatientIdentityRemoved,            0,          0x00120062, CS, STUDY,    TEXT)                   \
+    X(StudyInstitution,                  0,          0,          LO, STUDY,    TEXT)                   \
+    X(StudyStation,                      0,          0,          SH, STUDY,    TEXT)
 // clang-format on
 
 enum index_attr {

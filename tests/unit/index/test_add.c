@@ -373,6 +373,105 @@ static void rollback_forgets(void **state) {
     assert_string_equal(all(INDEX_STUDY, INDEX_ATTR_NumberOfStudyRelatedInstances), "2");
 }
 
+// Of a study that is de-identified only in part nobody may believe that it is.
+static void identity_is_removed_while_all_say_so(void **state) {
+    (void)state;
+    static const struct {
+        const char *said[4]; // by its objects, in this order; NULL: nothing
+        const char *expected;
+    } rows[] = {
+        {{"YES", "YES", "YES", "YES"}, "YES"}, {{"YES", "YES", "NO", "YES"}, "NO"},
+        {{"YES", NULL, "YES", "YES"}, ""},     {{NULL, "YES", "YES", "YES"}, ""},
+        {{"NO", "YES", "YES", "YES"}, "NO"},   {{"YES", "YES", "YES", NULL}, ""},
+    };
+    for (int i = 0; i < (int)(sizeof rows / sizeof *rows); i++)
+        for (int series_of = 1; series_of <= 4; series_of++) { // in one series, or in several
+            int study = 100 * i + series_of;
+            for (int n = 0; n < 4; n++) {
+                struct bed_object b;
+                bed_object_init(&b, study, n % series_of, n);
+                if (rows[i].said[n])
+                    bed_put(&b, INDEX_ATTR_PatientIdentityRemoved, rows[i].said[n], NULL);
+                bed_add(ix, &b);
+            }
+            char uid[65];
+            snprintf(uid, sizeof uid, "1.2.%d", study);
+            assert_string_equal(bed_find(ix, INDEX_STUDY, INDEX_ATTR_PatientIdentityRemoved,
+                                         INDEX_ATTR_StudyInstanceUID, QUERY_SINGLE, uid, NULL),
+                                rows[i].expected);
+        }
+}
+
+// What collections are made by does not change with a series that comes later.
+static void the_study_keeps_the_first_institution(void **state) {
+    (void)state;
+    static const char *const names[] = {NULL, "Ward 3", "Ward 4"};
+    for (int n = 0; n < 3; n++) {
+        struct bed_object b;
+        bed_object_init(&b, 7, n, n);
+        if (names[n])
+            bed_put(&b, INDEX_ATTR_InstitutionName, names[n], NULL);
+        if (names[n])
+            bed_put(&b, INDEX_ATTR_StationName, names[n], NULL);
+        bed_add(ix, &b);
+    }
+    assert_string_equal(all(INDEX_STUDY, INDEX_ATTR_StudyInstitution), "Ward 3");
+    assert_string_equal(all(INDEX_STUDY, INDEX_ATTR_StudyStation), "Ward 3");
+    assert_string_equal(all(INDEX_SERIES, INDEX_ATTR_InstitutionName), "Ward 3|Ward 4");
+}
+
+static enum err arrival_text(void *arg, const struct index_arrival *a) {
+    char *text = arg;
+    size_t n = strlen(text);
+    snprintf(text + n, 1024 - n, "%llu %.*s %.*s %llu %llu|", (unsigned long long)a->hour, SLICE_FMT(a->peer),
+             SLICE_FMT(a->modality), (unsigned long long)a->studies, (unsigned long long)a->instances);
+    return OK;
+}
+
+static const char *arrivals(uint64_t from) {
+    static char text[1024];
+    struct fault f = {0};
+    text[0] = '\0';
+    assert_int_equal(index_each_arrival(ix, from, arrival_text, text, &f), OK);
+    return text;
+}
+
+static void arrive(uint64_t hour, const char *peer, const char *modality, int study, int sop) {
+    struct bed_object b;
+    bed_object_init(&b, study, 1, sop);
+    if (*modality)
+        bed_put(&b, INDEX_ATTR_Modality, modality, NULL);
+    b.o.received_ms = hour * 3600 * 1000 + 17;
+    b.o.peer = slice_str(peer);
+    bed_add(ix, &b);
+}
+
+static void what_came_in_is_counted(void **state) {
+    (void)state;
+    struct fault f = {0};
+    for (int i = 0; i < 5; i++)
+        arrive(1000, "ct", "CT", i / 2, i);
+    assert_string_equal(arrivals(0), "1000 ct CT 3 5|");
+    arrive(1000, "ct", "CT", 0, 0); // there already: other content
+    arrive(1000, "mr", "", 9, 1);
+    arrive(1001, "ct", "CT", 0, 77);
+    bed_commit(ix);
+    assert_string_equal(arrivals(0), "1000 ct CT 3 5|1000 mr  1 1|1001 ct CT 0 1|");
+    assert_string_equal(arrivals(1001), "1001 ct CT 0 1|");
+    arrive(1001, "ct", "CT", 0, 78);
+    assert_int_equal(index_rollback(ix, &f), OK);
+    assert_string_equal(arrivals(1001), "1001 ct CT 0 1|");
+    for (int i = 0; i < 3 * ARRIVALS_CACHED; i++) { // more peers at once than are kept in memory
+        char peer[8];
+        snprintf(peer, sizeof peer, "p%02d", i % (2 * ARRIVALS_CACHED));
+        arrive(1002, peer, "CT", 1, 100 + i);
+    }
+    assert_non_null(strstr(arrivals(1002), "1002 p00 CT 0 2|"));
+    assert_non_null(strstr(arrivals(1002), "1002 p15 CT 0 1|"));
+    arrive(1000 + INDEX_ARRIVALS_HOURS + 1, "late", "CT", 1, 200);
+    assert_int_equal(strncmp(arrivals(0), "1001 ct", 7), 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void) {
@@ -392,6 +491,9 @@ int main(void) {
         TEST(deleting_goes_up_to_the_patient),
         TEST(the_one_beside_takes_the_place),
         TEST(rollback_forgets),
+        TEST(identity_is_removed_while_all_say_so),
+        TEST(the_study_keeps_the_first_institution),
+        TEST(what_came_in_is_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

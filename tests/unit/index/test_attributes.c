@@ -33,6 +33,8 @@ static const struct row rows[] = {
     {"surrogate", BYTES("\x02\x00\x03\x00" "\xed\xa0\x80"), ERR_SYNTAX},
     {"a UID row", BYTES("\x0e\x00\x01\x00" "1"), ERR_SYNTAX},
     {"a computed row", BYTES("\x50\x00\x01\x00" "1"), ERR_SYNTAX},
+    {"whether identity was removed", BYTES("\x6a\x00\x03\x00" "YES"), OK},
+    {"the index's own copy", BYTES("\x6c\x00\x01\x00" "1"), ERR_SYNTAX},
 };
 
 static void table(void **state) {
@@ -138,7 +140,9 @@ static void numbers_are_forever(void **state) {
     assert_int_equal(INDEX_ATTR_SOPInstanceUID, 30);
     assert_int_equal(INDEX_ATTR_ContentTime, 39);
     assert_int_equal(INDEX_ATTR_ContentMoment, 52);
-    assert_int_equal(INDEX_ATTR_COUNT_, 53);
+    assert_int_equal(INDEX_ATTR_PatientIdentityRemoved, 53);
+    assert_int_equal(INDEX_ATTR_StudyStation, 55);
+    assert_int_equal(INDEX_ATTR_COUNT_, 56);
 }
 
 int main(void) {

@@ -439,6 +439,54 @@ static void migrations_are_whole_or_nothing(void **state) {
     sqlite3_close(db);
 }
 
+// An index of the first version, with one study of two series in it.
+static void make_version_1(void) {
+    struct vfs_seal *vfs;
+    struct fault f = {0};
+    char path[256];
+    sqlite3 *db;
+    int from;
+    bed_path(dir, "index.db", path);
+    assert_int_equal(vfs_seal_new(bed_key, &f, &vfs), OK);
+    assert_int_equal(vfs_seal_open_db(vfs, path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, &db), SQLITE_OK);
+    assert_int_equal(schema_migrate(db, schema_steps, 1, false, &f, &from), OK);
+    assert_int_equal(sqlite3_exec(db,
+                                  "INSERT INTO patient(id,key,PatientID)VALUES(1,x'01','p');"
+                                  "INSERT INTO study(id,patient,StudyInstanceUID,series_count,instance_count)"
+                                  "VALUES(5,1,x'12',2,0);"
+                                  "INSERT INTO series(id,study,SeriesInstanceUID,instance_count,InstitutionName,"
+                                  "InstitutionName_,StationName)VALUES(7,5,x'1a',0,NULL,NULL,'ST'),"
+                                  "(8,5,x'1b',0,'ward 3','Ward 3','ST2')",
+                                  NULL, NULL, NULL),
+                     SQLITE_OK);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+    vfs_seal_free(vfs);
+}
+
+static void the_first_version_is_brought_up_to_date(void **state) {
+    (void)state;
+    make_version_1();
+    struct index_migration m;
+    struct fault f = {0};
+    assert_int_equal(index_migrate_dry_run(dir, bed_key, &f, &m), OK);
+    assert_int_equal(m.from, 1);
+    struct index *ix = bed_open(dir);
+    static const struct {
+        enum index_attr attr;
+        const char *expected;
+    } rows[] = {{INDEX_ATTR_StudyInstitution, "Ward 3"},
+                {INDEX_ATTR_StudyStation, "ST"},
+                {INDEX_ATTR_PatientIdentityRemoved, ""}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        assert_string_equal(bed_find(ix, INDEX_STUDY, rows[i].attr, rows[i].attr, -1, NULL, NULL),
+                            rows[i].expected);
+    fill(ix, 0, 30);
+    bed_commit(ix);
+    index_close(ix);
+    assert_int_equal(index_migrate_dry_run(dir, bed_key, &f, &m), OK);
+    assert_int_equal(m.from, schema_version);
+}
+
 static void dry_run_says_what_it_would_do(void **state) {
     (void)state;
     struct index_migration m = {9, 9};
@@ -477,6 +525,7 @@ int main(void) {
         TEST(kills_keep_marks_and_rows_together),
         TEST(full_disk_loses_only_what_was_not_committed),
         TEST(migrations_are_whole_or_nothing),
+        TEST(the_first_version_is_brought_up_to_date),
         TEST(dry_run_says_what_it_would_do),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
