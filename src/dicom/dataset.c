@@ -239,6 +239,16 @@ static bool items_grow(struct arena *a, struct dicom_items *it) {
     return true;
 }
 
+struct dicom_dataset *dicom_element_add_item(struct dicom_element *e, struct arena *a) {
+    if (!e->items)
+        e->items = arena_alloc(a, sizeof *e->items);
+    struct dicom_dataset *item = dicom_dataset_new(a);
+    if (!e->items || !item || !items_grow(a, e->items))
+        return NULL;
+    e->items->sets[e->items->count++] = item;
+    return item;
+}
+
 struct dicom_dataset *dicom_dataset_add_item(struct dicom_dataset *ds, uint32_t tag) {
     struct dicom_element *e = find(ds, tag);
     if (!e || !e->is_sequence) {
@@ -246,13 +256,15 @@ struct dicom_dataset *dicom_dataset_add_item(struct dicom_dataset *ds, uint32_t 
             return NULL;
         e = find(ds, tag);
     }
-    if (!e->items)
-        e->items = arena_alloc(ds->arena, sizeof *e->items);
-    struct dicom_dataset *item = dicom_dataset_new(ds->arena);
-    if (!e->items || !item || !items_grow(ds->arena, e->items))
-        return NULL;
-    e->items->sets[e->items->count++] = item;
-    return item;
+    return dicom_element_add_item(e, ds->arena);
+}
+
+enum err dicom_dataset_put_shared(struct dicom_dataset *ds, const struct dicom_element *e) {
+    struct dicom_element *to = slot(ds, e->tag, e->vr);
+    if (!to)
+        return ERR_NO_MEMORY;
+    *to = *e;
+    return OK;
 }
 
 void dicom_dataset_remove(struct dicom_dataset *ds, uint32_t tag) {

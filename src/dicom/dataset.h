@@ -71,6 +71,10 @@ enum err dicom_dataset_put_ref(struct dicom_dataset *ds, uint32_t tag, enum vr v
 enum err dicom_dataset_put_sequence(struct dicom_dataset *ds, uint32_t tag); // empty
 // Appends an empty item to a sequence (made when absent). NULL when the arena is full.
 struct dicom_dataset *dicom_dataset_add_item(struct dicom_dataset *ds, uint32_t tag);
+// For builders that do not put elements one after the other: appends an empty item to a sequence that is in
+// no data set yet, and puts an element as it is, its value and items shared. The arena is the data set's.
+struct dicom_dataset *dicom_element_add_item(struct dicom_element *e, struct arena *a);
+enum err dicom_dataset_put_shared(struct dicom_dataset *ds, const struct dicom_element *e);
 // Puts an element of another data set, items and all (copied).
 enum err dicom_dataset_put_copy(struct dicom_dataset *ds, const struct dicom_element *e);
 void dicom_dataset_remove(struct dicom_dataset *ds, uint32_t tag);
