@@ -180,6 +180,8 @@ static enum err open_db(struct index *ix, const uint8_t *key, const struct index
     int rc = vfs_seal_open_db(ix->vfs, ix->path, flags, &ix->db);
     if (rc == SQLITE_OK)
         rc = configure(ix, options);
+    if (rc == SQLITE_OK)
+        rc = walk_register(ix);
     return rc == SQLITE_OK ? OK : schema_fault(f, rc, "opening it");
 }
 

@@ -38,6 +38,7 @@ enum {
     INDEX_RETURNS_MAX = 128,
     INDEX_QUERIES_MAX = 4096,            // open at once
     INDEX_PATTERNS_MAX_BYTES = 16 << 10, // names and wildcards of a query together
+    INDEX_SCOPE_CONDITIONS_MAX = 4096,   // of all scopes of a query
 };
 
 struct index;
@@ -134,9 +135,22 @@ enum index_health index_health(const struct index *ix);
 
 // --- Queries ------------------------------------------------------------------------------------
 
+// Either order is the same each time as long as nothing is added, so that pages join.
 enum index_order {
-    INDEX_ORDER_ANY,    // as they come, nothing is sorted; the same as long as nothing is added
+    INDEX_ORDER_ANY,    // as they come, nothing is sorted
     INDEX_ORDER_NEWEST, // study level only: Study Date descending, then later stored first
+};
+
+// What somebody may see: the studies for which all conditions of at least one clause hold. The conditions are
+// about attributes of study and patient, whatever the level of the query. No clause: nothing at all. A clause
+// without conditions: everything.
+struct index_clause {
+    const struct query_condition *conditions;
+    size_t count;
+};
+struct index_scope {
+    const struct index_clause *clauses;
+    size_t count;
 };
 
 struct index_query_spec {
@@ -147,14 +161,19 @@ struct index_query_spec {
     size_t return_count;
     uint64_t offset, limit;                    // limit 0: all
     enum index_order order;
+    const struct index_scope *scopes;          // a study must be in each of them; none: everything is seen
+    size_t scope_count;
 };
 
 // Conditions (PS3.4 C.2.2.2): operands are matching forms. SINGLE and LIST: equal to the value (PN: to one of
 // its groups, glob_match_name). WILDCARD: one operand matches. RANGE: pairs of low and high, inclusive; one
 // pair matches. EMPTY: no value. Attributes of kind MULTI match when one of the values does. UIDs take
-// SINGLE, LIST and EMPTY only. Of the COMPUTED ones ModalitiesInStudy and SOPClassesInStudy can be matched
+// SINGLE, LIST and EMPTY only. FUZZY is for PN (base/fuzzy.h). Of the COMPUTED ones ModalitiesInStudy and SOPClassesInStudy can be matched
 // (when any series, any instance does). ERR_UNSUPPORTED: a condition or return that is
 // not possible at this level.
+//
+// With a scope, a query at patient level has the patients of the studies in it, as the first of these says,
+// and whatever counts a patient's studies, series or instances counts those in it.
 //
 // The spec is copied. The query must be closed before the index.
 struct index_query;
@@ -168,6 +187,12 @@ enum index_step {
     INDEX_END,
 };
 enum err index_query_step(struct index_query *q, struct fault *f, enum index_step *ret_step);
+
+// Counts instead: rows of neither limit nor offset. Step it as any other until INDEX_END (there are no rows), then
+// ask; the counts of everything are known and cost nothing. Close it with index_query_close().
+enum err index_count_open(struct index *ix, const struct index_query_spec *spec, struct fault *f,
+                          struct index_query **ret_query);
+uint64_t index_count_result(const struct index_query *q);
 
 // Of the current row, valid until the next step, commit or change. `i` counts the spec's returns; empty when
 // there is no value. UIDs and numbers are text.

@@ -72,6 +72,8 @@ struct index {
     bool totals_dirty;
     struct index_query *queries;
     size_t query_count;
+    struct index_query *walking; // the one SQLite is stepping for
+    size_t gathered_bytes;       // by all queries
 };
 
 // index.c
@@ -111,6 +113,7 @@ enum err arrivals_flush(struct index *ix, struct fault *f);
 
 // query.c
 void queries_suspend(struct index *ix); // ends their reads; they find their place again
+int walk_register(struct index *ix); // the SQL function with which passes leave rows out; SQLite's code
 const char *index_query_sql(const struct index_query *q); // of the current pass, for tests
 
 #endif

@@ -11,6 +11,10 @@ static bool is_uid(enum index_attr attr) {
     return index_attr_table[attr].kind == INDEX_KIND_UID;
 }
 
+static bool is_name(enum index_attr attr) {
+    return index_attr_table[attr].vr == VR_PN;
+}
+
 static bool kind_possible(enum index_attr attr, enum query_kind kind, size_t count) {
     enum index_kind k = (enum index_kind)index_attr_table[attr].kind;
     bool ranges = k != INDEX_KIND_UID && k != INDEX_KIND_COMPUTED && k != INDEX_KIND_NUMBER;
@@ -25,6 +29,8 @@ static bool kind_possible(enum index_attr attr, enum query_kind kind, size_t cou
         return count >= 2 && count % 2 == 0 && ranges;
     case QUERY_EMPTY:
         return count == 0;
+    case QUERY_FUZZY:
+        return count == 1 && is_name(attr);
     case QUERY_KIND_COUNT_:
         break;
     }
@@ -36,9 +42,9 @@ static bool computed_possible(enum index_attr attr) {
            attr == INDEX_ATTR_SOPClassesInStudy;
 }
 
-static bool possible(const struct index_query_spec *spec, const struct query_condition *c) {
+static bool possible(enum index_level level, const struct query_condition *c) {
     return c->attribute < INDEX_ATTR_COUNT_ && c->kind < QUERY_KIND_COUNT_ &&
-           index_attr_table[c->attribute].level <= spec->level &&
+           index_attr_table[c->attribute].level <= level &&
            computed_possible((enum index_attr)c->attribute) &&
            kind_possible((enum index_attr)c->attribute, (enum query_kind)c->kind, c->count);
 }
@@ -73,15 +79,13 @@ static enum err uid_operand(struct index_query *q, enum index_attr attr, struct 
     return arena_dup(&q->arena, uid_packed_slice(&packed), ret_operand) ? OK : ERR_NO_MEMORY;
 }
 
-static bool is_name(enum index_attr attr) {
-    return index_attr_table[attr].vr == VR_PN;
-}
-
 // Matching a pattern costs up to its length times the value's, on every row: that has a limit.
-static enum err limit_patterns(struct index_query *q, struct condition *c, struct fault *f) {
+static enum err limit_patterns(struct index_query *q, struct condition *c, bool limited, struct fault *f) {
     bool is_pattern = c->kind == QUERY_WILDCARD || is_name(c->attr);
     for (size_t i = 0; is_pattern && i < c->count; i++)
         c->pattern_bytes += c->operands[i].n;
+    if (!limited)
+        return OK;
     q->pattern_bytes += c->pattern_bytes;
     return q->pattern_bytes <= INDEX_PATTERNS_MAX_BYTES
                ? OK
@@ -89,8 +93,16 @@ static enum err limit_patterns(struct index_query *q, struct condition *c, struc
                            INDEX_PATTERNS_MAX_BYTES);
 }
 
-static enum err compile(struct index_query *q, const struct query_condition *from, struct condition *c,
-                        struct fault *f) {
+static enum err compile_fuzzy(struct index_query *q, struct condition *c, struct fault *f) {
+    c->fuzzy = arena_calloc(&q->arena, 1, sizeof *c->fuzzy);
+    if (!c->fuzzy)
+        return fault_set(f, ERR_NO_MEMORY, "no memory for a query");
+    c->universal = !fuzzy_key_init(c->fuzzy, c->operands[0]);
+    return OK;
+}
+
+static enum err compile(struct index_query *q, const struct query_condition *from, bool limited,
+                        struct condition *c, struct fault *f) {
     enum err e = OK;
     *c = (struct condition){.attr = (enum index_attr)from->attribute,
                             .kind = (enum query_kind)from->kind,
@@ -109,27 +121,39 @@ static enum err compile(struct index_query *q, const struct query_condition *fro
     }
     if (e == OK && c->kind == QUERY_LIST)
         sort_unique(c);
-    return e == OK ? limit_patterns(q, c, f) : fault_set(f, e, "no memory for a query");
+    if (e != OK)
+        return fault_set(f, e, "no memory for a query");
+    if (c->kind == QUERY_FUZZY)
+        e = compile_fuzzy(q, c, f);
+    return e == OK ? limit_patterns(q, c, limited, f) : e;
+}
+
+enum err conditions_of(struct index_query *q, enum index_level level, const struct query_condition *from,
+                       size_t count, bool limited, struct condition *ret_conditions, struct fault *f) {
+    for (size_t i = 0; i < count; i++) {
+        if (!possible(level, &from[i]))
+            return fault_set(f, ERR_UNSUPPORTED,
+                             "condition %zu (attribute %u, kind %u) is not possible at level %d", i,
+                             from[i].attribute, from[i].kind, (int)level);
+        enum err e = compile(q, &from[i], limited, &ret_conditions[i], f);
+        if (e != OK)
+            return e;
+    }
+    return OK;
 }
 
 enum err conditions_compile(struct index_query *q, const struct index_query_spec *spec, struct fault *f) {
     if (spec->condition_count > QUERY_MAX_CONDITIONS)
         return fault_set(f, ERR_LIMIT, "a query has more than %d conditions", QUERY_MAX_CONDITIONS);
-    q->conditions = arena_calloc(&q->arena, spec->condition_count + 1, sizeof *q->conditions);
+    size_t room = spec->condition_count;
+    for (size_t i = 0; i < spec->scope_count; i++) // see scope.c
+        if (spec->scopes[i].count == 1 && spec->scopes[i].clauses[0].count <= INDEX_SCOPE_CONDITIONS_MAX)
+            room += spec->scopes[i].clauses[0].count;
+    q->conditions = arena_calloc(&q->arena, room + 1, sizeof *q->conditions);
     if (!q->conditions)
         return fault_set(f, ERR_NO_MEMORY, "no memory for a query");
-    for (size_t i = 0; i < spec->condition_count; i++) {
-        const struct query_condition *c = &spec->conditions[i];
-        if (!possible(spec, c))
-            return fault_set(f, ERR_UNSUPPORTED,
-                             "condition %zu (attribute %u, kind %u) is not possible at level %d",
-                             i, c->attribute, c->kind, (int)spec->level);
-        enum err e = compile(q, c, &q->conditions[i], f);
-        if (e != OK)
-            return e;
-    }
     q->condition_count = spec->condition_count;
-    return OK;
+    return conditions_of(q, spec->level, spec->conditions, spec->condition_count, true, q->conditions, f);
 }
 
 // --- Testing ------------------------------------------------------------------------------------
@@ -164,6 +188,8 @@ static bool one_matches(const struct condition *c, struct slice value) {
         return any_range(c, value);
     case QUERY_EMPTY:
         return value.n == 0;
+    case QUERY_FUZZY:
+        return c->universal || fuzzy_match(c->fuzzy, value);
     case QUERY_KIND_COUNT_:
         break;
     }
@@ -183,10 +209,10 @@ bool condition_matches(const struct condition *c, struct slice value) {
 }
 
 // Date and time of a row as one moment; a row without a date has none.
-static bool moment_matches(struct index_query *q, const struct condition *c) {
+static bool moment_matches(sqlite3_stmt *s, const struct condition *c) {
     uint8_t moment[64];
-    struct slice date = column_slice(q->statement, c->column);
-    struct slice time = column_slice(q->statement, c->time_column);
+    struct slice date = column_slice(s, c->column);
+    struct slice time = column_slice(s, c->time_column);
     if (date.n == 0 || date.n + time.n > sizeof moment)
         return condition_matches(c, (struct slice){NULL, 0});
     memcpy(moment, date.p, date.n);
@@ -195,13 +221,13 @@ static bool moment_matches(struct index_query *q, const struct condition *c) {
     return condition_matches(c, slice_of(moment, date.n + time.n));
 }
 
-bool conditions_hold(struct index_query *q) {
-    for (size_t i = 0; i < q->condition_count; i++) {
-        const struct condition *c = &q->conditions[i];
+bool conditions_hold(struct index_query *q, sqlite3_stmt *s, const struct condition *conditions, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        const struct condition *c = &conditions[i];
         q->work += c->pattern_bytes * INDEX_VALUE_MAX_BYTES / 64; // most values are short
         bool holds = index_attr_table[c->attr].kind == INDEX_KIND_MOMENT
-                         ? moment_matches(q, c)
-                         : condition_matches(c, column_slice(q->statement, c->column));
+                         ? moment_matches(s, c)
+                         : condition_matches(c, column_slice(s, c->column));
         if (!holds)
             return false;
     }

@@ -21,7 +21,7 @@ static const struct way {
     {INDEX_ATTR_StudyMoment, INDEX_STUDY, false, 30},
 };
 
-enum { COST_ALL = 1000, COST_PREFIX = 20, COST_SHORT_PREFIX = 60, COST_DAYS = 30, COST_RANGE = 100,
+enum { COST_ALL = 1000, COST_PREFIX = 20, COST_SHORT_PREFIX = 60, COST_DAYS = 30, COST_KEYS = 80, COST_RANGE = 100,
       COST_OPEN_RANGE = 200 };
 
 // The first group of a name that says something: the one that is walked.
@@ -35,7 +35,7 @@ static struct slice first_group(struct slice name) {
     return group;
 }
 
-static unsigned prefix_cost(const struct condition *c) {
+static size_t shortest_prefix(const struct condition *c) {
     size_t shortest = SIZE_MAX;
     for (size_t i = 0; i < c->count; i++) {
         struct slice p = c->operands[i];
@@ -44,7 +44,27 @@ static unsigned prefix_cost(const struct condition *c) {
         size_t n = glob_prefix(p);
         shortest = n < shortest ? n : shortest;
     }
-    return shortest == 0 ? COST_ALL : shortest < 3 ? COST_SHORT_PREFIX : COST_PREFIX;
+    return shortest;
+}
+
+// Empty values are in no index of texts.
+static bool may_match_empty(const struct condition *c) {
+    for (size_t i = 0; i < c->count; i++)
+        if (slice_trim(c->operands[i], "*=").n == 0)
+            return true;
+    return false;
+}
+
+// The whole index is walked and each of its values looked at: less than reading the rows.
+static bool takes_all_keys(const struct condition *c) {
+    return c->kind == QUERY_FUZZY || shortest_prefix(c) == 0;
+}
+
+static unsigned prefix_cost(const struct condition *c) {
+    size_t shortest = shortest_prefix(c);
+    if (shortest == 0)
+        return may_match_empty(c) ? COST_ALL : COST_KEYS;
+    return shortest < 3 ? COST_SHORT_PREFIX : COST_PREFIX;
 }
 
 static unsigned range_cost(const struct condition *c) {
@@ -89,6 +109,8 @@ static unsigned cost(const struct way *w, const struct condition *c) {
         return c->count == 2 && (w->attr == INDEX_ATTR_StudyDate || w->attr == INDEX_ATTR_StudyMoment)
                    ? range_cost(c)
                    : COST_ALL;
+    case QUERY_FUZZY:
+        return c->universal ? COST_ALL : COST_KEYS;
     case QUERY_EMPTY:
     case QUERY_KIND_COUNT_:
         break;
@@ -102,7 +124,8 @@ static const struct condition *choose(const struct index_query *q, const struct 
     for (size_t i = 0; i < q->condition_count; i++)
         for (size_t j = 0; j < sizeof ways / sizeof *ways; j++) {
             const struct condition *c = &q->conditions[i];
-            if (ways[j].attr != c->attr || (q->level == INDEX_PATIENT && ways[j].table != INDEX_PATIENT))
+            bool other_table = ways[j].table != INDEX_PATIENT && q->level == INDEX_PATIENT;
+            if (ways[j].attr != c->attr || (other_table && !at_patient_in_scope(q)))
                 continue;
             unsigned n = cost(&ways[j], c);
             if (n < best_cost) {
@@ -175,8 +198,15 @@ static bool name_passes_of(struct index_query *q, unsigned group, struct slice v
     return range_add(q, name_columns[group], group, prefix, after_prefix(&q->arena, prefix));
 }
 
-// A key of one group looks into all three; one with several, into the first that says something.
+static bool all_keys_pass(struct index_query *q, const char *column) {
+    return pass_add(q, (struct pass){.walk = WALK_RANGE, .column = column, .low = slice_of("", 0), .to_end = true});
+}
+
+// A key of one group looks into all three; one with several, into the first that says something. The first one's
+// column has all groups.
 static bool name_passes(struct index_query *q, const struct condition *c) {
+    if (takes_all_keys(c))
+        return all_keys_pass(q, name_columns[0]);
     for (size_t i = 0; i < c->count; i++) {
         struct slice v = c->operands[i], rest = v;
         bool one_group = !memchr(v.p, '=', v.n);
@@ -203,6 +233,8 @@ static bool equal_passes(struct index_query *q, const struct way *w, const struc
 }
 
 static bool wildcard_passes(struct index_query *q, const char *column, const struct condition *c) {
+    if (takes_all_keys(c))
+        return all_keys_pass(q, column);
     for (size_t i = 0; i < c->count; i++) {
         struct slice prefix = slice_sub(c->operands[i], 0, glob_prefix(c->operands[i]));
         if (!range_add(q, column, 0, prefix, after_prefix(&q->arena, prefix)))
@@ -213,7 +245,7 @@ static bool wildcard_passes(struct index_query *q, const char *column, const str
 
 // The dates between which a condition on date, or moment, holds.
 static struct pass date_pass(struct index_query *q, const struct condition *c) {
-    struct slice low = slice_sub(c->operands[0], 0, 8), high = slice_sub(c->operands[1], 0, 8);
+    struct slice low = slice_sub(c->operands[0], 0, 8), high = slice_sub(c->operands[c->count - 1], 0, 8);
     struct pass p = {.walk = WALK_RANGE, .column = "StudyDate", .low = low.n ? low : slice_of("", 0)};
     p.to_end = high.n == 0;
     p.high = p.to_end ? p.high : after(&q->arena, high);
@@ -232,32 +264,68 @@ static bool condition_passes(struct index_query *q, const struct way *w, const s
     return equal_passes(q, w, c);
 }
 
+// --- What the values of an index tell alone ------------------------------------------------------
+
+static bool one_group_each(const struct condition *c) {
+    for (size_t i = 0; i < c->count; i++)
+        if (memchr(c->operands[i].p, '=', c->operands[i].n))
+            return false;
+    return true;
+}
+
+static bool key_tells(const struct pass *p, const struct condition *c) {
+    return p->column && !p->is_blob && c->attr != INDEX_ATTR_StudyMoment && (p->group == 0 || one_group_each(c));
+}
+
+static bool set_filters(struct index_query *q, const struct condition *c) { // all of them?
+    bool all = true;
+    for (size_t i = 0; i < q->pass_count; i++) {
+        struct pass *p = &q->passes[i];
+        bool needless = p->walk == WALK_EQUAL && index_attr_table[c->attr].vr != VR_PN;
+        if (!needless && key_tells(p, c))
+            p->filter = c;
+        all = all && (needless || p->filter);
+    }
+    return all;
+}
+
+// Are all rows that the passes let through rows of the answer? `c` is what they were made for.
+static bool is_exact(struct index_query *q, const struct condition *c) {
+    bool told = !c || set_filters(q, c);
+    return told && q->scope_count == 0 && q->level == q->top && q->condition_count == (c ? 1 : 0);
+}
+
 // --- The order "newest first" -------------------------------------------------------------------
 
+static bool is_date_range(const struct condition *c) {
+    bool is_date = c->attr == INDEX_ATTR_StudyDate || c->attr == INDEX_ATTR_StudyMoment;
+    return (is_date && c->kind == QUERY_RANGE && c->count == 2) ||
+           (c->attr == INDEX_ATTR_StudyDate && c->kind == QUERY_SINGLE && c->operands[0].n > 0);
+}
+
 static const struct condition *date_range(const struct index_query *q) {
-    for (size_t i = 0; i < q->condition_count; i++) {
-        const struct condition *c = &q->conditions[i];
-        bool is_date = c->attr == INDEX_ATTR_StudyDate || c->attr == INDEX_ATTR_StudyMoment;
-        if (is_date && c->kind == QUERY_RANGE && c->count == 2)
-            return c;
-    }
+    for (size_t i = 0; i < q->condition_count; i++)
+        if (is_date_range(&q->conditions[i]))
+            return &q->conditions[i];
     return NULL;
 }
 
-// A few rows found by equality are sorted; everything else is walked by date.
 static bool newest_passes(struct index_query *q) {
-    if (q->pass_count == 1 && q->passes[0].walk == WALK_EQUAL) {
-        q->passes[0].walk = WALK_EQUAL_NEWEST;
-        return true;
-    }
     const struct condition *c = date_range(q);
     struct pass p = c ? date_pass(q, c)
                       : (struct pass){.column = "StudyDate", .low = slice_of("", 0), .to_end = true};
     p.walk = WALK_NEWEST;
     q->pass_count = 0;
-    q->overlap_attr = -1;
     q->top = INDEX_STUDY;
-    return pass_add(q, p) && (c || pass_add(q, (struct pass){.walk = WALK_UNDATED, .column = "StudyDate"}));
+    q->overlap_attr = -1;
+    q->gathering = false;
+    bool fine = pass_add(q, p) && (c || pass_add(q, (struct pass){.walk = WALK_UNDATED, .column = "StudyDate"}));
+    q->exact = is_exact(q, c);
+    return fine;
+}
+
+enum err plan_by_date(struct index_query *q, struct fault *f) {
+    return newest_passes(q) ? OK : fault_set(f, ERR_NO_MEMORY, "no memory for a query");
 }
 
 // --- Together -----------------------------------------------------------------------------------
@@ -282,13 +350,16 @@ enum err plan_make(struct index_query *q, struct fault *f) {
     q->passes = arena_calloc(&q->arena, most, sizeof *q->passes);
     if (!q->passes)
         return fault_set(f, ERR_NO_MEMORY, "no memory for a query");
-    enum index_level lowest = q->level == INDEX_PATIENT ? INDEX_PATIENT : INDEX_STUDY;
+    enum index_level lowest = q->level == INDEX_PATIENT && !at_patient_in_scope(q) ? INDEX_PATIENT : INDEX_STUDY;
     q->top = c && w->table > lowest ? w->table : lowest;
     bool fine = c ? condition_passes(q, w, c) : pass_add(q, (struct pass){.walk = WALK_ALL});
     // Passes for different values of a column don't overlap; those for patterns and for groups of names may.
     bool overlap = c && q->pass_count > 1 && (w->attr == INDEX_ATTR_PatientName || c->kind == QUERY_WILDCARD);
     q->overlap_attr = overlap ? (int)c->attr : -1;
-    if (fine && q->order == INDEX_ORDER_NEWEST)
+    q->exact = fine && is_exact(q, c) && (!overlap || q->order == INDEX_ORDER_NEWEST);
+    if (fine && q->order == INDEX_ORDER_NEWEST && (!c || is_date_range(c)))
         fine = newest_passes(q);
+    else
+        q->gathering = q->order == INDEX_ORDER_NEWEST;
     return fine ? OK : fault_set(f, ERR_NO_MEMORY, "no memory for a query");
 }

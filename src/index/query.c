@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 // Columns of every SELECT before those of attributes.
-enum { COL_TOP_ID, COL_KEY, COL_SERIES_ID, COL_INSTANCE_ID, COL_REF };
+enum { COL_TOP_ID, COL_KEY, COL_SERIES_ID, COL_INSTANCE_ID, COL_REF, COL_STUDY_ID = 8, COL_PATIENT_ID };
 
 // --- Opening ------------------------------------------------------------------------------------
 
@@ -34,6 +34,8 @@ static enum err compile(struct index_query *q, const struct index_query_spec *sp
                                               spec->level != INDEX_STUDY))
         return fault_set(f, ERR_UNSUPPORTED, "a query has no such level or order");
     enum err e = conditions_compile(q, spec, f);
+    if (e == OK)
+        e = scopes_compile(q, spec, f);
     if (e == OK)
         e = select_columns(q, spec, f);
     return e == OK ? plan_make(q, f) : e;
@@ -67,9 +69,44 @@ void index_query_close(struct index_query *q) {
     link_out(q->ix, q);
     sqlite3_finalize(q->statement);
     sqlite3_finalize(q->late_statement);
+    sqlite3_finalize(q->scope_statement);
+    sqlite3_finalize(q->patient_statement);
+    gather_free(q);
     buf_fini(&q->place_key);
     arena_fini(&q->arena);
     free(q);
+}
+
+// --- Counting -----------------------------------------------------------------------------------
+
+static uint64_t total_of(const struct totals *t, enum index_level level) {
+    const int64_t totals[] = {t->patients, t->studies, t->series, t->instances};
+    return (uint64_t)totals[level];
+}
+
+// A query all of whose rows are skipped.
+enum err index_count_open(struct index *ix, const struct index_query_spec *spec, struct fault *f,
+                          struct index_query **ret_query) {
+    struct index_query_spec s = *spec;
+    s.returns = NULL;
+    s.return_count = s.limit = 0;
+    s.order = INDEX_ORDER_ANY;
+    s.offset = UINT64_MAX;
+    struct index_query *q;
+    enum err e = index_query_open(ix, &s, f, &q);
+    if (e != OK)
+        return e;
+    q->counting = true;
+    if (s.condition_count == 0 && s.scope_count == 0) {
+        q->skipped = total_of(&ix->totals, s.level);
+        q->done = true;
+    }
+    *ret_query = q;
+    return OK;
+}
+
+uint64_t index_count_result(const struct index_query *q) {
+    return q->skipped;
 }
 
 const char *index_query_sql(const struct index_query *q) {
@@ -124,9 +161,8 @@ static void bind(struct index_query *q, const struct pass *p) {
     case WALK_UNDATED:
         sqlite3_bind_int64(s, 1, q->has_place ? q->place[0] : INT64_MAX);
         break;
-    case WALK_EQUAL_NEWEST:
-        bind_value(s, 1, p->low, p->is_blob);
-        sqlite3_bind_int64(s, 2, (int64_t)q->pass_rows);
+    case WALK_SORTED:
+        sqlite3_bind_int64(s, 1, q->gathered[q->gathered_at].id);
         break;
     }
 }
@@ -144,10 +180,12 @@ static enum err start(struct index_query *q, struct fault *f) {
     return OK;
 }
 
-static void read_place(const struct index_query *q, int64_t place[3]) {
+static void read_place(const struct index_query *q, int64_t place[5]) {
     place[0] = sqlite3_column_int64(q->statement, COL_TOP_ID);
     place[1] = sqlite3_column_int64(q->statement, COL_SERIES_ID);
     place[2] = sqlite3_column_int64(q->statement, COL_INSTANCE_ID);
+    place[3] = sqlite3_column_int64(q->statement, COL_STUDY_ID);
+    place[4] = sqlite3_column_int64(q->statement, COL_PATIENT_ID);
 }
 
 static void suspend(struct index_query *q) {
@@ -169,32 +207,17 @@ void queries_suspend(struct index *ix) {
         suspend(q);
 }
 
-static int compare_ids(const int64_t *a, const int64_t *b, size_t n) {
-    for (size_t i = 0; i < n; i++)
-        if (a[i] != b[i])
-            return a[i] < b[i] ? -1 : 1;
-    return 0;
-}
-
 // Is the row the statement stands on not beyond the place where it was suspended?
 static bool seen_before(const struct index_query *q) {
-    const struct pass *p = &q->passes[q->pass_now];
-    int64_t here[3];
-    if (!q->has_place || p->walk == WALK_EQUAL_NEWEST)
-        return false;
+    int64_t here[5];
     read_place(q, here);
-    bool keyed = p->walk == WALK_RANGE || p->walk == WALK_NEWEST;
-    if (keyed && !slice_eq(column_slice(q->statement, COL_KEY), buf_slice(&q->place_key)))
-        return false;
-    if (p->walk == WALK_NEWEST || p->walk == WALK_UNDATED)
-        return here[0] >= q->place[0];
-    return compare_ids(here, q->place, 3) <= 0;
+    return place_is_behind(q, column_slice(q->statement, COL_KEY), here, 3);
 }
 
 static bool in_earlier_pass(const struct index_query *q) {
     if (q->overlap_attr < 0 || q->pass_now == 0)
         return false;
-    struct slice v = column_slice(q->statement, q->columns[q->overlap_attr]);
+    struct slice v = column_slice(q->statement, q->columns.at[q->overlap_attr]);
     for (size_t i = 0; i < q->pass_now; i++)
         if (pass_covers(&q->passes[i], v))
             return true;
@@ -203,25 +226,67 @@ static bool in_earlier_pass(const struct index_query *q) {
 
 // --- Stepping -----------------------------------------------------------------------------------
 
+// All there is to be sorted has been gathered. What is surely of the answer is skipped unread.
+static void turn_to_gathered(struct index_query *q) {
+    gather_sort(q);
+    q->gathering = false;
+    q->prepared = SIZE_MAX;
+    q->passes[0] = (struct pass){.walk = WALK_SORTED};
+    q->pass_count = 1;
+    q->pass_now = 0;
+    if (q->exact)
+        q->gathered_at = q->skipped = q->offset < q->gathered_count ? (size_t)q->offset : q->gathered_count;
+    q->done = q->gathered_at == q->gathered_count;
+}
+
 static void next_pass(struct index_query *q) {
     sqlite3_reset(q->statement);
     q->running = q->has_place = false;
-    q->pass_rows = 0;
-    q->done = ++q->pass_now == q->pass_count;
+    q->last_key.p = NULL;
+    if (q->passes[q->pass_now].walk == WALK_SORTED)
+        q->done = ++q->gathered_at == q->gathered_count;
+    else if (++q->pass_now == q->pass_count && q->gathering)
+        turn_to_gathered(q);
+    else
+        q->done = q->pass_now == q->pass_count;
 }
 
-static bool row_wanted(struct index_query *q) {
+static enum err row_wanted(struct index_query *q, struct fault *f, bool *ret_wanted) {
+    bool wanted = false;
+    enum err e = OK;
+    *ret_wanted = false;
     if (seen_before(q))
-        return false;
+        return OK;
     q->has_place = false;
-    q->pass_rows++;
-    if (in_earlier_pass(q) || !conditions_hold(q))
-        return false;
-    if (q->skipped < q->offset) {
+    if (!in_earlier_pass(q) && conditions_hold(q, q->statement, q->conditions, q->condition_count))
+        e = scope_admits(q, sqlite3_column_int64(q->statement, COL_STUDY_ID),
+                         sqlite3_column_int64(q->statement, COL_PATIENT_ID), f, &wanted);
+    if (e == OK && wanted && q->skipped < q->offset) {
         q->skipped++;
-        return false;
+        wanted = false;
     }
-    return true;
+    *ret_wanted = wanted;
+    return e;
+}
+
+static enum err row_gather(struct index_query *q, struct fault *f) {
+    bool too_many = false;
+    struct slice key = column_slice(q->statement, COL_KEY);
+    const struct pass *p = &q->passes[q->pass_now];
+    if (seen_before(q))
+        return OK;
+    q->has_place = false;
+    if (q->tired && p->filter && !condition_matches(p->filter, key))
+        return OK;
+    enum err e = gather_row(q, f, &too_many);
+    if (e != OK || !too_many)
+        return e;
+    gather_free(q);
+    sqlite3_reset(q->statement);
+    q->running = q->has_place = false;
+    q->pass_now = 0;
+    q->prepared = SIZE_MAX;
+    return plan_by_date(q, f);
 }
 
 static enum err late_step(struct index_query *q, struct fault *f) {
@@ -242,33 +307,49 @@ static enum err row_take(struct index_query *q, struct fault *f) {
         q->ref = column_ref(q->statement, COL_REF);
     q->returned++;
     q->has_row = true;
-    return late_step(q, f);
+    enum err e = scope_sums(q, q->place[4], f);
+    return e == OK ? late_step(q, f) : e;
+}
+
+static void stop(struct index_query *q) {
+    sqlite3_reset(q->statement);
+    q->running = false;
+    q->done = true;
+}
+
+// One row of the walk, or the end of a pass.
+static enum err walk_on(struct index_query *q, struct fault *f, bool *ret_wanted) {
+    enum err e = q->running ? OK : start(q, f);
+    *ret_wanted = false;
+    if (e != OK)
+        return e;
+    int rc = sqlite3_step(q->statement);
+    if (rc == SQLITE_ROW)
+        return q->gathering ? row_gather(q, f) : row_wanted(q, f, ret_wanted);
+    if (rc == SQLITE_DONE) {
+        next_pass(q);
+        return OK;
+    }
+    stop(q);
+    return index_fail(q->ix, rc, "walking a query", f);
 }
 
 enum err index_query_step(struct index_query *q, struct fault *f, enum index_step *ret_step) {
     enum err e = series_flush(q->ix, f);
+    bool wanted = false;
     q->has_row = false;
-    q->work = 0;
+    walk_begin(q);
+    scope_forget(q);
     sqlite3_reset(q->late_statement);
     for (unsigned rows = 0; e == OK && !q->done && (q->limit == 0 || q->returned < q->limit); rows++) {
-        if (rows == ROWS_PER_STEP || q->work > WORK_PER_STEP) {
+        if (q->tired || rows == ROWS_PER_STEP || q->work > WORK_PER_STEP) {
             *ret_step = INDEX_AGAIN;
             return OK;
         }
-        if (!q->running)
-            e = start(q, f);
-        int rc = e == OK ? sqlite3_step(q->statement) : SQLITE_DONE;
-        if (rc == SQLITE_ROW && row_wanted(q)) {
+        e = walk_on(q, f, &wanted);
+        if (e == OK && wanted) {
             *ret_step = INDEX_ROW;
             return row_take(q, f);
-        }
-        if (rc != SQLITE_ROW && rc != SQLITE_DONE) {
-            sqlite3_reset(q->statement);
-            q->running = false;
-            q->done = true;
-            e = index_fail(q->ix, rc, "walking a query", f);
-        } else if (rc == SQLITE_DONE && e == OK) {
-            next_pass(q);
         }
     }
     if (e != OK)
@@ -285,7 +366,7 @@ enum err index_query_step(struct index_query *q, struct fault *f, enum index_ste
 
 static struct slice uid_value(const struct index_query *q, size_t i, enum index_attr attr) {
     char *text = q->uid_texts[i];
-    int column = q->columns[attr];
+    int column = q->columns.at[attr];
     if (attr == INDEX_ATTR_SOPClassUID || attr == INDEX_ATTR_AvailableTransferSyntaxUID) {
         struct slice uid = uid_text(q->ix, sqlite3_column_int64(q->statement, column));
         if (!slice_to_cstr(uid, text, sizeof q->uid_texts[i]))
@@ -300,9 +381,11 @@ struct slice index_query_value(const struct index_query *q, size_t i) {
     if (!q->has_row || !q->running || i >= q->return_count)
         return none;
     enum index_attr attr = (enum index_attr)q->returns[i];
-    int column = q->columns[attr];
+    int column = q->columns.at[attr], sum = attr - INDEX_ATTR_NumberOfPatientRelatedStudies;
     if (index_attr_table[attr].kind == INDEX_KIND_UID)
         return uid_value(q, i, attr);
+    if (q->wants_sums && sum >= 0 && sum < 3)
+        return slice_str(q->sums[sum]);
     if (q->late[attr] >= 0)
         return column_slice(q->late_statement, q->late[attr]);
     bool own = index_attr_table[attr].kind != INDEX_KIND_COMPUTED &&
@@ -329,7 +412,7 @@ static enum err first_ref(struct index *ix, enum stmt_id id, int64_t row, struct
 enum err index_query_ref(struct index_query *q, struct fault *f, struct index_ref *ret_ref) {
     if (!q->has_row)
         return fault_set(f, ERR_NO_SUCH_OBJECT, "the query stands on no row");
-    switch (q->level) {
+    switch (at_patient_in_scope(q) ? INDEX_STUDY : q->level) {
     case INDEX_PATIENT:
         return first_ref(q->ix, ST_REF_OF_PATIENT, q->place[0], f, ret_ref);
     case INDEX_STUDY:

@@ -1,12 +1,19 @@
-// A query, shared by the files that compile its conditions (match.c), choose the way into the tables
-// (plan.c) and walk it (query.c).
+// A query, shared by the files that compile its conditions (match.c) and scopes (scope.c), choose the way into
+// the tables (plan.c), leave rows out while walking (walk.c) and walk it (query.c).
 //
 // A query is a list of passes. A pass walks one index of one table (or the table itself), from low to high;
 // SQLite only walks and joins, so that each of its steps costs little and a scan can be left at any row.
 // Conditions are tested here, on each row, with base/glob.h: the same code as in the worker.
+//
+// Most rows of a pass may be left out by the value of the index alone, before SQLite looks for the row that it
+// belongs to: that is walk.c, called by SQLite as a function in the pass's WHERE.
+//
+// When the rows of such a pass shall come sorted, it is walked twice: first only ids and dates are gathered,
+// then sorted, then the rows are read in that order.
 #ifndef INDEX_QUERY_INTERNAL_H
 #define INDEX_QUERY_INTERNAL_H
 
+#include "base/fuzzy.h"
 #include "index/internal.h"
 
 enum {
@@ -14,8 +21,11 @@ enum {
     PASSES_MAX = QUERY_MAX_OPERANDS,
     NAME_PASSES_MAX = 256,   // of a list of names; a longer list is tested on every row
     ROWS_PER_STEP = 512,     // looked at before INDEX_AGAIN
+    KEYS_PER_STEP = 8192,    // left out by their key alone, likewise
     WORK_PER_STEP = 4 << 20, // bytes of patterns times bytes of values, likewise
-    FIXED_COLUMNS = 8,       // of the SELECT, before those of attributes
+    GATHERED_MAX = 1 << 20,  // ids of a query; more are walked by date
+    GATHERED_ALL_MAX_BYTES = 64 << 20, // of all queries
+    FIXED_COLUMNS = 10,      // of the SELECT, before those of attributes
 };
 
 struct condition {
@@ -23,8 +33,26 @@ struct condition {
     enum query_kind kind;
     size_t count, pattern_bytes;
     struct slice *operands; // UID attributes: packed, or the number as text; lists: sorted, no doubles
+    struct fuzzy_key *fuzzy; // of kind FUZZY, one an operand
+    bool universal;          // FUZZY without a word in it
     int column;             // of the SELECT
     int time_column;        // of MOMENT attributes
+};
+
+struct conditions {
+    struct condition *v;
+    size_t n;
+};
+
+struct scope {
+    struct conditions *clauses;
+    size_t count;
+};
+
+// Which columns a SELECT has for which attributes.
+struct columns {
+    int at[INDEX_ATTR_COUNT_]; // matching form, then value; -1: not selected
+    int count;
 };
 
 enum walk {
@@ -33,7 +61,7 @@ enum walk {
     WALK_ALL,       // the whole table
     WALK_NEWEST,    // low <= StudyDate < high, descending
     WALK_UNDATED,   // StudyDate IS NULL, later ones first
-    WALK_EQUAL_NEWEST, // column = low, sorted
+    WALK_SORTED,    // those gathered, in their order
 };
 
 struct pass {
@@ -43,6 +71,12 @@ struct pass {
     unsigned group;     // of a name, 0 to 2
     bool to_end;        // no upper bound
     struct slice low, high;
+    const struct condition *filter; // tells by the column alone whether this condition holds; NULL: none
+};
+
+struct gathered {
+    uint64_t date; // the first eight characters; 0: none
+    int64_t id;
 };
 
 struct index_query {
@@ -51,7 +85,7 @@ struct index_query {
     struct arena arena;
     enum index_level level, top; // top: the table the passes walk
     enum index_order order;
-    struct condition *conditions;
+    struct condition *conditions; // those of the spec; behind them, those that all scopes need
     size_t condition_count, pattern_bytes;
     uint16_t *returns;
     size_t return_count;
@@ -60,12 +94,21 @@ struct index_query {
     struct pass *passes;
     size_t pass_count, pass_now;
     int overlap_attr;     // what the passes are about if one row may be in several, else -1
-    bool joins[INDEX_LEVEL_COUNT_];
-    int columns[INDEX_ATTR_COUNT_]; // matching form, then value; -1: not selected
-    int column_count;
+    bool exact;           // whatever a pass does not leave out by its key is a row of the answer
+    struct columns columns;
 
     int late[INDEX_ATTR_COUNT_]; // columns of the second SELECT, -1: not there
     int late_count;
+
+    struct scope *scopes;
+    size_t scope_count;
+    struct columns scope_columns;
+    sqlite3_stmt *scope_statement, *patient_statement;
+    int64_t scope_study;           // that was looked at last
+    bool scope_holds;
+    int64_t scope_patient, first_study; // likewise, and its first study in scope
+    bool wants_sums;
+    char sums[3][24];              // a patient's studies, series, instances in scope
 
     sqlite3_stmt *statement; // of pass `prepared`
     sqlite3_stmt *late_statement; // what is costly to compute, for rows that match only
@@ -73,28 +116,58 @@ struct index_query {
     bool running;   // the statement stands on a row
     bool has_place; // it stood on one when it was suspended
     bool has_row, done;
-    int64_t place[3];      // ids of the current row: top table, series, instance
+    bool counting;  // offset is infinite: all rows are skipped, and thereby counted
+    int64_t place[5];      // ids of the current row: top table, series, instance, study, patient
     struct buf place_key;  // value of the pass's column there
-    uint64_t pass_rows;    // walked in this pass
     struct index_ref ref;  // of the current row, at instance level
     uint64_t skipped, returned;
     uint64_t work;         // done by patterns in this step
+    uint64_t keys;         // looked at in this step
+    bool tired;            // walk.c let a row through only to end the step
+    struct slice last_key; // in last_text: equal names stand together
+    bool last_key_holds;
+    char last_text[256];
+
+    bool gathering;
+    struct gathered *gathered;
+    size_t gathered_count, gathered_cap, gathered_at;
+
     char (*uid_texts)[65]; // for UIDs among the returns
 };
 
 // match.c
 enum err conditions_compile(struct index_query *q, const struct index_query_spec *spec, struct fault *f);
-bool conditions_hold(struct index_query *q);
+enum err conditions_of(struct index_query *q, enum index_level level, const struct query_condition *from,
+                       size_t count, bool limited, struct condition *ret_conditions, struct fault *f);
+bool conditions_hold(struct index_query *q, sqlite3_stmt *s, const struct condition *c, size_t count);
 bool condition_matches(const struct condition *c, struct slice value); // value: matching form
 
 // plan.c
 enum err plan_make(struct index_query *q, struct fault *f);
+enum err plan_by_date(struct index_query *q, struct fault *f); // instead of what was to be gathered
 bool pass_covers(const struct pass *p, struct slice value); // would this pass have walked over it?
 
 // select.c
+void condition_columns(struct columns *columns, struct condition *c);
 enum err select_columns(struct index_query *q, const struct index_query_spec *spec, struct fault *f);
 enum err select_prepare(struct index_query *q, const struct pass *p, struct fault *f);
 enum err select_prepare_late(struct index_query *q, struct fault *f);
+enum err select_prepare_scope(struct index_query *q, const char *where, struct fault *f,
+                              sqlite3_stmt **ret_statement);
+
+// scope.c: is a study seen?
+enum err scopes_compile(struct index_query *q, const struct index_query_spec *spec, struct fault *f);
+enum err scope_admits(struct index_query *q, int64_t study, int64_t patient, struct fault *f, bool *ret_admits);
+enum err scope_sums(struct index_query *q, int64_t patient, struct fault *f); // counts what is seen of a patient
+void scope_forget(struct index_query *q); // what is remembered of rows that may change
+bool at_patient_in_scope(const struct index_query *q); // patients, made of the studies that are seen
+
+// walk.c
+void walk_begin(struct index_query *q); // a new step
+bool place_is_behind(const struct index_query *q, struct slice key, const int64_t *ids, size_t id_count);
+enum err gather_row(struct index_query *q, struct fault *f, bool *ret_too_many);
+void gather_sort(struct index_query *q);
+void gather_free(struct index_query *q);
 
 struct slice slice_concat(struct arena *a, struct slice x, struct slice y); // p NULL: no memory
 

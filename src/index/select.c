@@ -18,22 +18,29 @@ static const struct {
 
 // --- Which columns ------------------------------------------------------------------------------
 
-static int column_of(struct index_query *q, enum index_attr attr) {
-    if (q->columns[attr] < 0) {
-        q->columns[attr] = q->column_count;
-        q->column_count += attr_stored(attr, (enum index_level)index_attr_table[attr].level) ? 2 : 1;
+static int column_of(struct columns *columns, enum index_attr attr) {
+    if (columns->at[attr] < 0) {
+        columns->at[attr] = columns->count;
+        columns->count += attr_stored(attr, (enum index_level)index_attr_table[attr].level) ? 2 : 1;
     }
-    return q->columns[attr];
+    return columns->at[attr];
 }
 
-static void condition_columns(struct index_query *q, struct condition *c) {
+void condition_columns(struct columns *columns, struct condition *c) {
     for (size_t i = 0; i < sizeof moments / sizeof *moments; i++)
         if (moments[i].moment == c->attr) {
-            c->column = column_of(q, moments[i].date);
-            c->time_column = column_of(q, moments[i].time);
+            c->column = column_of(columns, moments[i].date);
+            c->time_column = column_of(columns, moments[i].time);
             return;
         }
-    c->column = column_of(q, c->attr);
+    c->column = column_of(columns, c->attr);
+}
+
+static int sum_of_patient(enum index_attr attr) { // which of a patient's counts this is; -1: none
+    return attr == INDEX_ATTR_NumberOfPatientRelatedStudies     ? 0
+           : attr == INDEX_ATTR_NumberOfPatientRelatedSeries    ? 1
+           : attr == INDEX_ATTR_NumberOfPatientRelatedInstances ? 2
+                                                                : -1;
 }
 
 // What takes a subquery, at the levels where it is one row's: asked for late, unless a condition needs it.
@@ -44,15 +51,17 @@ static bool is_late(const struct index_query *q, enum index_attr attr) {
     case INDEX_ATTR_NumberOfPatientRelatedStudies:
     case INDEX_ATTR_NumberOfPatientRelatedSeries:
     case INDEX_ATTR_NumberOfPatientRelatedInstances:
-        return q->level <= INDEX_STUDY && q->columns[attr] < 0;
+        return q->level <= INDEX_STUDY && q->columns.at[attr] < 0;
     default:
         return false;
     }
 }
 
 static void return_column(struct index_query *q, enum index_attr attr) {
-    if (!is_late(q, attr))
-        (void)column_of(q, attr);
+    if (q->scope_count > 0 && sum_of_patient(attr) >= 0)
+        q->wants_sums = true; // scope.c counts
+    else if (!is_late(q, attr))
+        (void)column_of(&q->columns, attr);
     else if (q->late[attr] < 0)
         q->late[attr] = q->late_count++;
 }
@@ -69,11 +78,11 @@ enum err select_columns(struct index_query *q, const struct index_query_spec *sp
     q->uid_texts = arena_calloc(&q->arena, spec->return_count + 1, sizeof *q->uid_texts);
     if (!q->returns || !q->uid_texts)
         return fault_set(f, ERR_NO_MEMORY, "no memory for a query");
-    q->column_count = FIXED_COLUMNS;
-    memset(q->columns, -1, sizeof q->columns);
+    q->columns.count = FIXED_COLUMNS;
+    memset(q->columns.at, -1, sizeof q->columns.at);
     memset(q->late, -1, sizeof q->late);
     for (size_t i = 0; i < q->condition_count; i++)
-        condition_columns(q, &q->conditions[i]);
+        condition_columns(&q->columns, &q->conditions[i]);
     for (size_t i = 0; i < spec->return_count; i++) {
         if (!returnable(q, spec->returns[i]))
             return fault_set(f, ERR_UNSUPPORTED, "attribute %u cannot be returned at this level",
@@ -89,7 +98,8 @@ enum err select_columns(struct index_query *q, const struct index_query_spec *sp
 
 static const char *table_of(const struct index_query *q, enum index_attr attr) {
     enum index_level level = (enum index_level)index_attr_table[attr].level;
-    return tables[level == INDEX_PATIENT && q->level != INDEX_PATIENT ? INDEX_STUDY : level];
+    bool of_study = level == INDEX_PATIENT && (q->level != INDEX_PATIENT || at_patient_in_scope(q));
+    return tables[of_study ? INDEX_STUDY : level];
 }
 
 #define OF_PATIENT(what) "(SELECT " what " FROM study AS other WHERE other.patient=%s)"
@@ -142,6 +152,23 @@ static void put_column(const struct index_query *q, enum index_attr attr, struct
 }
 
 // In the order of their numbers, which is the order in which they were asked for.
+static void put_attributes(const struct index_query *q, const struct columns *columns, int from, struct buf *b) {
+    for (int at = from; at < columns->count;) {
+        int before = at;
+        for (int i = 0; i < INDEX_ATTR_COUNT_; i++)
+            if (columns->at[i] == at) {
+                put_column(q, (enum index_attr)i, b);
+                at += attr_stored((enum index_attr)i, (enum index_level)index_attr_table[i].level) ? 2 : 1;
+                break;
+            }
+        bug_unless(at > before);
+    }
+}
+
+static bool names_study(const struct index_query *q) { // is table study there for its ids?
+    return q->level != INDEX_PATIENT && q->scope_count > 0;
+}
+
 static void put_columns(const struct index_query *q, const struct pass *p, struct buf *b) {
     const char *top = tables[q->top];
     buf_printf(b, "SELECT %s.id,%s%s", top, p->column ? top : "", p->column ? "." : "NULL");
@@ -151,23 +178,18 @@ static void put_columns(const struct index_query *q, const struct pass *p, struc
     buf_append_str(b, q->level < INDEX_INSTANCE ? ",0,0,0,0,0"
                                                 : ",instance.id,instance.segment,instance.front_bytes,"
                                                   "instance.offset,instance.length");
-    for (int at = FIXED_COLUMNS; at < q->column_count;) {
-        int before = at;
-        for (int i = 0; i < INDEX_ATTR_COUNT_; i++)
-            if (q->columns[i] == at) {
-                put_column(q, (enum index_attr)i, b);
-                at += attr_stored((enum index_attr)i, (enum index_level)index_attr_table[i].level) ? 2 : 1;
-                break;
-            }
-        bug_unless(at > before);
-    }
+    buf_append_str(b, names_study(q) || at_patient_in_scope(q) ? ",study.id,study.patient" : ",0,0");
+    if (q->gathering)
+        buf_append_str(b, ",study.StudyDate");
+    else
+        put_attributes(q, &q->columns, FIXED_COLUMNS, b);
 }
 
 // CROSS JOIN keeps SQLite from changing the order: the table that is walked comes first.
 static void put_tables(const struct index_query *q, struct buf *b) {
-    bool study = false;
+    bool study = names_study(q);
     for (int i = 0; i < INDEX_ATTR_COUNT_; i++)
-        if (q->columns[i] >= 0 && index_attr_table[i].level <= INDEX_STUDY)
+        if (q->columns.at[i] >= 0 && index_attr_table[i].level <= INDEX_STUDY)
             study = true;
     buf_printf(b, " FROM %s", tables[q->top]);
     if (q->top <= INDEX_STUDY && q->level >= INDEX_SERIES)
@@ -180,29 +202,62 @@ static void put_tables(const struct index_query *q, struct buf *b) {
         buf_append_str(b, " CROSS JOIN study ON study.id=series.study");
 }
 
+// What is left out by its key (walk.c): decided before SQLite reads the row.
+static void put_filter(const struct index_query *q, const struct pass *p, struct buf *b) {
+    const char *t = tables[q->top];
+    bool skips = q->exact && !q->gathering && q->offset > 0;
+    if (p->walk == WALK_SORTED || (!p->filter && !skips))
+        return;
+    if (p->column)
+        buf_printf(b, " AND galena_keep(%s.id,%s.%s)", t, t, p->column);
+    else
+        buf_printf(b, " AND galena_keep(%s.id,NULL)", t);
+}
+
 // Parameters: ?1 low or id, ?2 high or id (see bind() in query.c).
+static void put_order(const struct index_query *q, const struct pass *p, struct buf *b) {
+    const char *t = tables[q->top], *c = p->column;
+    switch (p->walk) {
+    case WALK_EQUAL:
+    case WALK_ALL:
+        buf_printf(b, " ORDER BY %s.id", t);
+        break;
+    case WALK_RANGE:
+        buf_printf(b, " ORDER BY %s.%s,%s.id", t, c, t);
+        break;
+    case WALK_NEWEST:
+        buf_printf(b, " ORDER BY %s.%s DESC,%s.id DESC", t, c, t);
+        break;
+    case WALK_UNDATED:
+        buf_printf(b, " ORDER BY %s.id DESC", t);
+        break;
+    case WALK_SORTED:
+        break;
+    }
+}
+
 static void put_walk(const struct index_query *q, const struct pass *p, struct buf *b) {
     const char *t = tables[q->top], *c = p->column;
     switch (p->walk) {
     case WALK_EQUAL:
-        buf_printf(b, " WHERE %s.%s=?1 AND %s.id>=?2 ORDER BY %s.id", t, c, t, t);
+        buf_printf(b, " WHERE %s.%s=?1 AND %s.id>=?2", t, c, t);
         break;
     case WALK_RANGE:
-        buf_printf(b, " WHERE %s.%s>=?1 AND %s.%s<?2 ORDER BY %s.%s,%s.id", t, c, t, c, t, c, t);
+    case WALK_NEWEST:
+        buf_printf(b, " WHERE %s.%s>=?1 AND %s.%s<?2", t, c, t, c);
         break;
     case WALK_ALL:
-        buf_printf(b, " WHERE %s.id>=?1 ORDER BY %s.id", t, t);
-        break;
-    case WALK_NEWEST:
-        buf_printf(b, " WHERE %s.%s>=?1 AND %s.%s<?2 ORDER BY %s.%s DESC,%s.id DESC", t, c, t, c, t, c, t);
+        buf_printf(b, " WHERE %s.id>=?1", t);
         break;
     case WALK_UNDATED:
-        buf_printf(b, " WHERE %s.%s IS NULL AND %s.id<=?1 ORDER BY %s.id DESC", t, c, t, t);
+        buf_printf(b, " WHERE %s.%s IS NULL AND %s.id<=?1", t, c, t);
         break;
-    case WALK_EQUAL_NEWEST:
-        buf_printf(b, " WHERE %s.%s=?1 ORDER BY study.StudyDate DESC,study.id DESC LIMIT -1 OFFSET ?2", t, c);
+    case WALK_SORTED:
+        buf_printf(b, " WHERE %s.id=?1", t);
         break;
     }
+    put_filter(q, p, b);
+    put_order(q, p, b);
 }
 
 static enum err prepare(struct index_query *q, struct buf *take_sql, struct fault *f,
@@ -229,6 +284,16 @@ enum err select_prepare_late(struct index_query *q, struct fault *f) {
             }
     buf_printf(&b, " FROM %s WHERE %s.id=?1", table, table);
     return prepare(q, &b, f, &q->late_statement);
+}
+
+// A study, or all of a patient, with what the scopes' conditions ask for.
+enum err select_prepare_scope(struct index_query *q, const char *where, struct fault *f,
+                              sqlite3_stmt **ret_statement) {
+    struct buf b = BUF_INIT(SQL_MAX);
+    buf_append_str(&b, "SELECT id,series_count,instance_count");
+    put_attributes(q, &q->scope_columns, 3, &b);
+    buf_printf(&b, " FROM study WHERE %s", where);
+    return prepare(q, &b, f, ret_statement);
 }
 
 enum err select_prepare(struct index_query *q, const struct pass *p, struct fault *f) {

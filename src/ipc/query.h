@@ -27,6 +27,7 @@ enum query_kind {
     QUERY_WILDCARD, // operands with * and ?, one of which must match
     QUERY_RANGE,    // pairs of operands, inclusive, of which one must hold; an empty operand is open
     QUERY_EMPTY,    // no operand: the stored value is empty
+    QUERY_FUZZY,    // names only: one operand, folded, as base/fuzzy.h compares
     QUERY_KIND_COUNT_,
 };
 

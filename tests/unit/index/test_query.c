@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "base/fuzzy.h"
 #include "base/glob.h"
 #include "index/query_internal.h"
 
@@ -128,6 +129,10 @@ static bool operand_matches(const struct query_condition *c, size_t i, struct sl
         return name ? glob_match_name(c->operands[i], v) : glob_match(c->operands[i], v);
     case QUERY_RANGE:
         return i % 2 == 0 && glob_in_range(c->operands[i], c->operands[i + 1], v);
+    case QUERY_FUZZY: {
+        struct fuzzy_key key;
+        return !fuzzy_key_init(&key, c->operands[0]) || fuzzy_match(&key, v);
+    }
     case QUERY_EMPTY:
     case QUERY_KIND_COUNT_:
         break;
@@ -206,7 +211,9 @@ static struct query_condition random_condition(enum index_level level) {
         c.kind = QUERY_RANGE;
     if (attr == INDEX_ATTR_StudyInstanceUID && c.kind == QUERY_WILDCARD)
         c.kind = QUERY_LIST;
-    c.count = c.kind == QUERY_EMPTY ? 0 : c.kind == QUERY_SINGLE ? 1 : (uint16_t)(1 + rnd(4));
+    if (attr == INDEX_ATTR_PatientName && rnd(4) == 0)
+        c.kind = QUERY_FUZZY;
+    c.count = c.kind == QUERY_FUZZY ? 1 : c.kind == QUERY_EMPTY ? 0 : c.kind == QUERY_SINGLE ? 1 : (uint16_t)(1 + rnd(4));
     if (c.kind == QUERY_RANGE)
         c.count = rnd(4) ? 2 : 4;
     for (int i = 0; i < c.count; i++) {
@@ -267,6 +274,28 @@ static void query_all(const struct index_query_spec *spec, bool commits) {
     index_query_close(q);
 }
 
+static uint64_t count_all(const struct index_query_spec *spec) {
+    struct index_query *q;
+    struct fault f = {0};
+    enum index_step step;
+    assert_int_equal(index_count_open(ix, spec, &f, &q), OK);
+    do {
+        assert_int_equal(index_query_step(q, &f, &step), OK);
+        assert_int_not_equal(step, INDEX_ROW);
+    } while (step != INDEX_END);
+    uint64_t n = index_count_result(q);
+    index_query_close(q);
+    return n;
+}
+
+static uint64_t sum_of_seen(void) {
+    uint64_t n = 0;
+    for (int i = 0; i < STUDIES; i++)
+        for (int k = 0; k < SERIES_OF; k++)
+            n += seen[i][k];
+    return n;
+}
+
 static void against_the_oracle(bool commits, enum index_order order) {
     static const uint16_t returns[] = {INDEX_ATTR_StudyInstanceUID, INDEX_ATTR_SeriesInstanceUID};
     for (int round = 0; round < 600; round++) {
@@ -291,6 +320,7 @@ static void against_the_oracle(bool commits, enum index_order order) {
                                         .returns = returns, .return_count = level == INDEX_STUDY ? 1 : 2,
                                         .order = order};
         query_all(&spec, commits);
+        assert_int_equal(count_all(&spec), sum_of_seen());
         for (int i = 0; i < STUDIES; i++)
             for (int k = 0; k < (level == INDEX_STUDY ? 1 : SERIES_OF); k++)
                 if (seen[i][k] != expected(&spec, i, k))
@@ -322,7 +352,7 @@ static struct index_query *open_query(enum index_level level, struct query_condi
                                       const uint16_t *returns, size_t return_count, uint64_t offset,
                                           uint64_t limit,
                                       enum index_order order) {
-    struct index_query_spec spec = {level, c, n, returns, return_count, offset, limit, order};
+    struct index_query_spec spec = {level, c, n, returns, return_count, offset, limit, order, NULL, 0};
     struct index_query *q = NULL;
     struct fault f = {0};
     if (index_query_open(ix, &spec, &f, &q) != OK)
@@ -379,7 +409,7 @@ static void newest_come_first(void **state) {
 static void scans_let_others_run(void **state) {
     (void)state;
     struct slice operand = SLICE_LIT("*no such name*");
-    struct query_condition c = {INDEX_ATTR_PatientName, QUERY_WILDCARD, 1, &operand};
+    struct query_condition c = {INDEX_ATTR_StudyDescription, QUERY_WILDCARD, 1, &operand};
     struct index_query *q = open_query(INDEX_INSTANCE, &c, 1, NULL, 0, 0, 0, INDEX_ORDER_ANY);
     struct fault f = {0};
     enum index_step step = INDEX_AGAIN;
@@ -509,6 +539,8 @@ static void impossible_queries_are_refused(void **state) {
         {"range of UIDs", INDEX_STUDY, INDEX_ATTR_StudyInstanceUID, QUERY_RANGE, 2, INDEX_ATTR_StudyDate},
         {"wildcard in UIDs", INDEX_STUDY, INDEX_ATTR_StudyInstanceUID, QUERY_WILDCARD, 1,
          INDEX_ATTR_StudyDate},
+        {"fuzzy identifiers", INDEX_STUDY, INDEX_ATTR_PatientID, QUERY_FUZZY, 1, INDEX_ATTR_StudyDate},
+        {"fuzzy with two", INDEX_STUDY, INDEX_ATTR_PatientName, QUERY_FUZZY, 2, INDEX_ATTR_StudyDate},
         {"counts", INDEX_STUDY, INDEX_ATTR_NumberOfStudyRelatedSeries, QUERY_SINGLE, 1, INDEX_ATTR_StudyDate},
         {"no level", INDEX_LEVEL_COUNT_, INDEX_ATTR_StudyDate, QUERY_SINGLE, 1, INDEX_ATTR_StudyDate},
     };
@@ -516,7 +548,7 @@ static void impossible_queries_are_refused(void **state) {
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         const struct refusal *r = &rows[i];
         struct query_condition c = {r->attr, r->kind, r->count, two};
-        struct index_query_spec spec = {r->level, &c, 1, &r->returned, 1, 0, 0, INDEX_ORDER_ANY};
+        struct index_query_spec spec = {r->level, &c, 1, &r->returned, 1, 0, 0, INDEX_ORDER_ANY, NULL, 0};
         struct index_query *q = NULL;
         struct fault f = {0};
         if (index_query_open(ix, &spec, &f, &q) != ERR_UNSUPPORTED)
@@ -609,6 +641,10 @@ static const struct plan plans[] = {
     {INDEX_STUDY, INDEX_ATTR_PatientName, QUERY_WILDCARD, "=山*", NULL, 0,
      "SEARCH study USING INDEX study_name2 (P"},
     {INDEX_STUDY, INDEX_ATTR_PatientName, QUERY_WILDCARD, "*e*", NULL, 0,
+     "SEARCH study USING INDEX study_name (P"},
+    {INDEX_STUDY, INDEX_ATTR_PatientName, QUERY_FUZZY, "doe", NULL, 0,
+     "SEARCH study USING INDEX study_name (P"},
+    {INDEX_STUDY, INDEX_ATTR_PatientName, QUERY_WILDCARD, "**", NULL, 0,
      "SEARCH study USING INTEGER PRIMARY KEY"},
     {INDEX_STUDY, INDEX_ATTR_StudyDate, QUERY_SINGLE, "20240101", NULL, 0,
      "SEARCH study USING INDEX study_date (S"},
