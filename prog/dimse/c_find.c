@@ -160,7 +160,9 @@ void c_find(struct worker *w, const struct ul_assoc_event *ev) {
     struct find q = {.w = w, .rq = &rq, .answer = BUF_INIT(16 * 1024 * 1024)};
     struct ul_query_options agreed =
         ul_query_options_decode(ul_assoc_extended(w->client.assoc, command.affected_class));
-    struct find_options options = {agreed.empty_value, agreed.multiple_value, agreed.datetime};
+    struct find_options options = {.empty_value = agreed.empty_value,
+                                   .multiple_value = agreed.multiple_value,
+                                   .datetime = agreed.datetime};
     enum err e = channel_ring(&w->archive, &f);
     if (e == OK)
         e = find_plan_make(&q.plan, &id, &options, &f);

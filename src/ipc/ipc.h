@@ -25,6 +25,8 @@ enum ipc_right {
     IPC_RIGHT_STORE = 2,
     IPC_RIGHT_QUERY = 4,
     IPC_RIGHT_RETRIEVE = 8,
+    IPC_RIGHT_DELETE = 16, // anything; without it one's own uploads only
+    IPC_RIGHT_ADMIN = 32,  // settings, peers, users; no images
 };
 
 struct ipc_msg {

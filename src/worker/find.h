@@ -26,6 +26,7 @@ void identifier_free(struct identifier *id);
 struct find_options {
     bool empty_value, multiple_value;
     bool datetime; // combined matching
+    bool fuzzy;    // names by their words and sound (base/fuzzy.h)
 };
 
 struct find_key {
@@ -44,6 +45,7 @@ struct find_plan {
     uint16_t returns[INDEX_ATTR_COUNT_];
     size_t return_count;
     struct buf conditions;
+    bool fuzzy;
     bool summaries;   // an answer needs the object's summary
     bool unsupported; // a key was left out: answers are FF01 (PS3.4 C.4.1.1.4)
     struct dicom_match_policy policy;
@@ -51,6 +53,7 @@ struct find_plan {
     // RequestAttributesSequence is built from the index; the slots of its two attributes, or -1
     int step_slot, procedure_slot;
     struct arena row; // of the answer being made
+    struct dicom_dataset *object; // the summary that the last answer was made with; NULL: none
 };
 
 enum err find_plan_make(struct find_plan *p, struct identifier *id, const struct find_options *options,

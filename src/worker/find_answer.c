@@ -165,6 +165,7 @@ enum err find_answer(struct find_plan *p, const struct slice *values, struct sli
     arena_reset(&p->row);
     if (summary.n > 0)
         (void)dicom_summary_parse(summary, &p->row, NULL, &a.object);
+    p->object = a.object;
     dicom_charset_init(&a.from, a.object ? dicom_dataset_value(a.object, TAG_SpecificCharacterSet)
                                          : slice_of(NULL, 0));
     enum err e = OK;

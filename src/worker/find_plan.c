@@ -4,10 +4,11 @@
 #include "std/tag.h"
 
 // Attributes of the identifier that are no keys (PS3.4 C.4.1.1.3.1).
-static bool is_control(uint32_t tag) {
+static bool is_control(const struct dicom_element *e) {
+    uint32_t tag = e->tag;
+    bool is_zone_of_query = tag == TAG_TimezoneOffsetFromUTC && e->value.n > 0;
     return tag == TAG_SpecificCharacterSet || tag == TAG_QueryRetrieveLevel || tag == TAG_RetrieveAETitle ||
-           tag == TAG_TimezoneOffsetFromUTC || tag == TAG_QueryRetrieveView || tag_is_group_length(tag) ||
-           tag_group(tag) < 8;
+           is_zone_of_query || tag == TAG_QueryRetrieveView || tag_is_group_length(tag) || tag_group(tag) < 8;
 }
 
 static int slot_for(struct find_plan *p, int attr) {
@@ -24,7 +25,23 @@ static void put(struct find_plan *p, int attr, enum query_kind kind, const struc
               &(struct query_condition){(uint16_t)attr, (uint8_t)kind, (uint16_t)count, operands});
 }
 
+// A name as its words; a key of nothing but wildcards matches all.
+static void put_fuzzy(struct find_plan *p, int attr, struct slice operand) {
+    struct buf words = BUF_INIT(QUERY_MAX_OPERAND_BYTES);
+    for (size_t i = 0; i < operand.n; i++)
+        if (operand.p[i] != '*' && operand.p[i] != '?')
+            buf_u8(&words, operand.p[i]);
+    struct slice operands[] = {slice_trim(buf_slice(&words), " ^=")};
+    if (operands[0].n > 0)
+        put(p, attr, QUERY_FUZZY, operands, 1);
+    buf_fini(&words);
+}
+
 static void put_condition(struct find_plan *p, int attr, const struct dicom_match *m) {
+    if (p->fuzzy && m->vr == VR_PN && m->count == 1) {
+        put_fuzzy(p, attr, m->operands[0]);
+        return;
+    }
     switch (m->kind) {
     case DICOM_MATCH_UNIVERSAL:
         break;
@@ -173,6 +190,7 @@ enum err find_plan_make(struct find_plan *p, struct identifier *id, const struct
                             .conditions = BUF_INIT(QUERY_MAX_BYTES),
                             .policy = DICOM_MATCH_POLICY_PLAIN,
                             .row = ARENA_INIT(16 * 1024 * 1024)};
+    p->fuzzy = options->fuzzy;
     p->policy.empty_value = options->empty_value;
     p->policy.multiple_values = options->multiple_value;
     int zone;
@@ -186,7 +204,7 @@ enum err find_plan_make(struct find_plan *p, struct identifier *id, const struct
         combine_moments(p);
     for (size_t i = 0; i < n; i++) {
         const struct dicom_element *e = dicom_dataset_at(id->keys, i);
-        enum err err = is_control(e->tag) ? OK : add_key(p, e, f);
+        enum err err = is_control(e) ? OK : add_key(p, e, f);
         if (err != OK)
             return err;
     }
