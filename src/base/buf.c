@@ -22,7 +22,7 @@ bool buf_reserve(struct buf *b, size_t more) {
     size_t want = b->n + more;
     if (want <= b->cap)
         return true;
-    size_t cap = b->cap ? b->cap : 256;
+    size_t cap = b->cap ? b->cap : b->max < 256 ? b->max : 256; // never beyond max: see buf_append()
     while (cap < want)
         cap = cap > b->max / 2 ? b->max : cap * 2;
     uint8_t *p = realloc(b->p, cap);
@@ -35,19 +35,11 @@ bool buf_reserve(struct buf *b, size_t more) {
     return true;
 }
 
-void buf_append(struct buf *b, const void *p, size_t n) {
+void buf_append_slow(struct buf *b, const void *p, size_t n) {
     if (n == 0 || !buf_reserve(b, n))
         return;
     memcpy(b->p + b->n, p, n);
     b->n += n;
-}
-
-void buf_append_slice(struct buf *b, struct slice s) {
-    buf_append(b, s.p, s.n);
-}
-
-void buf_append_str(struct buf *b, const char *s) {
-    buf_append(b, s, strlen(s));
 }
 
 void buf_printf(struct buf *b, const char *fmt, ...) {
@@ -71,10 +63,6 @@ uint8_t *buf_extend(struct buf *b, size_t n) {
     uint8_t *at = b->p + b->n;
     b->n += n;
     return at;
-}
-
-void buf_u8(struct buf *b, uint8_t v) {
-    buf_append(b, &v, 1);
 }
 
 void buf_u16le(struct buf *b, uint16_t v) {

@@ -17,12 +17,26 @@ struct buf {
 void buf_fini(struct buf *b);  // frees; the buffer may be used again from empty
 void buf_reset(struct buf *b); // empties, keeps the memory, clears the failure
 bool buf_reserve(struct buf *b, size_t more);
-void buf_append(struct buf *b, const void *p, size_t n);
-void buf_append_slice(struct buf *b, struct slice s);
-void buf_append_str(struct buf *b, const char *s);
+void buf_append_slow(struct buf *b, const void *p, size_t n);
+static inline void buf_append(struct buf *b, const void *p, size_t n) {
+    if (n == 0 || b->failed || n > b->cap - b->n) {
+        buf_append_slow(b, p, n);
+        return;
+    }
+    memcpy(b->p + b->n, p, n);
+    b->n += n;
+}
+static inline void buf_append_slice(struct buf *b, struct slice s) {
+    buf_append(b, s.p, s.n);
+}
+static inline void buf_append_str(struct buf *b, const char *s) {
+    buf_append(b, s, strlen(s));
+}
 void buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 uint8_t *buf_extend(struct buf *b, size_t n); // n uninitialised bytes to fill, or NULL
-void buf_u8(struct buf *b, uint8_t v);
+static inline void buf_u8(struct buf *b, uint8_t v) {
+    buf_append(b, &v, 1);
+}
 void buf_u16le(struct buf *b, uint16_t v);
 void buf_u32le(struct buf *b, uint32_t v);
 void buf_u64le(struct buf *b, uint64_t v);
