@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "dicom/json_value.h"
+#include "dicom/number_text.h"
 #include "std/tag.h"
 
 enum {
@@ -14,7 +15,7 @@ enum {
 struct frame {
     const struct dicom_dataset *ds;
     size_t next;
-    bool any;                         // a member has been written
+    bool any; // a member has been written
     const struct dicom_element *parent;
     size_t item;
     struct dicom_charset charset;
@@ -70,6 +71,17 @@ static void write_ref(struct json *j, const struct dicom_element *e) {
     dicom_json_string(j->out, buf_slice(&j->text));
 }
 
+static void put_head(struct buf *out, const struct dicom_element *e) {
+    static const char head[] = "\"00000000\":{\"vr\":\"??\"";
+    enum { TAG_PLACE = 1, VR_PLACE = 18 };
+    uint8_t *p = buf_extend(out, sizeof head - 1);
+    if (!p)
+        return;
+    memcpy(p, head, sizeof head - 1);
+    dicom_hex_u32(e->tag, p + TAG_PLACE);
+    memcpy(p + VR_PLACE, std_vr_info(e->vr == VR_UNKNOWN ? VR_UN : e->vr)->code, 2);
+}
+
 static bool is_left_out(const struct dicom_element *e) {
     return tag_is_group_length(e->tag) || tag_group(e->tag) == 0x0002 || tag_group(e->tag) == 0x0000;
 }
@@ -81,8 +93,7 @@ static void write_element(struct json *j, const struct dicom_element *e) {
         buf_u8(j->out, ',');
     fr->any = true;
     newline(j, 2 * j->depth + 1);
-    const char *vr = std_vr_info(e->vr == VR_UNKNOWN ? VR_UN : e->vr)->code;
-    buf_printf(j->out, "\"%08X\":{\"vr\":\"%s\"", e->tag, vr);
+    put_head(j->out, e);
     if (e->is_sequence && dicom_items_count(e) > 0) {
         buf_append_str(j->out, ",\"Value\":[");
         newline(j, 2 * j->depth + 2);

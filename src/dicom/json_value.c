@@ -1,29 +1,39 @@
 #include "dicom/json_value.h"
 
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-
 #include "base/rd.h"
 #include "base/utf8.h"
 #include "dicom/json.h"
+#include "dicom/number_text.h"
 
 enum {
     EXACT_DIGITS = 15, // of a decimal number that survives being read as a 64-bit float
     EXPONENT_DIGITS = 2,
 };
-#define EXACT_INTEGER ((uint64_t)1 << 53)
 
 // --- Strings ------------------------------------------------------------------------------------
 
 static void put_escaped(struct buf *out, uint8_t c) {
     switch (c) {
-    case '"': buf_append(out, "\\\"", 2); break;
-    case '\\': buf_append(out, "\\\\", 2); break;
-    case '\n': buf_append(out, "\\n", 2); break;
-    case '\r': buf_append(out, "\\r", 2); break;
-    case '\t': buf_append(out, "\\t", 2); break;
-    default: buf_printf(out, "\\u%04x", c); break;
+    case '"':
+        buf_append(out, "\\\"", 2);
+        break;
+    case '\\':
+        buf_append(out, "\\\\", 2);
+        break;
+    case '\n':
+        buf_append(out, "\\n", 2);
+        break;
+    case '\r':
+        buf_append(out, "\\r", 2);
+        break;
+    case '\t':
+        buf_append(out, "\\t", 2);
+        break;
+    default:
+        buf_append(out, "\\u00", 4);
+        buf_u8(out, (uint8_t) "0123456789abcdef"[c >> 4]);
+        buf_u8(out, (uint8_t) "0123456789abcdef"[c & 15]);
+        break;
     }
 }
 
@@ -72,8 +82,8 @@ static struct slice take_digits(struct slice *s) {
     return digits;
 }
 
-static bool take(struct slice *s, const char *one_of) {
-    if (s->n == 0 || !strchr(one_of, s->p[0]) || s->p[0] == 0)
+static bool take(struct slice *s, char a, char b) {
+    if (s->n == 0 || (s->p[0] != (uint8_t)a && s->p[0] != (uint8_t)b))
         return false;
     *s = slice_sub(*s, 1, s->n - 1);
     return true;
@@ -81,15 +91,15 @@ static bool take(struct slice *s, const char *one_of) {
 
 static bool parse_decimal(struct slice s, struct decimal *d) {
     *d = (struct decimal){.negative = s.n > 0 && s.p[0] == '-'};
-    (void)take(&s, "+-");
+    (void)take(&s, '+', '-');
     d->whole = take_digits(&s);
-    if (take(&s, "."))
+    if (take(&s, '.', '.'))
         d->fraction = take_digits(&s);
     if (d->whole.n + d->fraction.n == 0)
         return false;
-    if (take(&s, "eE")) {
+    if (take(&s, 'e', 'E')) {
         struct slice from = s;
-        (void)take(&s, "+-");
+        (void)take(&s, '+', '-');
         struct slice digits = take_digits(&s);
         if (digits.n == 0 || digits.n > EXPONENT_DIGITS)
             return false;
@@ -121,61 +131,6 @@ void json_value_decimal(struct buf *out, struct slice text) {
     }
 }
 
-// The shortest digits that read back as the same number.
-static void put_float(struct buf *out, double v, int digits_min, int digits_max, bool is_single) {
-    if (isnan(v) || isinf(v)) {
-        buf_append_str(out, isnan(v) ? "\"NaN\"" : v > 0 ? "\"inf\"" : "\"-inf\"");
-        return;
-    }
-    char text[40];
-    for (int digits = digits_min; digits <= digits_max; digits++) {
-        snprintf(text, sizeof text, "%.*g", digits, v);
-        double back = is_single ? (double)strtof(text, NULL) : strtod(text, NULL);
-        if (memcmp(&back, &v, sizeof v) == 0)
-            break;
-    }
-    buf_append_str(out, text);
-}
-
-static void put_single(struct buf *out, uint32_t bits) {
-    float v;
-    memcpy(&v, &bits, sizeof v);
-    put_float(out, (double)v, 6, 9, true);
-}
-
-static void put_double(struct buf *out, uint64_t bits) {
-    double v;
-    memcpy(&v, &bits, sizeof v);
-    put_float(out, v, 15, 17, false);
-}
-
-static void put_u64(struct buf *out, uint64_t v) {
-    buf_printf(out, v > EXACT_INTEGER ? "\"%llu\"" : "%llu", (unsigned long long)v);
-}
-
-static void put_i64(struct buf *out, int64_t v) {
-    bool exact = v <= (int64_t)EXACT_INTEGER && v >= -(int64_t)EXACT_INTEGER;
-    buf_printf(out, exact ? "%lld" : "\"%lld\"", (long long)v);
-}
-
-static void put_number(struct buf *out, enum vr vr, struct rd *r) {
-    switch ((int)vr) {
-    case VR_AT: {
-        uint16_t group = rd_u16le(r);
-        buf_printf(out, "\"%04X%04X\"", group, rd_u16le(r));
-        break;
-    }
-    case VR_FL: put_single(out, rd_u32le(r)); break;
-    case VR_FD: put_double(out, rd_u64le(r)); break;
-    case VR_SS: put_i64(out, (int16_t)rd_u16le(r)); break;
-    case VR_SL: put_i64(out, (int32_t)rd_u32le(r)); break;
-    case VR_SV: put_i64(out, (int64_t)rd_u64le(r)); break;
-    case VR_US: put_u64(out, rd_u16le(r)); break;
-    case VR_UL: put_u64(out, rd_u32le(r)); break;
-    default: put_u64(out, rd_u64le(r)); break; // UV
-    }
-}
-
 static void put_numbers(struct buf *out, enum vr vr, struct slice value) {
     size_t unit = std_vr_info(vr)->value_bytes;
     struct rd r = rd_init(value);
@@ -185,7 +140,15 @@ static void put_numbers(struct buf *out, enum vr vr, struct slice value) {
     for (bool first = true; rd_left(&r) >= unit && buf_ok(out); first = false) {
         if (!first)
             buf_u8(out, ',');
-        put_number(out, vr, &r);
+        size_t at = out->n;
+        if (dicom_number_text(out, vr, rd_bytes(&r, unit).p))
+            continue;
+        buf_u8(out, '"'); // once more, with room for the quote before it
+        if (!buf_ok(out))
+            break;
+        memmove(out->p + at + 1, out->p + at, out->n - 1 - at);
+        out->p[at] = '"';
+        buf_u8(out, '"');
     }
     buf_u8(out, ']');
 }
@@ -193,14 +156,16 @@ static void put_numbers(struct buf *out, enum vr vr, struct slice value) {
 // --- Text ---------------------------------------------------------------------------------------
 
 static void put_pn(struct buf *out, struct slice name) {
-    static const char *const group[] = {"Alphabetic", "Ideographic", "Phonetic"};
+    static const char *const group[] = {"\"Alphabetic\":", "\"Ideographic\":", "\"Phonetic\":"};
     bool first = true;
     buf_u8(out, '{');
     for (size_t i = 0; i < 3 && name.p; i++) {
         struct slice g = slice_trim(slice_split(name, '=', &name), " ");
         if (g.n == 0)
             continue;
-        buf_printf(out, "%s\"%s\":", first ? "" : ",", group[i]);
+        if (!first)
+            buf_u8(out, ',');
+        buf_append_str(out, group[i]);
         dicom_json_string(out, g);
         first = false;
     }
@@ -224,9 +189,12 @@ static void put_text(struct buf *out, enum vr vr, struct slice s) {
 
 static struct slice trim(enum vr vr, struct slice s) {
     switch ((enum vr_trim)std_vr_info(vr)->trim) {
-    case VR_TRIM_NONE: return vr == VR_UI ? slice_trim(s, " ") : s;
-    case VR_TRIM_RIGHT: return slice_trim_right(s, " ");
-    case VR_TRIM_BOTH: return slice_trim(s, " ");
+    case VR_TRIM_NONE:
+        return vr == VR_UI ? slice_trim(s, " ") : s;
+    case VR_TRIM_RIGHT:
+        return slice_trim_right(s, " ");
+    case VR_TRIM_BOTH:
+        return slice_trim(s, " ");
     }
     return s;
 }
@@ -276,8 +244,12 @@ void json_value_write(struct buf *out, struct buf *text, const struct dicom_elem
     if (e->value.n == 0)
         return;
     switch ((enum vr_class)std_vr_info(e->vr)->class_) {
-    case VR_CLASS_STRING: put_texts(out, text, e, cs); break;
-    case VR_CLASS_NUMBER: put_numbers(out, e->vr, e->value); break;
+    case VR_CLASS_STRING:
+        put_texts(out, text, e, cs);
+        break;
+    case VR_CLASS_NUMBER:
+        put_numbers(out, e->vr, e->value);
+        break;
     case VR_CLASS_BYTES:
     case VR_CLASS_NONE:
     case VR_CLASS_SEQUENCE: // one that came as bytes

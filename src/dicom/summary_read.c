@@ -4,40 +4,48 @@
 #include "dicom/header.h"
 #include "dicom/summary.h"
 
-// One element at the reader's position; its value (for a sequence its items) is passed over.
+static uint32_t u32(const uint8_t *p) {
+    return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+}
+
+static uint16_t u16(const uint8_t *p) {
+    return (uint16_t)(p[0] | p[1] << 8);
+}
+
+// A reference: the value is where the bytes are.
+static bool read_ref(struct dicom_element *e) {
+    struct rd v = rd_init(e->value);
+    e->ref.offset = rd_u64le(&v);
+    e->ref.length = rd_u64le(&v);
+    e->value = slice_of(NULL, 0);
+    return rd_done(&v);
+}
+
+// One element at the reader's position; its value (for a sequence its items) is passed over. Metadata of a
+// series are some ten thousand of them, so this looks at the bytes itself.
 static bool read_element(struct rd *r, struct dicom_element *ret_element) {
-    struct dicom_element e = {0};
-    uint16_t group = rd_u16le(r);
-    e.tag = (uint32_t)group << 16 | rd_u16le(r);
-    struct slice code = rd_bytes(r, 2);
-    if (code.n < 2)
+    const uint8_t *p = r->p;
+    if (rd_left(r) < HEADER_MIN)
         return false;
-    e.is_ref = code.p[0] == 'B' && code.p[1] == 'R';
-    enum vr vr = std_vr_from_code(code.p[0], code.p[1]);
-    uint32_t length;
-    if (e.is_ref || std_vr_info(vr)->long_header) {
-        struct slice reserved = rd_bytes(r, 2);
-        if (e.is_ref && reserved.n == 2)
-            vr = std_vr_from_code(reserved.p[0], reserved.p[1]);
-        length = rd_u32le(r);
-    } else {
-        length = rd_u16le(r);
+    bool is_ref = p[4] == 'B' && p[5] == 'R';
+    enum vr vr = is_ref ? std_vr_from_code(p[6], p[7]) : std_vr_from_code(p[4], p[5]);
+    uint32_t length = u16(p + 6);
+    size_t head = HEADER_MIN;
+    if (is_ref || std_vr_info(vr)->long_header) {
+        head = HEADER_MAX;
+        if (rd_left(r) < head)
+            return false;
+        length = u32(p + 8);
     }
-    e.vr = (uint16_t)vr;
-    e.is_sequence = vr == VR_SQ && !e.is_ref;
-    e.value = rd_bytes(r, length);
-    if (e.is_ref) {
-        struct rd v = rd_init(e.value);
-        e.ref.offset = rd_u64le(&v);
-        e.ref.length = rd_u64le(&v);
-        if (!rd_done(&v))
-            r->failed = true;
-        e.value = slice_of(NULL, 0);
-    }
-    if (!rd_ok(r) || vr == VR_UNKNOWN)
+    if (vr == VR_UNKNOWN || length > rd_left(r) - head)
         return false;
-    *ret_element = e;
-    return true;
+    r->p += head + length;
+    *ret_element = (struct dicom_element){.tag = (uint32_t)u16(p) << 16 | u16(p + 2),
+                                          .vr = (uint16_t)vr,
+                                          .is_ref = is_ref,
+                                          .is_sequence = vr == VR_SQ && !is_ref,
+                                          .value = slice_of(p + head, length)};
+    return !is_ref || read_ref(ret_element);
 }
 
 bool dicom_summary_find(struct slice summary, uint32_t tag, struct dicom_element *ret_element) {
