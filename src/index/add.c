@@ -521,11 +521,9 @@ static bool is_common(struct index *ix, const struct addition *d) {
     const struct series_entry *c = cached(ix, d);
     int64_t class_id = NO_ID, syntax_id = NO_ID;
     return c && (c->empty & d->a.present) == 0 && (!c->identity_removed || says_removed(d)) &&
-           arrival_is_counted_only(ix, d->o, d->a.matching[INDEX_ATTR_Modality]) && uid_number(ix, d->o->sop_class, false, NULL,
-                                                             &class_id) == OK &&
-           class_id == c->class_seen && uid_number(ix, d->o->transfer_syntax, false, NULL,
-                                                   &syntax_id) == OK &&
-           syntax_id != NO_ID;
+           arrival_is_counted_only(ix, d->o, d->a.matching[INDEX_ATTR_Modality]) &&
+           uid_number(ix, d->o->sop_class, false, NULL, &class_id) == OK && class_id == c->class_seen &&
+           uid_number(ix, d->o->transfer_syntax, false, NULL, &syntax_id) == OK && syntax_id != NO_ID;
 }
 
 // Counts that wait are written before a savepoint: rolling back to it forgets all caches.

@@ -12,7 +12,8 @@ static const struct {
 };
 
 static bool may_be_given(enum index_attr attr) {
-    return index_attr_table[attr].tag != 0 && attr_stored(attr, (enum index_level)index_attr_table[attr].level);
+    return index_attr_table[attr].tag != 0 &&
+           attr_stored(attr, (enum index_level)index_attr_table[attr].level);
 }
 
 static bool value_valid(struct slice v) {

@@ -11,10 +11,10 @@
 // mark for each segment, saved in the same transaction, says from where to replay after a crash.
 //
 // What it keeps of each level: of patient, study and series the first value seen that is not empty;
-// later, different ones are not kept (each object's own are in its summary). But that a patient's identity was
-// removed is true of a study only while all of its objects say so. A patient is Patient ID and
-// issuer; without an ID, name and birth date. A study has its own copy of the patient's attributes (as its
-// first object says), so that a wrong Patient ID never shows another patient's name.
+// later, different ones are not kept (each object's own are in its summary). But that a patient's identity
+// was removed is true of a study only while all of its objects say so. A patient is Patient ID and issuer;
+// without an ID, name and birth date. A study has its own copy of the patient's attributes (as its first
+// object says), so that a wrong Patient ID never shows another patient's name.
 //
 // Objects are known by the triple study, series, SOP instance. The same SOP Instance UID in two
 // series is two objects. See index_add() for the same triple twice.
@@ -168,9 +168,9 @@ struct index_query_spec {
 // Conditions (PS3.4 C.2.2.2): operands are matching forms. SINGLE and LIST: equal to the value (PN: to one of
 // its groups, glob_match_name). WILDCARD: one operand matches. RANGE: pairs of low and high, inclusive; one
 // pair matches. EMPTY: no value. Attributes of kind MULTI match when one of the values does. UIDs take
-// SINGLE, LIST and EMPTY only. FUZZY is for PN (base/fuzzy.h). Of the COMPUTED ones ModalitiesInStudy and SOPClassesInStudy can be matched
-// (when any series, any instance does). ERR_UNSUPPORTED: a condition or return that is
-// not possible at this level.
+// SINGLE, LIST and EMPTY only. FUZZY is for PN (base/fuzzy.h). Of the COMPUTED ones ModalitiesInStudy and
+// SOPClassesInStudy can be matched (when any series, any instance does). ERR_UNSUPPORTED: a condition or
+// return that is not possible at this level.
 //
 // With a scope, a query at patient level has the patients of the studies in it, as the first of these says,
 // and whatever counts a patient's studies, series or instances counts those in it.
@@ -188,8 +188,8 @@ enum index_step {
 };
 enum err index_query_step(struct index_query *q, struct fault *f, enum index_step *ret_step);
 
-// Counts instead: rows of neither limit nor offset. Step it as any other until INDEX_END (there are no rows), then
-// ask; the counts of everything are known and cost nothing. Close it with index_query_close().
+// Counts instead: rows of neither limit nor offset. Step it as any other until INDEX_END (there are no
+// rows), then ask; the counts of everything are known and cost nothing. Close it with index_query_close().
 enum err index_count_open(struct index *ix, const struct index_query_spec *spec, struct fault *f,
                           struct index_query **ret_query);
 uint64_t index_count_result(const struct index_query *q);
@@ -206,8 +206,9 @@ enum err index_query_ref(struct index_query *q, struct fault *f, struct index_re
 enum err index_find(struct index *ix, struct slice study, struct slice series, struct slice sop_instance,
                     struct fault *f, struct index_ref *ret_ref);
 
-// What came in: new objects, by hour (since 1970, UTC), peer and modality; `studies` counts those that this hour
-// began with it. In this order. Returning anything but OK stops with it. Older ones are forgotten in time.
+// What came in: new objects, by hour (since 1970, UTC), peer and modality; `studies` counts those that this
+// hour began with it. In this order. Returning anything but OK stops with it. Older ones are forgotten in
+// time.
 struct index_arrival {
     uint64_t hour;
     struct slice peer, modality;

@@ -221,7 +221,8 @@ static bool moment_matches(sqlite3_stmt *s, const struct condition *c) {
     return condition_matches(c, slice_of(moment, date.n + time.n));
 }
 
-bool conditions_hold(struct index_query *q, sqlite3_stmt *s, const struct condition *conditions, size_t count) {
+bool conditions_hold(struct index_query *q, sqlite3_stmt *s, const struct condition *conditions,
+                     size_t count) {
     for (size_t i = 0; i < count; i++) {
         const struct condition *c = &conditions[i];
         q->work += c->pattern_bytes * INDEX_VALUE_MAX_BYTES / 64; // most values are short

@@ -21,8 +21,15 @@ static const struct way {
     {INDEX_ATTR_StudyMoment, INDEX_STUDY, false, 30},
 };
 
-enum { COST_ALL = 1000, COST_PREFIX = 20, COST_SHORT_PREFIX = 60, COST_DAYS = 30, COST_KEYS = 80, COST_RANGE = 100,
-      COST_OPEN_RANGE = 200 };
+enum {
+    COST_ALL = 1000,
+    COST_PREFIX = 20,
+    COST_SHORT_PREFIX = 60,
+    COST_DAYS = 30,
+    COST_KEYS = 80,
+    COST_RANGE = 100,
+    COST_OPEN_RANGE = 200
+};
 
 // The first group of a name that says something: the one that is walked.
 static struct slice first_group(struct slice name) {
@@ -199,11 +206,12 @@ static bool name_passes_of(struct index_query *q, unsigned group, struct slice v
 }
 
 static bool all_keys_pass(struct index_query *q, const char *column) {
-    return pass_add(q, (struct pass){.walk = WALK_RANGE, .column = column, .low = slice_of("", 0), .to_end = true});
+    return pass_add(
+        q, (struct pass){.walk = WALK_RANGE, .column = column, .low = slice_of("", 0), .to_end = true});
 }
 
-// A key of one group looks into all three; one with several, into the first that says something. The first one's
-// column has all groups.
+// A key of one group looks into all three; one with several, into the first that says something. The first
+// one's column has all groups.
 static bool name_passes(struct index_query *q, const struct condition *c) {
     if (takes_all_keys(c))
         return all_keys_pass(q, name_columns[0]);
@@ -274,7 +282,8 @@ static bool one_group_each(const struct condition *c) {
 }
 
 static bool key_tells(const struct pass *p, const struct condition *c) {
-    return p->column && !p->is_blob && c->attr != INDEX_ATTR_StudyMoment && (p->group == 0 || one_group_each(c));
+    return p->column && !p->is_blob && c->attr != INDEX_ATTR_StudyMoment &&
+           (p->group == 0 || one_group_each(c));
 }
 
 static bool set_filters(struct index_query *q, const struct condition *c) { // all of them?
@@ -319,7 +328,8 @@ static bool newest_passes(struct index_query *q) {
     q->top = INDEX_STUDY;
     q->overlap_attr = -1;
     q->gathering = false;
-    bool fine = pass_add(q, p) && (c || pass_add(q, (struct pass){.walk = WALK_UNDATED, .column = "StudyDate"}));
+    bool fine =
+        pass_add(q, p) && (c || pass_add(q, (struct pass){.walk = WALK_UNDATED, .column = "StudyDate"}));
     q->exact = is_exact(q, c);
     return fine;
 }
@@ -350,7 +360,8 @@ enum err plan_make(struct index_query *q, struct fault *f) {
     q->passes = arena_calloc(&q->arena, most, sizeof *q->passes);
     if (!q->passes)
         return fault_set(f, ERR_NO_MEMORY, "no memory for a query");
-    enum index_level lowest = q->level == INDEX_PATIENT && !at_patient_in_scope(q) ? INDEX_PATIENT : INDEX_STUDY;
+    enum index_level lowest =
+        q->level == INDEX_PATIENT && !at_patient_in_scope(q) ? INDEX_PATIENT : INDEX_STUDY;
     q->top = c && w->table > lowest ? w->table : lowest;
     bool fine = c ? condition_passes(q, w, c) : pass_add(q, (struct pass){.walk = WALK_ALL});
     // Passes for different values of a column don't overlap; those for patterns and for groups of names may.

@@ -1,12 +1,12 @@
-// A query, shared by the files that compile its conditions (match.c) and scopes (scope.c), choose the way into
-// the tables (plan.c), leave rows out while walking (walk.c) and walk it (query.c).
+// A query, shared by the files that compile its conditions (match.c) and scopes (scope.c), choose the way
+// into the tables (plan.c), leave rows out while walking (walk.c) and walk it (query.c).
 //
 // A query is a list of passes. A pass walks one index of one table (or the table itself), from low to high;
 // SQLite only walks and joins, so that each of its steps costs little and a scan can be left at any row.
 // Conditions are tested here, on each row, with base/glob.h: the same code as in the worker.
 //
-// Most rows of a pass may be left out by the value of the index alone, before SQLite looks for the row that it
-// belongs to: that is walk.c, called by SQLite as a function in the pass's WHERE.
+// Most rows of a pass may be left out by the value of the index alone, before SQLite looks for the row that
+// it belongs to: that is walk.c, called by SQLite as a function in the pass's WHERE.
 //
 // When the rows of such a pass shall come sorted, it is walked twice: first only ids and dates are gathered,
 // then sorted, then the rows are read in that order.
@@ -157,8 +157,10 @@ enum err select_prepare_scope(struct index_query *q, const char *where, struct f
 
 // scope.c: is a study seen?
 enum err scopes_compile(struct index_query *q, const struct index_query_spec *spec, struct fault *f);
-enum err scope_admits(struct index_query *q, int64_t study, int64_t patient, struct fault *f, bool *ret_admits);
-enum err scope_sums(struct index_query *q, int64_t patient, struct fault *f); // counts what is seen of a patient
+enum err scope_admits(struct index_query *q, int64_t study, int64_t patient, struct fault *f,
+                      bool *ret_admits);
+enum err scope_sums(struct index_query *q, int64_t patient,
+                    struct fault *f);     // counts what is seen of a patient
 void scope_forget(struct index_query *q); // what is remembered of rows that may change
 bool at_patient_in_scope(const struct index_query *q); // patients, made of the studies that are seen
 

@@ -69,15 +69,16 @@ static const char version_1[] =
     "studies INTEGER NOT NULL, series INTEGER NOT NULL, instances INTEGER NOT NULL, beside INTEGER NOT NULL);"
     "INSERT INTO total VALUES(0, 0, 0, 0, 0, 0);";
 
-// What is known of an older index: institution and station. (Whether the patient's identity was removed was not
-// kept before, neither here nor with the records: those studies count as identified.) Arrivals are hours since
-// 1970, UTC.
+// What is known of an older index: institution and station. (Whether the patient's identity was removed was
+// not kept before, neither here nor with the records: those studies count as identified.) Arrivals are
+// hours since 1970, UTC.
 static const char version_2[] =
-    "ALTER TABLE study ADD COLUMN PatientIdentityRemoved; ALTER TABLE study ADD COLUMN PatientIdentityRemoved_;"
+    "ALTER TABLE study ADD COLUMN PatientIdentityRemoved;"
+    "ALTER TABLE study ADD COLUMN PatientIdentityRemoved_;"
     "ALTER TABLE study ADD COLUMN StudyInstitution; ALTER TABLE study ADD COLUMN StudyInstitution_;"
     "ALTER TABLE study ADD COLUMN StudyStation; ALTER TABLE study ADD COLUMN StudyStation_;"
-    "UPDATE study SET(StudyInstitution, StudyInstitution_)=(SELECT InstitutionName, InstitutionName_ FROM series "
-    "WHERE study=study.id AND InstitutionName IS NOT NULL ORDER BY id LIMIT 1);"
+    "UPDATE study SET(StudyInstitution, StudyInstitution_)=(SELECT InstitutionName, InstitutionName_ "
+    "FROM series WHERE study=study.id AND InstitutionName IS NOT NULL ORDER BY id LIMIT 1);"
     "UPDATE study SET(StudyStation, StudyStation_)=(SELECT StationName, StationName_ FROM series "
     "WHERE study=study.id AND StationName IS NOT NULL ORDER BY id LIMIT 1);"
     "CREATE TABLE arrival(hour INTEGER, peer TEXT, modality TEXT, studies INTEGER NOT NULL,"

@@ -126,7 +126,8 @@ static enum err walk_patient(struct index_query *q, int64_t patient, bool all, s
         ret_sums[2] += sqlite3_column_int64(s, COL_INSTANCE_COUNT);
     }
     sqlite3_reset(s);
-    return rc == SQLITE_ROW || rc == SQLITE_DONE ? OK : index_fail(q->ix, rc, "reading a patient's studies", f);
+    return rc == SQLITE_ROW || rc == SQLITE_DONE ? OK
+                                                 : index_fail(q->ix, rc, "reading a patient's studies", f);
 }
 
 // A patient is the first of its studies that is seen; the others are not rows of their own.
@@ -143,7 +144,8 @@ static enum err stands_for_patient(struct index_query *q, int64_t study, int64_t
     return OK;
 }
 
-enum err scope_admits(struct index_query *q, int64_t study, int64_t patient, struct fault *f, bool *ret_admits) {
+enum err scope_admits(struct index_query *q, int64_t study, int64_t patient, struct fault *f,
+                      bool *ret_admits) {
     bool admits = true;
     enum err e = q->scope_count ? study_is_seen(q, study, f, &admits) : OK;
     if (e == OK && admits && at_patient_in_scope(q))

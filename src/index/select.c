@@ -152,7 +152,8 @@ static void put_column(const struct index_query *q, enum index_attr attr, struct
 }
 
 // In the order of their numbers, which is the order in which they were asked for.
-static void put_attributes(const struct index_query *q, const struct columns *columns, int from, struct buf *b) {
+static void put_attributes(const struct index_query *q, const struct columns *columns, int from,
+                           struct buf *b) {
     for (int at = from; at < columns->count;) {
         int before = at;
         for (int i = 0; i < INDEX_ATTR_COUNT_; i++)

@@ -84,7 +84,8 @@ static const char *const texts[ST_COUNT_] = {
     [ST_STUDY_RELINK] = "UPDATE study SET patient=? WHERE id=?",
     [ST_PATIENT_DROP] = "DELETE FROM patient WHERE id=?1 "
                         "AND NOT EXISTS(SELECT 1 FROM study WHERE patient=?1)",
-    [ST_STUDY_IDENTIFIED] = "UPDATE study SET PatientIdentityRemoved=?1,PatientIdentityRemoved_=NULL WHERE id=?2",
+    [ST_STUDY_IDENTIFIED] = "UPDATE study SET PatientIdentityRemoved=?1,PatientIdentityRemoved_=NULL "
+                            "WHERE id=?2",
     [ST_ARRIVAL_ADD] = "INSERT INTO arrival(hour,peer,modality,studies,instances)VALUES(?,?,?,?,?)"
                        "ON CONFLICT DO UPDATE SET studies=studies+excluded.studies,"
                        "instances=instances+excluded.instances",
@@ -123,7 +124,8 @@ static void put_generated(struct buf *b, enum stmt_id id) {
         put_insert(b, "patient", "key", 1, INDEX_PATIENT, "");
         break;
     case ST_STUDY_GET:
-        put_select(b, "id,patient,PatientIdentityRemoved='YES'", INDEX_STUDY, "study WHERE StudyInstanceUID=?");
+        put_select(b, "id,patient,PatientIdentityRemoved='YES'", INDEX_STUDY,
+                   "study WHERE StudyInstanceUID=?");
         break;
     case ST_STUDY_ADD:
         put_insert(b, "study", "patient,StudyInstanceUID,series_count,instance_count", 4, INDEX_STUDY, "");

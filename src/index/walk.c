@@ -1,5 +1,5 @@
-// What a pass leaves out by the value of its index alone: SQLite asks before it looks for the row. And what is
-// gathered that way to be sorted.
+// What a pass leaves out by the value of its index alone: SQLite asks before it looks for the row. And what
+// is gathered that way to be sorted.
 #include "index/query_internal.h"
 
 #include <stdlib.h>
@@ -71,8 +71,8 @@ static void keep(sqlite3_context *context, int n, sqlite3_value **values) {
 }
 
 int walk_register(struct index *ix) {
-    return sqlite3_create_function_v2(ix->db, "galena_keep", 2, SQLITE_UTF8 | SQLITE_DIRECTONLY, ix, keep, NULL,
-                                      NULL, NULL);
+    return sqlite3_create_function_v2(ix->db, "galena_keep", 2, SQLITE_UTF8 | SQLITE_DIRECTONLY, ix, keep,
+                                      NULL, NULL, NULL);
 }
 
 // --- Gathering ----------------------------------------------------------------------------------

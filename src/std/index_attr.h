@@ -12,7 +12,8 @@
 // level, kind.
 //
 // StudyInstitution and StudyStation are the index's own copies, in the study, of what its first series with
-// such a value says: what collections are made by must be the study's and must not change with a later series.
+// such a value says: what collections are made by must be the study's and must not change with a later
+// series.
 #ifndef STD_INDEX_ATTR_H
 #define STD_INDEX_ATTR_H
 

@@ -450,15 +450,16 @@ static void make_version_1(void) {
     assert_int_equal(vfs_seal_new(bed_key, &f, &vfs), OK);
     assert_int_equal(vfs_seal_open_db(vfs, path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, &db), SQLITE_OK);
     assert_int_equal(schema_migrate(db, schema_steps, 1, false, &f, &from), OK);
-    assert_int_equal(sqlite3_exec(db,
-                                  "INSERT INTO patient(id,key,PatientID)VALUES(1,x'01','p');"
-                                  "INSERT INTO study(id,patient,StudyInstanceUID,series_count,instance_count)"
-                                  "VALUES(5,1,x'12',2,0);"
-                                  "INSERT INTO series(id,study,SeriesInstanceUID,instance_count,InstitutionName,"
-                                  "InstitutionName_,StationName)VALUES(7,5,x'1a',0,NULL,NULL,'ST'),"
-                                  "(8,5,x'1b',0,'ward 3','Ward 3','ST2')",
-                                  NULL, NULL, NULL),
-                     SQLITE_OK);
+    assert_int_equal(
+        sqlite3_exec(db,
+                     "INSERT INTO patient(id,key,PatientID)VALUES(1,x'01','p');"
+                     "INSERT INTO study(id,patient,StudyInstanceUID,series_count,instance_count)"
+                     "VALUES(5,1,x'12',2,0);"
+                     "INSERT INTO series(id,study,SeriesInstanceUID,instance_count,InstitutionName,"
+                     "InstitutionName_,StationName)VALUES(7,5,x'1a',0,NULL,NULL,'ST'),"
+                     "(8,5,x'1b',0,'ward 3','Ward 3','ST2')",
+                     NULL, NULL, NULL),
+        SQLITE_OK);
     assert_int_equal(sqlite3_close(db), SQLITE_OK);
     vfs_seal_free(vfs);
 }

@@ -213,7 +213,10 @@ static struct query_condition random_condition(enum index_level level) {
         c.kind = QUERY_LIST;
     if (attr == INDEX_ATTR_PatientName && rnd(4) == 0)
         c.kind = QUERY_FUZZY;
-    c.count = c.kind == QUERY_FUZZY ? 1 : c.kind == QUERY_EMPTY ? 0 : c.kind == QUERY_SINGLE ? 1 : (uint16_t)(1 + rnd(4));
+    c.count = c.kind == QUERY_FUZZY    ? 1
+              : c.kind == QUERY_EMPTY  ? 0
+              : c.kind == QUERY_SINGLE ? 1
+                                       : (uint16_t)(1 + rnd(4));
     if (c.kind == QUERY_RANGE)
         c.count = rnd(4) ? 2 : 4;
     for (int i = 0; i < c.count; i++) {

@@ -1,5 +1,5 @@
-// What somebody may see, and pages: random scopes against a brute-force oracle, at every level; patients made of
-// the studies that are seen; pages that join whatever is asked, in either order.
+// What somebody may see, and pages: random scopes against a brute-force oracle, at every level; patients
+// made of the studies that are seen; pages that join whatever is asked, in either order.
 #include "bed.h"
 
 #include <stdio.h>
@@ -179,7 +179,8 @@ static void random_spec(enum index_level level, struct index_query_spec *spec) {
     for (size_t i = 0; i < spec->scope_count; i++) {
         made.scopes[i] = (struct index_scope){made.clauses[i], rnd(10) ? 1 + rnd(CLAUSES) : 0};
         for (size_t k = 0; k < made.scopes[i].count; k++) {
-            made.clauses[i][k] = (struct index_clause){&made.conditions[at], rnd(10) ? 1 + rnd(CONDITIONS) : 0};
+            made.clauses[i][k] =
+                (struct index_clause){&made.conditions[at], rnd(10) ? 1 + rnd(CONDITIONS) : 0};
             for (size_t c = 0; c < made.clauses[i][k].count; c++)
                 made.conditions[at++] = random_condition(false);
         }
@@ -399,7 +400,8 @@ static void impossible_scopes_are_refused(void **state) {
             struct query_condition c = {rows[i].attr, rows[i].kind, 1, &operand};
             struct index_clause clause = {&c, 1};
             struct index_scope scope = {&clause, 1};
-            struct index_query_spec spec = {.level = (enum index_level)level, .scopes = &scope, .scope_count = 1};
+            struct index_query_spec spec = {
+                .level = (enum index_level)level, .scopes = &scope, .scope_count = 1};
             struct index_query *q = NULL;
             struct fault f = {0};
             if (index_query_open(ix, &spec, &f, &q) != rows[i].expected)
@@ -416,7 +418,8 @@ static void scopes_have_a_limit(void **state) {
         c[i] = (struct query_condition){INDEX_ATTR_PatientIdentityRemoved, QUERY_SINGLE, 1, &yes};
     for (int over = 0; over <= 1; over++)
         for (size_t first = 0; first <= 1000; first += 1000) { // in one clause, or in two
-            struct index_clause clauses[2] = {{c, first}, {c, INDEX_SCOPE_CONDITIONS_MAX - first + (size_t)over}};
+            struct index_clause clauses[2] = {{c, first},
+                                              {c, INDEX_SCOPE_CONDITIONS_MAX - first + (size_t)over}};
             struct index_scope scope = {clauses, 2};
             struct index_query_spec spec = {.level = INDEX_STUDY, .scopes = &scope, .scope_count = 1};
             struct index_query *q = NULL;
