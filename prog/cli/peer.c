@@ -84,6 +84,8 @@ static int run_show(const struct cli_args *args) {
         conf_addr_format(&p.address, text);
         printf("C-MOVE to    %s%s\n", text, p.address_plain ? " (without TLS)" : "");
     }
+    if (p.collections[0])
+        printf("sees only    %s\n", p.collections);
     printf("files        %s/peers/%s\n", d.shown, p.name);
     return CLI_OK;
 }

@@ -61,6 +61,9 @@ static bool take_options(const struct cli_args *args, struct conf_peer *p) {
         return cli_fail("--address %s: %s", address, f.detail), false;
     if (plain && !take_networks(plain, p))
         return false;
+    const char *collections = cli_option(args, "collections");
+    if (collections && !conf_collection_names_parse(slice_str(collections), p->collections))
+        return cli_fail("--collections %s: names of collections, such as ward3,research", collections), false;
     // Rights on the plain lane are spelled out by --can for this one peer, or stay store alone. One that
     // has no certificate cannot receive over TLS either.
     bool plain_only = plain && !cli_option(args, "cert");
@@ -238,7 +241,7 @@ static int run_peer_add(const struct cli_args *args) {
     const char *cert = cli_option(args, "cert");
     if (!take_options(args, &p) || (cert && !read_certificate(cert, &found)))
         return CLI_USAGE;
-    if (!cli_dir_enter(args->positional[0], &d) || !is_free(&p))
+    if (!cli_dir_enter(args->positional[0], &d) || !cli_collections_exist(p.collections) || !is_free(&p))
         return CLI_FAILED;
     if (conf_load(".", &c, &f) != OK)
         return cli_fail_fault("settings", &f);
@@ -265,6 +268,7 @@ const struct cli_verb verb_peer_add = {
     {{"ae", "AE_TITLE", "required: what the device calls itself"},
      {"can", "RIGHTS", "of store, query, retrieve: store,query (store)"},
      {"address", "HOST:PORT", "where C-MOVE may send images to this peer"},
+     {"collections", "NAMES", "the parts of the archive it may see: ward3,research (all of it)"},
      {"plain", "CIDR", "networks from which it comes without TLS: 10.1.2.3 or 10.1.2.0/24,…"},
      {"cert", "FILE", "the certificate it has already, PEM or DER"}},
     run_peer_add,

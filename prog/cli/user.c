@@ -52,8 +52,21 @@ static int run_add(const struct cli_args *args) {
             roles);
         return CLI_USAGE;
     }
+    const char *collections = cli_option(args, "collections"), *physician = cli_option(args, "physician");
+    if (collections && !conf_collection_names_parse(slice_str(collections), u.collections)) {
+        cli_fail("--collections %s: names of collections, such as ward3,research", collections);
+        return CLI_USAGE;
+    }
+    if (physician && !conf_physician_parse(slice_str(physician), u.physician)) {
+        cli_fail("--physician %s: a name such as \"Smith^John\", without wildcards", physician);
+        return CLI_USAGE;
+    }
     if (!cli_dir_enter(args->positional[0], &d))
         return CLI_FAILED;
+    if (!cli_collections_exist(u.collections))
+        return CLI_FAILED;
+    if ((u.roles & CONF_ROLE_REFERRER) && !u.physician[0])
+        fprintf(stderr, "galena: without --physician a referrer sees nothing.\n");
     strcpy(u.name, name);
     snprintf(path, sizeof path, "users/%s.conf", name);
     if (access(path, F_OK) == 0)
@@ -117,6 +130,8 @@ const struct cli_verb verb_user_add = {
     "add a person",
     "Makes a random password and prints it once. Users are for the web side, which does not exist yet.",
     {{"role", "ROLES", "of reader, radiographer, referrer, researcher, auditor, administrator (reader)"},
+     {"collections", "NAMES", "the parts of the archive this person may see: ward3,research (all of it)"},
+     {"physician", "NAME", "a referrer's name as in Referring Physician's Name: \"Smith^John\""},
      {"stdin", NULL, "read the password from standard input instead, at least 12 characters"}},
     run_add,
 };

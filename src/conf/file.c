@@ -1,6 +1,7 @@
 #include "conf/file.h"
 
 #include "base/cleanup.h"
+#include "conf/collection.h"
 
 #include <confuse.h>
 #include <ctype.h>
@@ -268,6 +269,13 @@ bool conf_take_ae(void *dst, const struct conf_option *o, struct slice value, st
     return false;
 }
 
+bool conf_take_collections(void *dst, const struct conf_option *o, struct slice value, struct fault *f) {
+    if (conf_collection_names_parse(value, (char *)dst + o->offset))
+        return true;
+    fault_set(f, ERR_CONFIG, "must be a list of names of collections, such as \"ward3,research\"");
+    return false;
+}
+
 void conf_put_comment(struct buf *b, const char *comment) {
     struct slice rest = slice_str(comment);
     while (rest.p) {
@@ -276,13 +284,19 @@ void conf_put_comment(struct buf *b, const char *comment) {
     }
 }
 
-void conf_put_text(struct buf *b, const char *name, const char *value) {
-    buf_printf(b, "%s = \"", name);
+void conf_put_quoted(struct buf *b, const char *value) {
+    buf_u8(b, '"');
     for (const char *c = value; *c; c++) {
         // '$' would begin "${VARIABLE}" in libconfuse.
         if (*c == '"' || *c == '\\' || *c == '$')
             buf_u8(b, '\\');
         buf_u8(b, (uint8_t)*c);
     }
-    buf_append_str(b, "\"\n");
+    buf_u8(b, '"');
+}
+
+void conf_put_text(struct buf *b, const char *name, const char *value) {
+    buf_printf(b, "%s = ", name);
+    conf_put_quoted(b, value);
+    buf_u8(b, '\n');
 }

@@ -32,10 +32,13 @@ bool conf_take_bytes(void *dst, const struct conf_option *o, struct slice value,
                      struct fault *f); // "5 GB"
 bool conf_take_addr(void *dst, const struct conf_option *o, struct slice value, struct fault *f);
 bool conf_take_ae(void *dst, const struct conf_option *o, struct slice value, struct fault *f);
+bool conf_take_collections(void *dst, const struct conf_option *o, struct slice value,
+                           struct fault *f); // conf_collection_names_parse
 bool conf_bytes_parse(struct slice text, uint64_t *ret_bytes);
 void conf_bytes_format(uint64_t bytes, char ret_text[32]); // exact: "5 GiB", "1000"
 
 void conf_put_comment(struct buf *b, const char *comment);
+void conf_put_quoted(struct buf *b, const char *value); // "value", escaped
 void conf_put_text(struct buf *b, const char *name, const char *value); // name = "value", escaped
 
 #endif

@@ -144,6 +144,8 @@ static const struct conf_option options[] = {
     {"address", conf_take_addr, AT(address), 0, 0, "Where C-MOVE sends its images.", false, false},
     {"address_tls", take_address_tls, 0, 0, 0, "no: they go there readable by everyone on the way.",
      false, false},
+    {"collections", conf_take_collections, AT(collections), 0, 0,
+     "It sees only these parts of the archive; empty: all of it.", false, false},
 };
 enum { OPTION_COUNT = sizeof options / sizeof *options };
 
@@ -198,6 +200,8 @@ static void put_option(struct buf *b, const struct conf_peer *p, const struct co
         conf_put_text(b, o->name, text);
     } else if (o->take == take_address_tls) {
         buf_printf(b, "%s = %s\n", o->name, p->address_plain ? "no" : "yes");
+    } else if (o->take == conf_take_collections) {
+        conf_put_text(b, o->name, p->collections);
     } else {
         conf_put_text(b, o->name, p->ae_title);
     }
@@ -211,6 +215,8 @@ static bool applies(const struct conf_peer *p, const struct conf_option *o) {
         return p->plain_count > 0;
     if (o->take == conf_take_addr || o->take == take_address_tls)
         return conf_addr_is_set(&p->address);
+    if (o->take == conf_take_collections)
+        return p->collections[0] != '\0';
     return true;
 }
 

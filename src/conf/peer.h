@@ -9,7 +9,7 @@
 #ifndef CONF_PEER_H
 #define CONF_PEER_H
 
-#include "conf/conf.h"
+#include "conf/collection.h"
 
 enum conf_right {
     CONF_CAN_STORE = 1,
@@ -36,6 +36,7 @@ struct conf_peer {
     size_t fingerprint_count; // 0 = not on the TLS lane
     struct conf_cidr plain[CONF_CIDRS_MAX];
     size_t plain_count; // 0 = not on the plain lane
+    char collections[CONF_COLLECTION_NAMES_MAX + 1]; // what it may see: "a,b"; "" = no limit
 };
 
 struct conf_peers {

@@ -1,6 +1,7 @@
 #include "conf/user.h"
 
 #include "base/cleanup.h"
+#include "base/utf8.h"
 #include "conf/file.h"
 #include "conf/folder.h"
 
@@ -63,9 +64,28 @@ static bool take_password(void *dst, const struct conf_option *o, struct slice v
     return false;
 }
 
+static bool take_physician(void *dst, const struct conf_option *o, struct slice value, struct fault *f) {
+    (void)o;
+    if (conf_physician_parse(value, ((struct conf_user *)dst)->physician))
+        return true;
+    fault_set(f, ERR_CONFIG, "must be a name such as \"Smith^John\", without wildcards");
+    return false;
+}
+
+bool conf_physician_parse(struct slice text, char ret_physician[CONF_PHYSICIAN_MAX + 1]) {
+    bool plain = utf8_valid(text);
+    for (size_t i = 0; i < text.n; i++)
+        plain = plain && text.p[i] >= 0x20 && text.p[i] != 0x7f && !strchr("*?\\", text.p[i]);
+    return plain && slice_to_cstr(slice_trim(text, " ^="), ret_physician, CONF_PHYSICIAN_MAX + 1);
+}
+
 static const struct conf_option options[] = {
     {"roles", take_roles, 0, 0, 0, "What this person may do.", false, true},
     {"password", take_password, 0, 0, 0, "Argon2id hash; set by galena user password.", false, false},
+    {"collections", conf_take_collections, offsetof(struct conf_user, collections), 0, 0,
+     "Only these parts of the archive; empty: all of it.", false, false},
+    {"physician", take_physician, 0, 0, 0,
+     "A referrer sees the studies with this Referring Physician's Name.", false, false},
 };
 enum { OPTION_COUNT = sizeof options / sizeof *options };
 
@@ -95,6 +115,14 @@ enum err conf_user_save(const char *dir, const struct conf_user *u, struct fault
     conf_put_text(&b, options[0].name, text);
     conf_put_comment(&b, options[1].comment);
     conf_put_text(&b, options[1].name, u->password);
+    if (u->collections[0]) {
+        conf_put_comment(&b, options[2].comment);
+        conf_put_text(&b, options[2].name, u->collections);
+    }
+    if (u->physician[0]) {
+        conf_put_comment(&b, options[3].comment);
+        conf_put_text(&b, options[3].name, u->physician);
+    }
     snprintf(file, sizeof file, "%s.conf", u->name);
     if (!buf_ok(&b) || (size_t)snprintf(path, sizeof path, "%s/users", dir) >= sizeof path)
         return fault_set(f, ERR_CONFIG, "users/%s: the path is too long", file);

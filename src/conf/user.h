@@ -3,7 +3,7 @@
 #ifndef CONF_USER_H
 #define CONF_USER_H
 
-#include "conf/conf.h"
+#include "conf/collection.h"
 
 enum conf_role {
     CONF_ROLE_READER = 1,
@@ -14,12 +14,15 @@ enum conf_role {
     CONF_ROLE_ADMINISTRATOR = 32,
 };
 
-enum { CONF_USERS_MAX = 65536, CONF_HASH_MAX = 255 };
+enum { CONF_USERS_MAX = 65536, CONF_HASH_MAX = 255, CONF_PHYSICIAN_MAX = 255 };
 
 struct conf_user {
     char name[CONF_NAME_MAX + 1];
     unsigned roles;                   // CONF_ROLE_*
     char password[CONF_HASH_MAX + 1]; // "$argon2id$v=19$…"; "" = cannot sign in by password
+    char collections[CONF_COLLECTION_NAMES_MAX + 1]; // "a,b"; "" = no limit
+    char
+        physician[CONF_PHYSICIAN_MAX + 1]; // a referrer's name as in Referring Physician's Name: "Smith^John"
 };
 
 struct conf_users {
@@ -35,6 +38,7 @@ const struct conf_user *conf_users_by_name(const struct conf_users *u, struct sl
 
 enum err conf_user_load(const char *dir, const char *name, struct conf_user *ret_user, struct fault *f);
 enum err conf_user_save(const char *dir, const struct conf_user *u, struct fault *f);
+bool conf_physician_parse(struct slice text, char ret_physician[CONF_PHYSICIAN_MAX + 1]); // no wildcards
 bool conf_roles_parse(struct slice text, unsigned *ret_roles); // "reader,auditor"
 void conf_roles_format(unsigned roles, char ret_text[96]);
 
