@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""The folding table for comparing names (src/dicom/pn.h).
+"""The folding table for comparing names (src/base/fold.h).
 
 gen_fold.py make > spec/fold.tsv      from Python's Unicode data; only when the rule changes
 gen_fold.py generate spec/fold.tsv OUT.c OUT.h   at build
@@ -103,7 +103,7 @@ def make():
                 last[1], last[2] = o, distance
                 continue
         rows.append([o, o, 1, r])
-    print('# Folding of names for matching, see src/dicom/pn.h. Made by tools/gen_fold.py from Unicode %s.'
+    print('# Folding of names for matching, see src/base/fold.h. Made by tools/gen_fold.py from Unicode %s.'
           % unicodedata.unidata_version)
     print('# first\tlast\tstep\tresult of the first')
     for a, b, step, r in rows:

@@ -1,5 +1,5 @@
 // Fuzzy matching of person names (PS3.18 8.3.4.2 leaves the rule to the archive). Both sides are folded as
-// dicom/pn.h says (case, accents), so that the index can compare without a DICOM parser.
+// base/fold.h says (case, accents), so that the index can compare without a DICOM parser.
 //
 // Key and name are cut into words at everything that is no letter ('^', '=', blanks, hyphens, dots, commas);
 // an apostrophe is left out (O'Brien = OBrien). Every word of the key must match some word of the name, in

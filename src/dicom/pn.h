@@ -3,25 +3,18 @@
 // A value is up to three groups (alphabetic, ideographic, phonetic) separated by '=', each up to
 // five components (family, given, middle, prefix, suffix) separated by '^'.
 //
-// Folding is Galena's documented rule for matching names, where the standard leaves it to the archive
-// (PS3.4 C.2.2.2.1, C.2.2.2.4). It makes equal:
-//   - upper and lower case (full case folding: ß = ss, final sigma = sigma);
-//   - letters with and without diacritics: ä = a, é = e, ø = o, ł = l, æ = ae, ё = е (but й stays a
-//     letter of its own, and Müller is not Mueller); Hebrew and Arabic vowel signs don't count;
-//   - full width and half width, hiragana and katakana (with their voicing marks: が is not か);
-//   - compatibility forms of ideographs (the two code points for 金 in Korean sets), and Hangul
-//     composed or not.
-// It keeps vowels and tone marks of Thai and the Indic scripts. The table is spec/fold.tsv.
+// The form in which names are compared is base/fold.h's, where the archive finds it, too.
 #ifndef DICOM_PN_H
 #define DICOM_PN_H
 
 #include "base/buf.h"
+#include "base/fold.h"
 #include "base/slice.h"
 
 enum {
     DICOM_PN_GROUPS = 3,
     DICOM_PN_COMPONENTS = 5,
-    DICOM_FOLD_MAX_GROWTH = 4, // bytes of folded text for one
+    DICOM_FOLD_MAX_GROWTH = FOLD_GROWTH_MAX, // bytes of folded text for one
 };
 
 // One name, split; slices borrow from it. What is missing is empty. Blanks round components are dropped.
