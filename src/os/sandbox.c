@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <netinet/in.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
@@ -21,14 +22,21 @@ static const struct {
     [OS_ROLE_SUPERVISOR] = {"supervisor", 0, 0},
     [OS_ROLE_GATE] = {"gate", OS_UID_GATE, 256u << 20},
     [OS_ROLE_DIMSE] = {"dimse", OS_UID_DIMSE, 1024u << 20},
+    [OS_ROLE_WEB] = {"web", OS_UID_WEB, 512u << 20},
     [OS_ROLE_AUTH] = {"auth", OS_UID_AUTH, 2048u << 20},
+    [OS_ROLE_FETCH] = {"fetch", OS_UID_FETCH, 512u << 20},
     [OS_ROLE_ARCHIVE] = {"archive", OS_UID_ARCHIVE, 0},
 };
 
 static struct os_filter worker_filter; // compiled in the template for its workers
+static size_t mapped_bytes;             // besides the limit
 
 const char *os_role_name(enum os_role role) {
     return roles[role].name;
+}
+
+void os_sandbox_allow_memory(size_t bytes) {
+    mapped_bytes = bytes;
 }
 
 uid_t os_role_uid(enum os_role role) {
@@ -54,7 +62,8 @@ static enum err limit_memory(enum os_role role, struct fault *f) {
 #ifdef GALENA_SANITIZED
     (void)role, (void)f; // the address sanitizer reserves terabytes
 #else
-    struct rlimit memory = {roles[role].memory_bytes, roles[role].memory_bytes};
+    rlim_t most = roles[role].memory_bytes + mapped_bytes;
+    struct rlimit memory = {most, most};
     if (roles[role].memory_bytes > 0 && setrlimit(RLIMIT_AS, &memory) < 0)
         return fault_errno(f, "RLIMIT_AS");
 #endif
@@ -68,7 +77,7 @@ static enum err prepare(enum os_role role, int dir_fd, struct fault *f) {
         return e;
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         return fault_errno(f, "prctl(PR_SET_NO_NEW_PRIVS)");
-    e = os_landlock_enter(dir_fd, f);
+    e = role == OS_ROLE_FETCH ? os_landlock_enter_fetch(f) : os_landlock_enter(dir_fd, f);
     return e == OK ? limit_memory(role, f) : e;
 }
 
@@ -85,12 +94,12 @@ static enum err enter(enum os_role role, enum os_stage stage, int dir_fd, struct
 }
 
 enum err os_sandbox_enter(enum os_role role, int dir_fd, struct fault *f) {
-    bug_unless(role == OS_ROLE_AUTH || role == OS_ROLE_ARCHIVE);
+    bug_unless(role == OS_ROLE_AUTH || role == OS_ROLE_FETCH || role == OS_ROLE_ARCHIVE);
     return enter(role, OS_STAGE_ONLY, dir_fd, f);
 }
 
 enum err os_sandbox_enter_template(enum os_role role, struct fault *f) {
-    bug_unless(role == OS_ROLE_GATE || role == OS_ROLE_DIMSE);
+    bug_unless(role == OS_ROLE_GATE || role == OS_ROLE_DIMSE || role == OS_ROLE_WEB);
     os_filter_fini(&worker_filter);
     enum err e = os_filter_compile(role, OS_STAGE_WORKER, &worker_filter, f);
     return e == OK ? enter(role, OS_STAGE_TEMPLATE, -1, f) : e;
@@ -110,19 +119,30 @@ static enum err expect_refused(bool succeeded, const char *what, struct fault *f
 }
 
 static bool may_try_open(enum os_role role) {
-    return role != OS_ROLE_ARCHIVE || os_sandbox_landlock_abi() > 0;
+    return (role != OS_ROLE_ARCHIVE && role != OS_ROLE_FETCH) || os_sandbox_landlock_abi() > 0;
 }
 
 static enum err try_open(enum os_role role, struct fault *f) {
     if (!may_try_open(role))
         return OK;
-    CLEANUP_FD int fd = open("/etc/passwd", O_RDONLY | O_CLOEXEC);
+    // What fetch needs lies below /etc; the folder of processes does not.
+    const char *path = role == OS_ROLE_FETCH ? "/proc/self/status" : "/etc/passwd";
+    CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
     return expect_refused(fd >= 0, "opening a file", f);
 }
 
 static enum err try_socket(struct fault *f) {
     CLEANUP_FD int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     return expect_refused(fd >= 0, "opening a socket", f);
+}
+
+// fetch has sockets; what it must not have is one that others can reach.
+static enum err try_bind(struct fault *f) {
+    CLEANUP_FD int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct sockaddr_in any = {.sin_family = AF_INET};
+    if (fd < 0)
+        return fault_errno(f, "opening a socket");
+    return expect_refused(bind(fd, (const struct sockaddr *)&any, sizeof any) == 0, "binding a socket", f);
 }
 
 static enum err try_exec(struct fault *f) {
@@ -142,7 +162,7 @@ static enum err try_ptrace(struct fault *f) {
 enum err os_sandbox_selftest(enum os_role role, struct fault *f) {
     enum err e = try_open(role, f);
     if (e == OK)
-        e = try_socket(f);
+        e = role == OS_ROLE_FETCH ? try_bind(f) : try_socket(f);
     if (e == OK)
         e = try_exec(f);
     return e == OK ? try_ptrace(f) : e;

@@ -22,5 +22,7 @@ void os_filter_fini(struct os_filter *filter);
 // From here on no file can be opened but below dir_fd (-1: none at all), no TCP port bound or
 // connected to. OK without doing anything where the kernel has no Landlock.
 enum err os_landlock_enter(int dir_fd, struct fault *f);
+// For fetch: reading below the system's folders alone, connecting but not binding.
+enum err os_landlock_enter_fetch(struct fault *f);
 
 #endif

@@ -51,6 +51,13 @@ static const int archive_extra[] = {
     S(munlock), S(pipe2), S(getrusage), S(copy_file_range), S(sendfile), S(fcntl), S(dup),
     S(getsockopt), LIST_END};
 
+// fetch asks name servers and web servers: reads the system's settings, connects, waits.
+static const int fetch_extra[] = {
+    S(openat), S(open), S(pread64), S(fstat), S(newfstatat), S(stat), S(lstat), S(statx), S(access),
+    S(faccessat), S(faccessat2), S(readlink), S(readlinkat), S(getdents64), S(uname), S(sysinfo),
+    S(connect), S(getsockname), S(getpeername), S(getsockopt), S(setsockopt), S(sendmmsg), S(recvmmsg),
+    S(eventfd2), S(pipe2), S(epoll_create1), S(epoll_ctl), S(epoll_wait), S(epoll_pwait), LIST_END};
+
 // Looked for, then reported or done without: refused instead of killing.
 static const int refused[] = {
     S(open), S(openat), S(openat2), S(creat), S(socket), S(socketpair), S(execve), S(execveat),
@@ -86,12 +93,19 @@ static bool listed(const int *list, int call) {
     return false;
 }
 
+static bool has_threads(enum os_role role) {
+    return role == OS_ROLE_ARCHIVE || role == OS_ROLE_AUTH || role == OS_ROLE_FETCH;
+}
+
 // In libseccomp a rule without conditions replaces those before it: what the role has must be left out.
 static void refuse(struct build *b, enum os_role role, enum os_stage stage) {
     for (const int *call = refused; *call != LIST_END; call++) {
-        if (role == OS_ROLE_ARCHIVE && listed(archive_extra, *call))
+        if (role == OS_ROLE_ARCHIVE && (listed(archive_extra, *call) || *call == SCMP_SYS(socketpair)))
             continue;
-        if (role != OS_ROLE_GATE && role != OS_ROLE_DIMSE && listed(thread_extra, *call))
+        if (role == OS_ROLE_FETCH
+            && (listed(fetch_extra, *call) || *call == SCMP_SYS(socket) || *call == SCMP_SYS(socketpair)))
+            continue;
+        if (has_threads(role) && listed(thread_extra, *call))
             continue;
         if (stage == OS_STAGE_TEMPLATE && *call == SCMP_SYS(prctl))
             continue;
@@ -146,17 +160,47 @@ static void allow_ack_now(struct build *b) {
                              SCMP_A2(SCMP_CMP_EQ, TCP_QUICKACK, 0)));
 }
 
+// The archive makes channels for a web worker that serves several requests at once. Other kinds: deadly.
+static void allow_channel_pair(struct build *b) {
+    uint64_t kind = ~(uint64_t)(SOCK_CLOEXEC | SOCK_NONBLOCK);
+    note(b, seccomp_rule_add(b->ctx, SCMP_ACT_ALLOW, SCMP_SYS(socketpair), 2,
+                             SCMP_A0(SCMP_CMP_EQ, AF_UNIX, 0),
+                             SCMP_A1(SCMP_CMP_MASKED_EQ, kind, SOCK_SEQPACKET)));
+}
+
+static void refuse_if(struct build *b, int call, unsigned arg, enum scmp_compare op, uint64_t a, uint64_t c) {
+    struct scmp_arg_cmp condition = {.arg = arg, .op = op, .datum_a = a, .datum_b = c};
+    note(b, seccomp_rule_add_array(b->ctx, SCMP_ACT_ERRNO(EACCES), call, 1, &condition));
+}
+
+// To the internet, not to the sockets of this machine's other programs. The C library also tries kinds of
+// which it can do without (netlink, a name cache), and modules for names that it would have to load.
+static void allow_network(struct build *b) {
+    allow(b, fetch_extra);
+    allow_arg(b, SCMP_SYS(socket), 0, AF_INET);
+    allow_arg(b, SCMP_SYS(socket), 0, AF_INET6);
+    refuse_if(b, SCMP_SYS(socket), 0, SCMP_CMP_LE, AF_UNIX, 0);
+    refuse_if(b, SCMP_SYS(socket), 0, SCMP_CMP_GT, AF_INET6, 0);
+    allow_arg(b, SCMP_SYS(socketpair), 0, AF_UNIX); // how libcurl wakes itself
+    note(b, seccomp_rule_add(b->ctx, SCMP_ACT_ERRNO(EACCES), SCMP_SYS(bind), 0));
+    refuse_if(b, SCMP_SYS(mmap), 2, SCMP_CMP_MASKED_EQ, PROT_EXEC, PROT_EXEC);
+}
+
 static void add_rules(struct build *b, enum os_role role, enum os_stage stage) {
     allow(b, common);
     allow_plain_memory(b);
     allow_abort(b);
-    if (role == OS_ROLE_ARCHIVE)
+    if (role == OS_ROLE_ARCHIVE) {
         allow(b, archive_extra);
-    else
+        allow_channel_pair(b);
+    } else {
         allow_flag_fcntl(b);
+    }
+    if (role == OS_ROLE_FETCH)
+        allow_network(b);
     if (role == OS_ROLE_GATE || role == OS_ROLE_DIMSE)
         allow_ack_now(b);
-    if (role == OS_ROLE_ARCHIVE || role == OS_ROLE_AUTH)
+    if (has_threads(role))
         allow_threads(b);
     if (stage == OS_STAGE_TEMPLATE)
         allow_template_calls(b);
