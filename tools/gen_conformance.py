@@ -182,8 +182,9 @@ class Pages:
             found[name] = "%s:%s" % (host, port)
         found = {k: {"true": "yes", "false": "no"}.get(v, v.strip('"')) for k, v in found.items()}
         found.update(max_pdu=found["max_pdu_bytes"], reserve="64 MiB", transfer_syntax_order="proposer")
-        if found["reserve_bytes"] != "64 << 20":
-            raise Wrong("the default of reserve is another one now")
+        found.update(upload_max="64 GiB")
+        if found["reserve_bytes"] != "64 << 20" or found["upload_max_bytes"] != "64ULL << 30":
+            raise Wrong("the default of reserve or upload_max is another one now")
         return found
 
     def settings(self, path):
@@ -191,7 +192,7 @@ class Pages:
         body = re.search(r"static const struct conf_option options\[\] = \{(.*?)\n\};", text, re.S).group(1)
         strings = r'((?:"(?:[^"\\]|\\.)*"\s*)+)'
         row_of = re.compile(r'\{"(\w+)",\s*(\w+),\s*[^,]+,\s*(\d+),\s*(\d+),\s*%s,\s*\w+,\s*\w+\}|'
-                            r'COUNT\((\w+),\s*(\d+),\s*(\d+),\s*%s\)' % (strings, strings))
+                            r'(?:COUNT|WEB)\((\w+),\s*(\d+),\s*(\d+),\s*%s\)' % (strings, strings))
         defaults, rows = self.defaults(path), []
         for m in row_of.finditer(body):
             name, low, high, says = (m[1], m[3], m[4], m[5]) if m[1] else (m[6], m[7], m[8], m[9])
@@ -200,7 +201,7 @@ class Pages:
                 rows.append(("`%s`" % name, defaults.get(name, "empty"), limits, unquote(says)))
             else:
                 rows.append(("`%s`" % name, unquote(says)))
-        if len(rows) != len(re.findall(r"^    (?:\{\"|COUNT\()", body, re.M)):
+        if len(rows) != len(re.findall(r"^    (?:\{\"|COUNT\(|WEB\()", body, re.M)):
             raise Wrong("the table of settings in src/conf/%s has another form now" % path)
         head = ("Setting", "Default", "Limits", "What it is")
         return table(head if path == "conf.c" else (head[0], head[3]), rows)

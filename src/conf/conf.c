@@ -69,6 +69,46 @@ static bool take_plain(void *dst, const struct conf_option *o, struct slice valu
     return true;
 }
 
+// Scheme, host and perhaps a port: other sites' pages are told apart from ours by this.
+static bool url_valid(struct slice url) {
+    struct conf_addr a;
+    char text[CONF_URL_MAX + 8];
+    if (url.n > CONF_URL_MAX || !slice_eq_str(slice_sub(url, 0, 8), "https://"))
+        return false;
+    struct slice place = slice_sub(url, 8, url.n);
+    bool has_port = place.n > 0 && memchr(place.p, ':', place.n) && place.p[place.n - 1] != ']';
+    snprintf(text, sizeof text, "%.*s%s", SLICE_FMT(place), has_port ? "" : ":443");
+    return conf_addr_parse(slice_str(text), &a, NULL) == OK;
+}
+
+static bool take_url(void *dst, const struct conf_option *o, struct slice value, struct fault *f) {
+    struct slice url = value;
+    if (url.n > 0 && url.p[url.n - 1] == '/')
+        url.n--;
+    if (url.n == 0 || url_valid(url))
+        return slice_to_cstr(url, (char *)dst + o->offset, CONF_URL_MAX + 1);
+    fault_set(f, ERR_CONFIG, "must be https://, a host and perhaps a port, such as https://pacs.example.org");
+    return false;
+}
+
+static bool take_proxy(void *dst, const struct conf_option *o, struct slice value, struct fault *f) {
+    struct conf_web *w = &((struct conf *)dst)->web;
+    struct conf_cidr c;
+    (void)o;
+    if (w->proxy_count >= CONF_PROXIES_MAX) {
+        fault_set(f, ERR_CONFIG, "at most %d networks", CONF_PROXIES_MAX);
+        return false;
+    }
+    if (conf_cidr_parse(value, &c, f) != OK)
+        return false;
+    if (conf_cidr_is_too_wide(&c)) {
+        fault_set(f, ERR_CONFIG, "names a large part of the internet; name the proxies alone");
+        return false;
+    }
+    w->proxies[w->proxy_count++] = c;
+    return true;
+}
+
 static bool take_order(void *dst, const struct conf_option *o, struct slice value, struct fault *f) {
     bool archive = slice_eq_str(value, "archive");
     if (!archive && !slice_eq_str(value, "proposer")) {
@@ -105,6 +145,9 @@ static bool take_private_class(void *dst, const struct conf_option *o, struct sl
 #define COUNT(member, from, to, says)                                                                   \
     { #member, conf_take_u32, AT(limits.member), (from), (to), (says), false, false }
 
+#define WEB(member, from, to, says)                                                                     \
+    { #member, conf_take_u32, AT(web.member), (from), (to), (says), false, false }
+
 static const struct conf_option options[] = {
     {"name", take_name, AT(name), 0, 0, "What this archive is called.", false, false},
     {"ae_title", conf_take_ae, AT(ae_title), 0, 0, "The AE title peers call it by.", false, false},
@@ -115,8 +158,18 @@ static const struct conf_option options[] = {
      "DICOM without TLS, for equipment that cannot do better. Off while empty. Only named peers at\n"
      "named addresses are heard (galena peer add … --plain), and they may store, nothing else.",
      false, false},
-    {"https", take_listen, AT(https), 0, 0, "Kept for the web side; nothing listens here yet.", false,
+    {"https", take_listen, AT(https), 0, 0,
+     "Web pages, viewer and DICOMweb, over TLS. Off while empty. With a certificate of your own for\n"
+     "browsers: tls/https.cert.pem and tls/https.key.pem.",
+     false, false},
+    {"https_url", take_url, AT(web.url), 0, 0,
+     "What browsers reach it by, such as https://pacs.example.org; empty: whatever they asked for.", false,
      false},
+    {"https_proxies", take_proxy, 0, 0, 0,
+     "Reverse proxies before it, whose word about the client's address is believed: {\"10.0.0.5\"}", true,
+     false},
+    {"https_http2", conf_take_bool, AT(web.https_http2), 0, 0, "Whether HTTP/2 is offered besides HTTP/1.1.",
+     false, false},
     {"reserve", conf_take_bytes, AT(reserve_bytes), 0, 0,
      "Free space that stays free: below it, objects are refused as out of resources.", false, false},
     {"accept_retired_sop_classes", conf_take_bool, AT(accept_retired_sop_classes), 0, 0,
@@ -137,6 +190,15 @@ static const struct conf_option options[] = {
     COUNT(idle_s, 1, 86400, "Seconds after which a silent association is aborted."),
     COUNT(total_s, 0, 2592000, "Seconds an association may last altogether; 0 is no limit."),
     COUNT(drain_s, 0, 3600, "Seconds that running associations get to finish when the server stops."),
+    WEB(http_header_s, 1, 300, "Seconds for a TLS handshake, and for a request's header."),
+    WEB(http_idle_s, 1, 3600, "Seconds after which a web connection without a request ends."),
+    WEB(http_body_idle_s, 1, 3600,
+        "Seconds in which something of a request must come, and something of an answer be taken."),
+    {"upload_max", conf_take_bytes, AT(web.upload_max_bytes), 0, 0,
+     "The longest body of one web request, such as an upload.", false, false},
+    WEB(session_idle_s, 60, 604800,
+        "Seconds after which a signed-in browser that does nothing is signed out."),
+    WEB(session_max_s, 60, 2592000, "Seconds after which a browser must sign in again."),
     {"max_pdu", conf_take_u32, AT(limits.max_pdu_bytes), 4096, 131072,
      "Longest PDU we receive, in bytes.", false, false},
 };
@@ -162,6 +224,16 @@ void conf_init(struct conf *c) {
                 .drain_s = 30,
                 .max_pdu_bytes = 131072,
             },
+        .web =
+            {
+                .https_http2 = true,
+                .http_header_s = 30,
+                .http_idle_s = 120,
+                .http_body_idle_s = 60,
+                .upload_max_bytes = 64ULL << 30,
+                .session_idle_s = 1800,
+                .session_max_s = 43200,
+            },
     };
 }
 
@@ -178,8 +250,8 @@ enum err conf_load(const char *dir, struct conf *ret_conf, struct fault *f) {
     struct conf c;
     conf_init(&c);
     enum err e = conf_file_parse(path, "galena.conf", options, OPTION_COUNT, &c, f);
-    if (e == OK && !conf_addr_is_set(&c.dicom) && !conf_addr_is_set(&c.plain))
-        e = fault_set(f, ERR_CONFIG, "galena.conf: neither dicom nor plain has an address; set dicom");
+    if (e == OK && !conf_addr_is_set(&c.dicom) && !conf_addr_is_set(&c.plain) && !conf_addr_is_set(&c.https))
+        e = fault_set(f, ERR_CONFIG, "galena.conf: none of dicom, plain and https has an address; set dicom");
     if (e != OK) {
         conf_fini(&c);
         return e;
@@ -192,6 +264,16 @@ static void put_classes(struct buf *b, const struct conf *c) {
     buf_append_str(b, "private_sop_classes = {");
     for (size_t i = 0; i < c->private_sop_class_count; i++)
         buf_printf(b, "%s\"%s\"", i ? ", " : "", c->private_sop_classes[i]);
+    buf_append_str(b, "}\n");
+}
+
+static void put_proxies(struct buf *b, const struct conf *c) {
+    char text[64];
+    buf_append_str(b, "https_proxies = {");
+    for (size_t i = 0; i < c->web.proxy_count; i++) {
+        conf_cidr_format(&c->web.proxies[i], text);
+        buf_printf(b, "%s\"%s\"", i ? ", " : "", text);
+    }
     buf_append_str(b, "}\n");
 }
 
@@ -209,12 +291,16 @@ static void put_option(struct buf *b, const struct conf *c, const struct conf_op
         memcpy(&number, at, sizeof number);
         buf_printf(b, "%s = %u\n", o->name, number);
     } else if (o->take == conf_take_bytes) {
-        conf_bytes_format(c->reserve_bytes, text);
+        uint64_t bytes;
+        memcpy(&bytes, at, sizeof bytes);
+        conf_bytes_format(bytes, text);
         conf_put_text(b, o->name, text);
     } else if (o->take == conf_take_bool) {
         buf_printf(b, "%s = %s\n", o->name, *(const bool *)at ? "yes" : "no");
     } else if (o->take == take_order) {
         buf_printf(b, "%s = %s\n", o->name, c->prefer_archive_order ? "archive" : "proposer");
+    } else if (o->take == take_proxy) {
+        put_proxies(b, c);
     } else if (o->list) {
         put_classes(b, c);
     } else {

@@ -16,6 +16,8 @@ enum {
     CONF_NAME_MAX = 64, // name of an archive, a peer, a user: bytes
     CONF_AE_MAX = 16,   // PS3.5 6.2, AE
     CONF_PRIVATE_CLASSES_MAX = 256,
+    CONF_PROXIES_MAX = 32,
+    CONF_URL_MAX = 300,
     CONF_FILE_MAX_BYTES = 64 * 1024,
 };
 
@@ -31,18 +33,32 @@ struct conf_limits {
     uint32_t max_pdu_bytes;   // what we announce to receive, PS3.8 D.1
 };
 
+// The web side. What an HTTP connection may take its time for, and how long a sign-in is good.
+struct conf_web {
+    char url[CONF_URL_MAX + 1]; // "https://pacs.example.org", without a path; "": what the browser asked for
+    struct conf_cidr proxies[CONF_PROXIES_MAX]; // whose word about the client's address is believed
+    size_t proxy_count;
+    bool https_http2;
+    uint32_t http_header_s;    // from connect, or a request's first byte, to the end of its header
+    uint32_t http_idle_s;      // a connection without a request
+    uint32_t http_body_idle_s; // a request body of which nothing comes, an answer of which nothing is taken
+    uint64_t upload_max_bytes; // one request's body
+    uint32_t session_idle_s, session_max_s;
+};
+
 struct conf {
     char name[CONF_NAME_MAX + 1];
     char ae_title[CONF_AE_MAX + 1];
     struct conf_addr dicom; // TLS
     struct conf_addr plain; // off unless set; never a public address
-    struct conf_addr https; // kept for the web side; nothing listens on it yet
+    struct conf_addr https; // the web side; off unless set
     uint64_t reserve_bytes; // free space on the store's file system below which C-STORE is refused
     bool accept_retired_sop_classes;
     bool prefer_archive_order;       // transfer syntaxes: false = the proposer's first that we support
     char (*private_sop_classes)[65]; // UIDs accepted as storage classes besides the standard's
     size_t private_sop_class_count;
     struct conf_limits limits;
+    struct conf_web web;
 };
 
 void conf_init(struct conf *c); // the defaults; every value valid
