@@ -109,9 +109,11 @@ static enum err make_certificates(const struct conf *c, struct fault *f) {
         if (conf_addr_parse(slice_str(text), &named, NULL) == OK)
             ca_alt_name_add(names, sizeof names, named.host);
     }
-    if (conf_addr_is_set(&c->dicom) && strcmp(c->dicom.host, "0.0.0.0") != 0 &&
-        strcmp(c->dicom.host, "::") != 0)
-        ca_alt_name_add(names, sizeof names, c->dicom.host);
+    const struct conf_addr *const listens[] = {&c->dicom, &c->https};
+    for (size_t i = 0; i < sizeof listens / sizeof *listens; i++)
+        if (conf_addr_is_set(listens[i]) && strcmp(listens[i]->host, "0.0.0.0") != 0 &&
+            strcmp(listens[i]->host, "::") != 0)
+            ca_alt_name_add(names, sizeof names, listens[i]->host);
     enum err e = ca_create("tls", c->name, f);
     if (e != OK)
         return e;
@@ -208,6 +210,6 @@ const struct cli_verb verb_init = {
      {"dicom", "ADDR:PORT", "where DICOM over TLS listens (127.0.0.1:2762)"},
      {"plain", "ADDR:PORT",
       "where DICOM without TLS listens, for named peers that cannot do better (off)"},
-     {"https", "ADDR:PORT", "kept for the web side, which does not exist yet (127.0.0.1:8443)"}},
+     {"https", "ADDR:PORT", "where web pages and DICOMweb listen, over TLS (127.0.0.1:8443)"}},
     run_init,
 };

@@ -1,5 +1,6 @@
 // The gate: one process a TLS connection. It proves who the other side is, tells the archive that
-// and nothing else, and relays plain bytes to and from the worker that parses them.
+// and nothing else, and relays plain bytes to and from the worker that parses them. Browsers and other web
+// clients show no certificate: before them it does TLS alone, and has no channel to the archive.
 //
 // It knows the server's key and whom to trust, no files, no rights, no DICOM.
 #ifndef GATE_GATE_H
@@ -11,7 +12,7 @@
 #include <openssl/ssl.h>
 
 // Descriptors the supervisor gives a template, after its own socket (os/template.h).
-enum { GATE_CERT_FD = 4, GATE_KEY_FD = 5, GATE_TRUST_FD = 6 };
+enum { GATE_CERT_FD = 4, GATE_KEY_FD, GATE_TRUST_FD, GATE_WEB_CERT_FD, GATE_WEB_KEY_FD };
 
 enum { GATE_OUT_BYTES = 160 * 1024 }; // ciphertext waiting for the socket
 
@@ -24,8 +25,10 @@ struct outbox {
 struct gate {
     int client;  // TCP
     int plain;   // the worker's stream
-    int archive; // the channel for PROVEN
+    int archive; // the channel for PROVEN; -1 on the web
     bool outbound;
+    bool web;    // HTTPS
+    bool http2;  // is offered
     int64_t handshake_deadline_ms;
     SSL *ssl;
     bool drained; // the socket had less than asked for: nothing more there until poll says so
@@ -43,7 +46,8 @@ static inline bool gate_has_output(const struct gate *g) {
     return g->out.from < g->out.to;
 }
 
-// --- greet.c: the first bytes of a client; false when they are not TLS, and a line about it logged
+// --- greet.c: the first bytes of a client; false when they are not TLS, and a line about it logged. Who speaks
+// HTTP to the HTTPS port is told so.
 bool gate_is_tls(struct gate *g);
 
 // --- handshake.c: false when it failed, and a line about why and what to do logged

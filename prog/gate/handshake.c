@@ -11,26 +11,33 @@
 #include <stdio.h>
 #include <string.h>
 
+static const char distrusts[] = "it does not trust our certificate: import tls/ca.pem there, or give the web a "
+                                "certificate that browsers know (tls/https.cert.pem)";
+
 // Why a handshake failed, in words an administrator can act on. First match wins.
 static const struct {
     int reason;
     const char *says;
+    const char *of_browser; // on the web, where it is something else
 } reasons[] = {
     {SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE,
-     "it showed no certificate: install the key and certificate made by galena peer add there"},
-    {SSL_R_UNSUPPORTED_PROTOCOL, "it offers no TLS version newer than 1.1: update it, or use the plain lane"},
-    {SSL_R_WRONG_VERSION_NUMBER, "it does not speak TLS 1.2 or 1.3"},
-    {SSL_R_VERSION_TOO_LOW, "it offers no TLS version newer than 1.1: update it, or use the plain lane"},
-    {SSL_R_TLSV1_ALERT_PROTOCOL_VERSION, "it refuses TLS 1.2 and 1.3"},
-    {SSL_R_NO_SHARED_CIPHER, "it offers no cipher suite with forward secrecy and AEAD (BCP 195)"},
-    {SSL_R_TLSV1_ALERT_UNKNOWN_CA, "it does not trust our certificate: install tls/ca.pem there"},
-    {SSL_R_SSLV3_ALERT_BAD_CERTIFICATE, "it refuses our certificate: install tls/ca.pem there"},
-    {SSL_R_SSLV3_ALERT_CERTIFICATE_UNKNOWN, "it refuses our certificate: install tls/ca.pem there"},
-    {SSL_R_SSLV3_ALERT_CERTIFICATE_EXPIRED, "it says our certificate has expired: check the clocks of both"},
-    {SSL_R_SSLV3_ALERT_HANDSHAKE_FAILURE, "it refuses what we offer (certificate or cipher suite)"},
-    {SSL_R_EE_KEY_TOO_SMALL, "its certificate's key is too short: RSA needs 2048 bits"},
-    {SSL_R_CA_KEY_TOO_SMALL, "its issuer's key is too short: RSA needs 2048 bits"},
-    {SSL_R_CA_MD_TOO_WEAK, "its certificate is signed with a broken hash"},
+     "it showed no certificate: install the key and certificate made by galena peer add there", NULL},
+    {SSL_R_UNSUPPORTED_PROTOCOL, "it offers no TLS version newer than 1.1: update it, or use the plain lane",
+     "it offers no TLS version newer than 1.1: update it"},
+    {SSL_R_WRONG_VERSION_NUMBER, "it does not speak TLS 1.2 or 1.3", NULL},
+    {SSL_R_VERSION_TOO_LOW, "it offers no TLS version newer than 1.1: update it, or use the plain lane",
+     "it offers no TLS version newer than 1.1: update it"},
+    {SSL_R_TLSV1_ALERT_PROTOCOL_VERSION, "it refuses TLS 1.2 and 1.3", NULL},
+    {SSL_R_NO_SHARED_CIPHER, "it offers no cipher suite with forward secrecy and AEAD (BCP 195)", NULL},
+    {SSL_R_NO_APPLICATION_PROTOCOL, "it offers neither HTTP/2 nor HTTP/1.1", NULL},
+    {SSL_R_TLSV1_ALERT_UNKNOWN_CA, "it does not trust our certificate: install tls/ca.pem there", distrusts},
+    {SSL_R_SSLV3_ALERT_BAD_CERTIFICATE, "it refuses our certificate: install tls/ca.pem there", distrusts},
+    {SSL_R_SSLV3_ALERT_CERTIFICATE_UNKNOWN, "it refuses our certificate: install tls/ca.pem there", distrusts},
+    {SSL_R_SSLV3_ALERT_CERTIFICATE_EXPIRED, "it says our certificate has expired: check the clocks of both", NULL},
+    {SSL_R_SSLV3_ALERT_HANDSHAKE_FAILURE, "it refuses what we offer (certificate or cipher suite)", NULL},
+    {SSL_R_EE_KEY_TOO_SMALL, "its certificate's key is too short: RSA needs 2048 bits", NULL},
+    {SSL_R_CA_KEY_TOO_SMALL, "its issuer's key is too short: RSA needs 2048 bits", NULL},
+    {SSL_R_CA_MD_TOO_WEAK, "its certificate is signed with a broken hash", NULL},
 };
 
 static const char *explain_certificate(long result) {
@@ -64,7 +71,7 @@ static const char *explain(const struct gate *g) {
         return explain_certificate(SSL_get_verify_result(g->ssl));
     for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++)
         if (reasons[i].reason == reason)
-            return reasons[i].says;
+            return g->web && reasons[i].of_browser ? reasons[i].of_browser : reasons[i].says;
     const char *text = ERR_reason_error_string(code);
     return text ? text : "TLS error";
 }
@@ -131,12 +138,13 @@ static bool tell_archive(struct gate *g) {
 }
 
 bool gate_handshake(struct gate *g) {
-    SSL_set_verify(g->ssl, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, on_verify);
+    if (!g->web)
+        SSL_set_verify(g->ssl, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, on_verify);
     const char *why = shake(g);
     if (why && refused_subject[0])
         os_log(OS_LOG_WARN, "TLS handshake failed", OS_LOG_TEXT("why", why),
                OS_LOG_TEXT("certificate", refused_subject));
     else if (why)
         os_log(OS_LOG_WARN, "TLS handshake failed", OS_LOG_TEXT("why", why));
-    return !why && tell_archive(g);
+    return !why && (g->web || tell_archive(g));
 }

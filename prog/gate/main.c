@@ -23,15 +23,17 @@ static bool await_connect(int ctl, struct gate *g) {
     uint8_t *message = malloc(IPC_MAX_BYTES);
     struct ipc_msg m;
     bool good = message && ipc_recv(ctl, IPC_SUPERVISOR_TO_CHILD, 0, message, &m, NULL) == OK;
-    if (good && m.fd_count == 3) {
+    if (good) {
         g->client = ipc_msg_take_fd(&m, 0);
         g->plain = ipc_msg_take_fd(&m, 1);
         g->archive = ipc_msg_take_fd(&m, 2);
         g->outbound = m.u.connect.outbound != 0;
+        g->web = m.u.connect.lane == IPC_LANE_HTTPS;
+        g->http2 = m.u.connect.http_two != 0;
         g->handshake_deadline_ms = os_clock_ms() + m.u.connect.artim_ms;
     }
     free(message);
-    return good && m.fd_count == 3;
+    return good && (g->archive < 0) == g->web;
 }
 
 static int work(int ctl) {

@@ -16,11 +16,13 @@
 #include <unistd.h>
 
 enum {
+    CHAIN_MAX_BYTES = 1024 * 1024,
     PEM_MAX_BYTES = 16 * 1024 * 1024, // thousands of peers' certificates
     READ_AHEAD_BYTES = 128 * 1024,
 };
 
-static SSL_CTX *contexts[2]; // [0] we are the server, [1] we are the client
+enum { PEER_SERVER, PEER_CLIENT, WEB_SERVER, CONTEXTS };
+static SSL_CTX *contexts[CONTEXTS]; // which of them we are
 static BIO_METHOD *outbox_method, *client_method;
 
 static const char ciphers[] = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
@@ -54,17 +56,18 @@ static void cleanse(struct buf *b) {
     buf_fini(b);
 }
 
-static enum err load_key(EVP_PKEY **ret_key, struct fault *f) {
+static enum err load_key(int take_fd, EVP_PKEY **ret_key, struct fault *f) {
     CLEANUP(cleanse) struct buf b = BUF_INIT(64 * 1024);
     BIO *bio = NULL;
-    enum err e = read_pem(GATE_KEY_FD, &bio, &b, f);
+    enum err e = read_pem(take_fd, &bio, &b, f);
     if (e != OK)
         return e;
     // No pass phrase: whoever starts the server unattended needs the key in reach.
     EVP_PKEY *key = PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL);
     BIO_free(bio);
     if (!key)
-        return tls_fault(f, "the server's private key (tls/server.key.pem)");
+        return tls_fault(f, take_fd == GATE_KEY_FD ? "the server's private key (tls/server.key.pem)"
+                                                : "the web's private key (tls/https.key.pem)");
     *ret_key = key;
     return OK;
 }
@@ -83,7 +86,7 @@ static enum err use_chain(SSL_CTX *ctx, struct slice pem, struct fault *f) {
     }
     BIO_free(bio);
     if (!good)
-        return tls_fault(f, "the server's certificate (tls/server.cert.pem)");
+        return tls_fault(f, "the certificate (tls/server.cert.pem or tls/https.cert.pem)");
     ERR_clear_error(); // the end of the file
     return OK;
 }
@@ -138,8 +141,9 @@ static enum err make_context(const SSL_METHOD *method, EVP_PKEY *key, struct sli
     if (e != OK)
         return e;
     if (SSL_CTX_use_PrivateKey(ctx, key) != 1 || SSL_CTX_check_private_key(ctx) != 1)
-        return tls_fault(f, "the server's private key does not belong to its certificate");
-    SSL_CTX_set1_cert_store(ctx, store);
+        return tls_fault(f, "a private key in tls does not belong to its certificate");
+    if (store)
+        SSL_CTX_set1_cert_store(ctx, store);
     *ret_ctx = ctx;
     return OK;
 }
@@ -207,33 +211,75 @@ static enum err make_bio_methods(struct fault *f) {
     return OK;
 }
 
-enum err gate_tls_load(struct fault *f) {
-    CLEANUP(buf_fini) struct buf chain = BUF_INIT(1024 * 1024);
+static enum err load_pair(int take_cert, int take_key, struct buf *chain, EVP_PKEY **ret_key, struct fault *f) {
+    enum err e = os_fd_read_all(take_cert, chain, f);
+    close(take_cert);
+    return e == OK ? load_key(take_key, ret_key, f) : e;
+}
+
+// For DICOM: both sides prove themselves.
+static enum err load_peers(struct fault *f) {
+    CLEANUP(buf_fini) struct buf chain = BUF_INIT(CHAIN_MAX_BYTES);
     EVP_PKEY *key = NULL;
     X509_STORE *store = X509_STORE_new();
-    enum err e = store ? make_bio_methods(f) : ERR_NO_MEMORY;
-    if (e == OK)
-        e = os_fd_read_all(GATE_CERT_FD, &chain, f);
-    close(GATE_CERT_FD);
-    if (e == OK)
-        e = load_key(&key, f);
+    enum err e = store ? load_pair(GATE_CERT_FD, GATE_KEY_FD, &chain, &key, f) : ERR_NO_MEMORY;
     if (e == OK)
         e = load_trust(store, f);
     if (e == OK)
-        e = make_context(TLS_server_method(), key, buf_slice(&chain), store, &contexts[0], f);
+        e = make_context(TLS_server_method(), key, buf_slice(&chain), store, &contexts[PEER_SERVER], f);
     if (e == OK)
-        e = make_context(TLS_client_method(), key, buf_slice(&chain), store, &contexts[1], f);
+        e = make_context(TLS_client_method(), key, buf_slice(&chain), store, &contexts[PEER_CLIENT], f);
     EVP_PKEY_free(key);
     X509_STORE_free(store);
     return e;
 }
 
+// What both can, in our order (RFC 7301). Nothing in common: the handshake fails with the alert for it.
+static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *outlen, const unsigned char *in,
+                   unsigned int inlen, void *arg) {
+    static const unsigned char both[] = "\x02h2\x08http/1.1";
+    enum { H2_BYTES = 3, BOTH_BYTES = sizeof both - 1 };
+    const struct gate *g = SSL_get_app_data(ssl);
+    unsigned skip = g->http2 ? 0 : H2_BYTES;
+    unsigned char *chosen = NULL;
+    (void)arg;
+    if (SSL_select_next_proto(&chosen, outlen, both + skip, BOTH_BYTES - skip, in, inlen) != OPENSSL_NPN_NEGOTIATED)
+        return SSL_TLSEXT_ERR_ALERT_FATAL;
+    *out = chosen;
+    return SSL_TLSEXT_ERR_OK;
+}
+
+// For the web: no certificate is asked for. Sessions are not resumed here either. A ticket's key would be one
+// more secret in every gate, valid for connections of others (in TLS 1.2 it even opens recorded ones), to spare
+// a handshake of a millisecond at the begin of a connection that serves many requests.
+static enum err load_web(struct fault *f) {
+    CLEANUP(buf_fini) struct buf chain = BUF_INIT(CHAIN_MAX_BYTES);
+    EVP_PKEY *key = NULL;
+    enum err e = load_pair(GATE_WEB_CERT_FD, GATE_WEB_KEY_FD, &chain, &key, f);
+    if (e == OK)
+        e = make_context(TLS_server_method(), key, buf_slice(&chain), NULL, &contexts[WEB_SERVER], f);
+    if (e == OK) {
+        SSL_CTX_set_verify(contexts[WEB_SERVER], SSL_VERIFY_NONE, NULL);
+        SSL_CTX_set_alpn_select_cb(contexts[WEB_SERVER], on_alpn, NULL);
+    }
+    EVP_PKEY_free(key);
+    return e;
+}
+
+enum err gate_tls_load(struct fault *f) {
+    enum err e = make_bio_methods(f);
+    if (e == OK)
+        e = load_peers(f);
+    return e == OK ? load_web(f) : e;
+}
+
 enum err gate_tls_open(struct gate *g, struct fault *f) {
-    SSL *ssl = SSL_new(contexts[g->outbound]);
+    SSL *ssl = SSL_new(contexts[g->web ? WEB_SERVER : g->outbound ? PEER_CLIENT : PEER_SERVER]);
     BIO *in = BIO_new(client_method);
     BIO *out = BIO_new(outbox_method);
     if (!ssl || !in || !out)
         return tls_fault(f, "TLS set-up");
+    SSL_set_app_data(ssl, g);
     BIO_set_data(in, g);
     BIO_set_data(out, &g->out);
     SSL_set0_rbio(ssl, in);

@@ -15,7 +15,9 @@ static void on_proven(struct supervisor *s, const struct ipc_session_proven *m) 
         return;
     session->proven = true;
     (void)slice_to_cstr(m->peer, session->peer, sizeof session->peer);
-    if (session->lane != IPC_LANE_LOCAL && !session->outbound)
+    if (session->lane == IPC_LANE_HTTPS)
+        s->web_unproven--;
+    if (session->counted)
         penalty_proven(s->penalties, session->source);
 }
 

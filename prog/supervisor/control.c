@@ -103,15 +103,18 @@ void control_on_event(struct supervisor *s, struct control *c) {
 }
 
 static void own_stats(const struct supervisor *s, struct buf *b) {
+    static const char *const names[] = {[IPC_LANE_TLS] = "dicom",
+                                        [IPC_LANE_PLAIN] = "plain",
+                                        [IPC_LANE_LOCAL] = "local",
+                                        [IPC_LANE_HTTPS] = "https"};
     buf_printf(b, "state %s\npid %d\nversion %s\nuptime_s %" PRId64 "\n",
                s->draining ? "stopping" : s->archive_ready ? "serving" : "restarting", (int)getpid(),
                GALENA_VERSION, (os_clock_ms() - s->started_ms) / 1000);
     for (unsigned i = 0; i < s->listener_count; i++)
         buf_printf(b, "%s %s\n",
-                   s->listeners[i].lane == IPC_LANE_TLS ? "dicom"
-                   : s->listeners[i].lane == IPC_LANE_PLAIN ? "plain" : "local", s->listeners[i].address);
-    buf_printf(b, "connections %u\nconnections_total %" PRIu64 "\ncrashes %" PRIu64 "\n", s->session_count,
-               s->total_sessions, s->crashes);
+                   names[s->listeners[i].lane], s->listeners[i].address);
+    buf_printf(b, "connections %u\nconnections_web %u\nconnections_total %" PRIu64 "\ncrashes %" PRIu64 "\n",
+               s->session_count, s->web_count, s->total_sessions, s->crashes);
 }
 
 // Answers all who wait for this.

@@ -35,7 +35,12 @@ static enum err open_tcp(struct supervisor *s, enum ipc_lane lane, const struct 
 
 enum err listen_open(struct supervisor *s, struct fault *f) {
     enum err e = open_tcp(s, IPC_LANE_TLS, &s->conf.dicom, f);
-    return e == OK ? open_tcp(s, IPC_LANE_PLAIN, &s->conf.plain, f) : e;
+    if (e == OK)
+        e = open_tcp(s, IPC_LANE_PLAIN, &s->conf.plain, f);
+    if (e == OK)
+        e = open_tcp(s, IPC_LANE_HTTPS, &s->conf.https, f);
+    s->serves_web = conf_addr_is_set(&s->conf.https);
+    return e;
 }
 
 // The administrator's own lane: the file's mode lets nobody else connect, and is_administrator()

@@ -113,6 +113,8 @@ static enum err start_programs(struct supervisor *s, struct fault *f) {
         e = spawn_template(s, OS_ROLE_GATE, f);
     if (e == OK)
         e = spawn_template(s, OS_ROLE_DIMSE, f);
+    if (e == OK && s->serves_web)
+        e = spawn_template(s, OS_ROLE_WEB, f);
     if (e == OK)
         e = spawn_archive(s, f);
     if (e == OK)
@@ -287,7 +289,8 @@ int main(int argc, char **argv) {
     static struct supervisor s = {
         .epoll = -1, .dir_fd = -1, .signals = {.fd = -1}, .archive = {.fd = -1}, .auth = {.fd = -1},
         .stderr_lines = {.fd = -1}, .control_listener = {.fd = -1}, .stderr_fd = -1,
-        .templates = {{.role = OS_ROLE_GATE, .ctl = -1}, {.role = OS_ROLE_DIMSE, .ctl = -1}},
+        .templates = {{.role = OS_ROLE_GATE, .ctl = -1}, {.role = OS_ROLE_DIMSE, .ctl = -1},
+                      {.role = OS_ROLE_WEB, .ctl = -1}},
     };
     struct fault f = {0};
     os_log_init("supervisor", NULL, NULL);

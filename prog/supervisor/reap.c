@@ -38,7 +38,7 @@ static void on_child(struct supervisor *s, struct child *c, int status) {
     struct session *session = c->session;
     bool crashed = is_crash(status), dropped = c->dropped;
     int64_t wait_ms = 0;
-    if (crashed && session && session->lane != IPC_LANE_LOCAL && !session->outbound)
+    if (crashed && session && session->counted)
         wait_ms = penalty_crash(s->penalties, session->source, os_clock_ms());
     if (crashed) {
         s->crashes++;

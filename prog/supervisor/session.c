@@ -20,12 +20,20 @@ enum {
 };
 
 static const char *lane_name(enum ipc_lane lane) {
-    return lane == IPC_LANE_TLS ? "tls" : lane == IPC_LANE_PLAIN ? "plain" : "local";
+    static const char *const names[] = {[IPC_LANE_TLS] = "tls",
+                                        [IPC_LANE_PLAIN] = "plain",
+                                        [IPC_LANE_LOCAL] = "local",
+                                        [IPC_LANE_HTTPS] = "https"};
+    return names[lane];
+}
+
+static bool has_gate(enum ipc_lane lane) {
+    return lane == IPC_LANE_TLS || lane == IPC_LANE_HTTPS;
 }
 
 // The ends of a session's channels, while they are being handed out.
 struct channels {
-    int stream; // what the worker talks DICOM over, when a gate is before it
+    int stream; // what the worker speaks over, when a gate is before it
     int archive_worker, worker;
     int archive_gate, gate;
     int gate_plain;
@@ -53,10 +61,34 @@ static void join_private_classes(const struct conf *c, char *dst, size_t cap) {
         n += (size_t)snprintf(dst + n, cap - n, "%s%s", i ? "\n" : "", c->private_sop_classes[i]);
 }
 
+static void join_proxies(const struct conf_web *c, char dst[CONF_PROXIES_MAX * 64]) {
+    char one[64];
+    dst[0] = '\0';
+    for (size_t i = 0, n = 0; i < c->proxy_count; i++) {
+        conf_cidr_format(&c->proxies[i], one);
+        n += (size_t)snprintf(dst + n, CONF_PROXIES_MAX * 64 - n, "%s%s", i ? "\n" : "", one);
+    }
+}
+
+static void add_web_settings(const struct conf *c, const char *proxies, struct ipc_connect *m) {
+    m->artim_ms = c->web.http_header_s * 1000; // the gate's time for the handshake
+    m->http_two = c->web.https_http2;
+    m->name = slice_str(c->name);
+    m->ae_title = slice_str(c->ae_title);
+    m->url = slice_str(c->web.url);
+    m->proxies = slice_str(proxies);
+    m->header_ms = c->web.http_header_s * 1000;
+    m->keep_alive_ms = c->web.http_idle_s * 1000;
+    m->body_idle_ms = c->web.http_body_idle_s * 1000;
+    m->upload_max = c->web.upload_max_bytes;
+}
+
 static bool connect_child(struct supervisor *s, const struct session *session, struct child *c,
                           const int *fds, unsigned n) {
     char classes[CONF_PRIVATE_CLASSES_MAX * sizeof s->conf.private_sop_classes[0]];
+    char proxies[CONF_PROXIES_MAX * 64];
     join_private_classes(&s->conf, classes, sizeof classes);
+    join_proxies(&s->conf.web, proxies);
     struct ipc_connect m = {
         .session = session->id,
         .lane = (uint8_t)session->lane,
@@ -70,6 +102,8 @@ static bool connect_child(struct supervisor *s, const struct session *session, s
         .prefer_uncompressed = s->conf.prefer_archive_order,
         .private_classes = slice_str(classes),
     };
+    if (session->lane == IPC_LANE_HTTPS)
+        add_web_settings(&s->conf, proxies, &m);
     return ipc_send(c->ctl.fd, IPC_CONNECT, &m, fds, n) == OK;
 }
 
@@ -83,17 +117,22 @@ static struct session *session_new(struct supervisor *s, enum ipc_lane lane) {
         session->next->at = &session->next;
     s->sessions = session;
     s->session_count++;
+    s->web_count += lane == IPC_LANE_HTTPS;
+    s->web_unproven += lane == IPC_LANE_HTTPS;
     s->total_sessions++;
     return session;
 }
 
 static void session_free(struct supervisor *s, struct session *take_session) {
-    if (!take_session->outbound && take_session->lane != IPC_LANE_LOCAL)
+    bool web = take_session->lane == IPC_LANE_HTTPS;
+    if (take_session->counted)
         penalty_leave(s->penalties, take_session->source, take_session->proven, os_clock_ms());
     *take_session->at = take_session->next;
     if (take_session->next)
         take_session->next->at = take_session->at;
     s->session_count--;
+    s->web_count -= web;
+    s->web_unproven -= web && !take_session->proven;
     free(take_session);
 }
 
@@ -106,14 +145,17 @@ static struct child *take_child(struct supervisor *s, struct session *session, e
 
 // Makes the channels and takes the processes; what was got stays in *c and the session.
 static bool gather(struct supervisor *s, struct session *session, struct channels *c) {
-    session->worker = take_child(s, session, OS_ROLE_DIMSE);
+    enum os_role role = session->lane == IPC_LANE_HTTPS ? OS_ROLE_WEB : OS_ROLE_DIMSE;
+    session->worker = take_child(s, session, role);
     if (!session->worker || !pair_up(os_fd_pair_seqpacket, &c->archive_worker, &c->worker))
         return false;
-    if (session->lane != IPC_LANE_TLS)
+    if (!has_gate(session->lane))
         return true;
     session->gate = take_child(s, session, OS_ROLE_GATE);
-    return session->gate && pair_up(os_fd_pair_seqpacket, &c->archive_gate, &c->gate)
-        && pair_up(os_fd_pair_stream, &c->gate_plain, &c->stream);
+    if (!session->gate || !pair_up(os_fd_pair_stream, &c->gate_plain, &c->stream))
+        return false;
+    // Browsers show no certificate: the gate before them has nothing to tell the archive, and no way to.
+    return session->lane == IPC_LANE_HTTPS || pair_up(os_fd_pair_seqpacket, &c->archive_gate, &c->gate);
 }
 
 // The archive first: it must know the session before its worker or its gate says anything.
@@ -121,12 +163,12 @@ static bool hand_out(struct supervisor *s, struct session *session, int client, 
     struct ipc_session_new m = {
         .session = session->id, .lane = (uint8_t)session->lane, .source = slice_str(session->from)};
     int to_archive[] = {c->archive_worker, c->archive_gate};
-    bool tls = session->lane == IPC_LANE_TLS;
-    int to_worker[] = {tls ? c->stream : client, c->worker};
+    bool gated = has_gate(session->lane), tells = c->gate >= 0;
+    int to_worker[] = {gated ? c->stream : client, c->worker};
     int to_gate[] = {client, c->gate_plain, c->gate};
-    return ipc_send(s->archive.fd, IPC_SESSION_NEW, &m, to_archive, tls ? 2 : 1) == OK
+    return ipc_send(s->archive.fd, IPC_SESSION_NEW, &m, to_archive, tells ? 2 : 1) == OK
         && connect_child(s, session, session->worker, to_worker, 2)
-        && (!tls || connect_child(s, session, session->gate, to_gate, 3));
+        && (!gated || connect_child(s, session, session->gate, to_gate, tells ? 3 : 2));
 }
 
 static const char *refusal(enum penalty_verdict v) {
@@ -145,15 +187,24 @@ static const char *refusal(enum penalty_verdict v) {
     return NULL;
 }
 
-static bool admit(struct supervisor *s, const char *source) {
-    if (s->session_count >= s->conf.limits.max_connections) {
-        static int64_t told_ms;
-        if (os_clock_ms() - told_ms > 10000) {
-            os_log(OS_LOG_WARN, "connection refused: too many altogether (max_connections)");
-            told_ms = os_clock_ms();
-        }
-        return false;
+// Browsers that nobody has signed in with may take half of what there is: equipment still gets in.
+static bool too_many(const struct supervisor *s, enum ipc_lane lane) {
+    uint32_t most = s->conf.limits.max_connections;
+    return s->session_count >= most || (lane == IPC_LANE_HTTPS && s->web_unproven >= (most + 1) / 2);
+}
+
+static bool admit_any(const struct supervisor *s, enum ipc_lane lane) {
+    static int64_t told_ms;
+    if (!too_many(s, lane))
+        return true;
+    if (os_clock_ms() - told_ms > 10000) {
+        os_log(OS_LOG_WARN, "connection refused: too many altogether (max_connections)");
+        told_ms = os_clock_ms();
     }
+    return false;
+}
+
+static bool admit(struct supervisor *s, const char *source) {
     const char *why = refusal(penalty_admit(s->penalties, source, os_clock_ms()));
     if (why && penalty_is_news(s->penalties, source))
         os_log(OS_LOG_WARN, "connections refused", OS_LOG_TEXT("from", source), OS_LOG_TEXT("why", why));
@@ -168,20 +219,30 @@ static void give_up(struct supervisor *s, struct session *session) {
         session_kill(s, session, SIGKILL); // and reap() frees it
 }
 
+// The local lane is the administrator's own; behind a trusted proxy there is everybody.
+static bool is_counted(const struct supervisor *s, enum ipc_lane lane, const struct os_addr *from) {
+    for (size_t i = 0; lane == IPC_LANE_HTTPS && i < s->conf.web.proxy_count; i++)
+        if (conf_cidr_contains(&s->conf.web.proxies[i], (const struct sockaddr *)&from->sa))
+            return false;
+    return lane != IPC_LANE_LOCAL;
+}
+
 void session_start(struct supervisor *s, enum ipc_lane lane, int take_fd, const struct os_addr *from) {
     CLEANUP_FD int client = take_fd;
     char source[OS_ADDR_TEXT];
     os_addr_source(from, source);
-    if (lane != IPC_LANE_LOCAL && !admit(s, source))
+    bool counted = is_counted(s, lane, from);
+    if (lane != IPC_LANE_LOCAL && (!admit_any(s, lane) || (counted && !admit(s, source))))
         return;
     struct session *session = session_new(s, lane);
     if (!session) {
-        if (lane != IPC_LANE_LOCAL)
+        if (counted)
             penalty_leave(s->penalties, source, false, os_clock_ms());
         return;
     }
     os_addr_host_text(from, session->from);
     memcpy(session->source, source, sizeof source);
+    session->counted = counted;
     CLEANUP(channels_close) struct channels c = {-1, -1, -1, -1, -1, -1};
     if (!gather(s, session, &c) || !hand_out(s, session, client, &c)) {
         give_up(s, session);

@@ -109,28 +109,69 @@ enum err spawn_auth(struct supervisor *s, struct fault *f) {
 }
 
 struct template_process *spawn_template_of(struct supervisor *s, enum os_role role) {
-    return &s->templates[role == OS_ROLE_GATE ? 0 : 1];
+    return &s->templates[role == OS_ROLE_GATE ? 0 : role == OS_ROLE_DIMSE ? 1 : 2];
 }
 
-// The gate's template gets the server's certificate, its key, and whom to trust.
+// A certificate and its key.
+static enum err open_pair(const char *cert_path, const char *key_path, int ret_fds[2], struct fault *f) {
+    CLEANUP_FD int cert = -1;
+    enum err e = trust_open(cert_path, &cert, f);
+    if (e == OK)
+        e = trust_open(key_path, &ret_fds[1], f);
+    if (e == OK)
+        ret_fds[0] = os_fd_take(&cert);
+    return e;
+}
+
+// The site's own for browsers, if it has put one there; else the one that DICOM peers see.
+static enum err open_https_pair(int ret_fds[2], struct fault *f) {
+    static const char cert[] = "tls/https.cert.pem", key[] = "tls/https.key.pem";
+    if (faccessat(AT_FDCWD, cert, F_OK, AT_SYMLINK_NOFOLLOW) < 0
+        && faccessat(AT_FDCWD, key, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+        return open_pair("tls/server.cert.pem", "tls/server.key.pem", ret_fds, f);
+    return open_pair(cert, key, ret_fds, f);
+}
+
+// The gate's template gets the certificates, their keys, and whom to trust (gate.h).
+static enum err start_gate(struct os_proc_spec *spec, pid_t *ret_pid, int *ret_ctl, struct fault *f) {
+    int fds[] = {-1, -1, -1, -1, -1};
+    enum { N = sizeof fds / sizeof *fds };
+    enum err e = open_pair("tls/server.cert.pem", "tls/server.key.pem", fds, f);
+    if (e == OK)
+        e = trust_collect(&fds[2], f);
+    if (e == OK)
+        e = open_https_pair(&fds[3], f);
+    memcpy(&spec->fd[1], fds, sizeof fds);
+    spec->fd_count = 1 + N;
+    if (e == OK)
+        e = start("galena-gate", NULL, spec, ret_pid, ret_ctl, f);
+    for (unsigned i = 0; i < N; i++)
+        os_fd_close(&fds[i]);
+    return e;
+}
+
+// The web's template gets the pages.
+static enum err start_web(struct os_proc_spec *spec, pid_t *ret_pid, int *ret_ctl, struct fault *f) {
+    CLEANUP_FD int site = -1, viewer = -1;
+    enum err e = pack_open(PACK_SITE, &site, f);
+    if (e == OK)
+        e = pack_open(PACK_VIEWER, &viewer, f);
+    if (e != OK)
+        return e;
+    spec->fd[1] = site;
+    spec->fd[2] = viewer;
+    spec->fd_count = 3;
+    return start("galena-web", NULL, spec, ret_pid, ret_ctl, f);
+}
+
 static enum err start_template(struct supervisor *s, enum os_role role, pid_t *ret_pid, int *ret_ctl,
                                struct fault *f) {
     struct os_proc_spec spec = {.fd_count = 1, .stderr_fd = s->stderr_fd};
-    if (role == OS_ROLE_DIMSE)
-        return start("galena-dimse", NULL, &spec, ret_pid, ret_ctl, f);
-    CLEANUP_FD int cert = -1, key = -1, trust = -1;
-    enum err e = trust_open("tls/server.cert.pem", &cert, f);
-    if (e == OK)
-        e = trust_open("tls/server.key.pem", &key, f);
-    if (e == OK)
-        e = trust_collect(&trust, f);
-    if (e != OK)
-        return e;
-    spec.fd[1] = cert;
-    spec.fd[2] = key;
-    spec.fd[3] = trust;
-    spec.fd_count = 4;
-    return start("galena-gate", NULL, &spec, ret_pid, ret_ctl, f);
+    if (role == OS_ROLE_GATE)
+        return start_gate(&spec, ret_pid, ret_ctl, f);
+    if (role == OS_ROLE_WEB)
+        return start_web(&spec, ret_pid, ret_ctl, f);
+    return start("galena-dimse", NULL, &spec, ret_pid, ret_ctl, f);
 }
 
 enum err spawn_template(struct supervisor *s, enum os_role role, struct fault *f) {
@@ -226,7 +267,8 @@ static void refill_one(struct supervisor *s, struct template_process *t) {
 
 void spawn_refill(struct supervisor *s) {
     for (unsigned i = 0; i < TEMPLATES; i++)
-        refill_one(s, &s->templates[i]);
+        if (s->templates[i].role != OS_ROLE_WEB || s->serves_web)
+            refill_one(s, &s->templates[i]);
 }
 
 struct child *spawn_take(struct supervisor *s, enum os_role role) {

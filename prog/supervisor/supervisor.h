@@ -65,6 +65,7 @@ struct session {
     uint64_t id;
     enum ipc_lane lane;
     bool outbound, proven;
+    bool counted;              // against the limits of its source
     char from[OS_ADDR_TEXT];   // for people
     char source[OS_ADDR_TEXT]; // for limits
     char peer[65];             // the archive's name for it, once proven
@@ -100,7 +101,7 @@ struct control {
     int64_t give_up_at_ms;
 };
 
-enum { LISTENERS_MAX = 3, TEMPLATES = 2 };
+enum { LISTENERS_MAX = 4, TEMPLATES = 3 };
 
 struct supervisor {
     struct conf conf;
@@ -110,14 +111,15 @@ struct supervisor {
     int stderr_fd; // the end that confined programs write to
     struct listener listeners[LISTENERS_MAX];
     unsigned listener_count;
-    struct template_process templates[TEMPLATES]; // gate, dimse
+    struct template_process templates[TEMPLATES]; // gate, dimse, web
     struct child *children;
     struct session *sessions;
     struct dialer *dialers;
     struct control *controls;
     struct penalties *penalties;
     uint64_t next_session;
-    unsigned session_count;
+    unsigned session_count, web_count, web_unproven;
+    bool serves_web; // https has an address
 
     pid_t archive_pid, auth_pid; // 0: none
     bool archive_ready, serving, draining;
@@ -135,7 +137,7 @@ void watch_forget(struct supervisor *s, struct watch *w); // leaves the descript
 void watch_close(struct supervisor *s, struct watch *w);
 
 // --- listen.c
-enum err listen_open(struct supervisor *s, struct fault *f); // TLS and plain lanes, not watched yet
+enum err listen_open(struct supervisor *s, struct fault *f); // all but the local lane, not watched yet
 enum err listen_open_local(struct supervisor *s, struct fault *f);
 void listen_watch(struct supervisor *s, bool on);
 void listen_close(struct supervisor *s);
@@ -182,6 +184,10 @@ void control_on_event(struct supervisor *s, struct control *c);
 void control_stats(struct supervisor *s, struct slice text);
 void control_reloaded(struct supervisor *s, struct slice text);
 void control_tick(struct supervisor *s, int64_t now_ms);
+
+// --- pack.c: a file of pages for the web's template; /dev/null where there is none
+enum pack_kind { PACK_SITE, PACK_VIEWER };
+enum err pack_open(enum pack_kind kind, int *ret_fd, struct fault *f);
 
 // --- reload.c, notify.c, stderr.c
 void reload(struct supervisor *s);

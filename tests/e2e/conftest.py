@@ -35,8 +35,10 @@ class Archive:
         self.dir = os.path.join(folder, "archive")
         self.log_path = os.path.join(folder, "log")
         self.port, self.plain_port = free_port(), free_port() if plain else None
+        self.https_port = free_port()
         options = ["--plain", "127.0.0.1:%d" % self.plain_port] if plain else []
-        self.run("init", self.dir, "--dicom", "127.0.0.1:%d" % self.port, *options)
+        self.run("init", self.dir, "--dicom", "127.0.0.1:%d" % self.port, "--https",
+                 "127.0.0.1:%d" % self.https_port, *options)
         self.process = None
 
     def run(self, *args, status=0, stdin=None):

@@ -56,12 +56,14 @@ static void give(int number, bool is_key) {
 static int set_up(void **state) {
     (void)state;
     make_certificate();
-    for (int i = 3; i <= GATE_TRUST_FD + 3; i++) // so that memory files get other numbers
+    for (int i = 3; i <= GATE_WEB_KEY_FD + 3; i++) // so that memory files get other numbers
         if (fcntl(i, F_GETFD) < 0)
             assert_true(dup2(0, i) == i);
     give(GATE_CERT_FD, false);
     give(GATE_KEY_FD, true);
     give(GATE_TRUST_FD, false);
+    give(GATE_WEB_CERT_FD, false);
+    give(GATE_WEB_KEY_FD, true);
     struct fault f = {0};
     if (gate_tls_load(&f) != OK)
         fail_msg("%s", f.detail);
