@@ -187,7 +187,7 @@ static void put_text(struct buf *out, enum vr vr, struct slice s) {
         dicom_json_string(out, s);
 }
 
-static struct slice trim(enum vr vr, struct slice s) {
+struct slice json_value_trim(enum vr vr, struct slice s) {
     switch ((enum vr_trim)std_vr_info(vr)->trim) {
     case VR_TRIM_NONE:
         return vr == VR_UI ? slice_trim(s, " ") : s;
@@ -207,7 +207,7 @@ static void put_texts(struct buf *out, struct buf *text, const struct dicom_elem
     if (!buf_ok(text))
         out->failed = true;
     struct slice rest = buf_slice(text);
-    if (trim(vr, rest).n == 0)
+    if (json_value_trim(vr, rest).n == 0)
         return;
     bool multi = std_vr_info(vr)->multi;
     buf_append_str(out, ",\"Value\":[");
@@ -219,14 +219,14 @@ static void put_texts(struct buf *out, struct buf *text, const struct dicom_elem
             rest = slice_of(NULL, 0);
         if (!first)
             buf_u8(out, ',');
-        put_text(out, vr, trim(vr, one));
+        put_text(out, vr, json_value_trim(vr, one));
     }
     buf_u8(out, ']');
 }
 
 // --- Bytes --------------------------------------------------------------------------------------
 
-static void put_base64(struct buf *out, struct slice s) {
+void json_value_base64(struct buf *out, struct slice s) {
     static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     uint8_t *p = s.n < SIZE_MAX / 2 ? buf_extend(out, (s.n + 2) / 3 * 4) : NULL;
     for (size_t i = 0; p && i < s.n; i += 3) {
@@ -254,7 +254,7 @@ void json_value_write(struct buf *out, struct buf *text, const struct dicom_elem
     case VR_CLASS_NONE:
     case VR_CLASS_SEQUENCE: // one that came as bytes
         buf_append_str(out, ",\"InlineBinary\":\"");
-        put_base64(out, e->value);
+        json_value_base64(out, e->value);
         buf_u8(out, '"');
         break;
     }

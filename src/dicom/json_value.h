@@ -1,4 +1,5 @@
-// Values of one element in the DICOM JSON model (PS3.18 F.2.3 to F.2.7). Private to dicom/json.c.
+// Values of one element in the DICOM JSON model (PS3.18 F.2.3 to F.2.7). Private to dicom/json.c and
+// dicom/xml_write.c.
 #ifndef DICOM_JSON_VALUE_H
 #define DICOM_JSON_VALUE_H
 
@@ -12,5 +13,10 @@ void json_value_write(struct buf *out, struct buf *text, const struct dicom_elem
 
 // A number as text (IS, DS): as a JSON number where this says the same, else as a string.
 void json_value_decimal(struct buf *out, struct slice text);
+
+// Without the blanks that have no meaning in this VR.
+struct slice json_value_trim(enum vr vr, struct slice s);
+
+void json_value_base64(struct buf *out, struct slice s);
 
 #endif

@@ -56,7 +56,10 @@ enum err model_text(struct model_build *b, struct slice utf8) {
 }
 
 enum err model_null(struct model_build *b) {
-    if (std_vr_info(b->element.vr)->class_ == VR_CLASS_NUMBER && b->values > 0)
+    enum vr_class c = std_vr_info(b->element.vr)->class_;
+    if (c != VR_CLASS_STRING && c != VR_CLASS_NUMBER)
+        return model_wrong(b, ERR_SYNTAX, "a value where this VR has none");
+    if (c == VR_CLASS_NUMBER && b->values > 0)
         return model_wrong(b, ERR_SYNTAX, "null among numbers");
     b->null = true;
     return next_value(b);
