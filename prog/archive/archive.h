@@ -64,7 +64,9 @@ struct session {
     struct watch worker, gate;
     uint32_t phase; // enum ipc_phase
     uint32_t rights;
-    char peer[CONF_NAME_MAX + 1];
+    struct view *view; // what it may see; NULL: everything
+    char peer[PEER_TEXT_MAX + 1];
+    char user[CONF_NAME_MAX + 1]; // that an association named and proved besides
     char calling[CONF_AE_MAX + 1], called[CONF_AE_MAX + 1];
     bool ending; // freed once the handler has returned
     struct ring ring;
@@ -91,6 +93,7 @@ struct archive {
     const char *dir;
     struct conf conf;
     struct conf_peers peers;
+    struct conf_collections collections;
     struct keyring *keyring;
     struct store *store;
     struct index *index;
@@ -120,6 +123,7 @@ void sessions_bury(struct archive *a);                                   // free
 void session_on_worker(struct archive *a, struct session *s);
 void session_on_gate(struct archive *a, struct session *s);
 void session_reply(struct archive *a, struct session *s, enum ipc_type type, const void *body, int fd);
+void session_set_view(struct session *s, struct view *take_view);
 struct session *session_by_request(struct archive *a, uint64_t request, uint32_t phase);
 void session_log(struct archive *a, struct session *s, enum os_log_level level, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
@@ -133,6 +137,7 @@ void ring_close(struct archive *a, struct session *s);
 bool ring_body_range(uint32_t offset, uint32_t length); // lies in the body area?
 
 // --- handlers, one file a subject
+struct policy policy_of(const struct archive *a);
 void associate_on_request(struct archive *a, struct session *s, const struct ipc_associate *m);
 void associate_on_auth(struct archive *a, const struct ipc_auth_result *m);
 void associate_on_reload(struct archive *a); // rights that were taken away end at once

@@ -67,6 +67,7 @@ void finding_on_query(struct archive *a, struct session *s, const struct ipc_que
                                     .offset = m->offset,
                                     .limit = m->limit,
                                     .order = (enum index_order)m->order};
+    view_limit(s->view, &spec);
     enum err e = index_query_open(a->index, &spec, &f, &s->query);
     if (e != OK)
         failed(a, s, e, f.detail);

@@ -17,22 +17,35 @@
 
 enum { SUPERVISOR_FD = OS_PROC_FD_FIRST, EVENTS_AT_ONCE = 64, FDS_MAX = 16384 };
 
+static void log_problems(struct archive *a) {
+    for (size_t i = 0; i < a->peers.problem_count; i++)
+        session_log(a, NULL, OS_LOG_WARN, "%s", a->peers.problems[i]);
+    for (size_t i = 0; i < a->collections.problem_count; i++)
+        session_log(a, NULL, OS_LOG_WARN, "%s", a->collections.problems[i]);
+}
+
 static void reload(struct archive *a) {
     struct fault f = {0};
     struct conf conf;
     struct conf_peers peers;
+    struct conf_collections collections;
     enum err e = conf_load(a->dir, &conf, &f);
     if (e == OK && (e = conf_peers_load(a->dir, &peers, &f)) != OK)
         conf_fini(&conf);
+    if (e == OK && (e = conf_collections_load(a->dir, &collections, &f)) != OK) {
+        conf_peers_fini(&peers);
+        conf_fini(&conf);
+    }
     struct ipc_reloaded m = {.error = (uint16_t)e, .detail = slice_str(f.detail)};
     if (e == OK) {
         conf_fini(&a->conf);
         conf_peers_fini(&a->peers);
         a->conf = conf;
         a->peers = peers;
+        conf_collections_fini(&a->collections);
+        a->collections = collections;
         associate_on_reload(a);
-        for (size_t i = 0; i < peers.problem_count; i++)
-            session_log(a, NULL, OS_LOG_WARN, "%s", peers.problems[i]);
+        log_problems(a);
         if (a->auth.fd >= 0)
             (void)ipc_send(a->auth.fd, IPC_AUTH_RELOAD, &(struct ipc_auth_reload){0}, NULL, 0);
     }
@@ -175,6 +188,8 @@ static enum err set_up(struct archive *a, struct fault *f) {
     if (e == OK)
         e = conf_peers_load(a->dir, &a->peers, f);
     if (e == OK)
+        e = conf_collections_load(a->dir, &a->collections, f);
+    if (e == OK)
         e = keyring_open(path_in(path, a->dir, "keys"), f, &a->keyring);
     if (e != OK)
         return e;
@@ -214,8 +229,7 @@ static int serve(const char *dir) {
         session_log(&a, NULL, OS_LOG_ERROR, "the archive cannot start: %s: %s", err_text(e), f.detail);
         return 1;
     }
-    for (size_t i = 0; i < a.peers.problem_count; i++)
-        session_log(&a, NULL, OS_LOG_WARN, "%s", a.peers.problems[i]);
+    log_problems(&a);
     (void)ipc_send(a.supervisor.fd, IPC_ARCHIVE_READY, &(struct ipc_archive_ready){0}, NULL, 0);
     loop(&a);
     finish(&a);

@@ -10,8 +10,9 @@ static bool may_retrieve(struct archive *a, struct session *s) {
 
 enum { RETURN_CLASS, RETURN_INSTANCE, RETURN_TRANSFER, RETURN_STUDY, RETURN_SERIES, RETURN_COUNT };
 
-static enum err open_list(struct archive *a, const struct query_condition *conditions, size_t count,
-                          uint64_t limit, struct index_query **ret_query, struct fault *f) {
+static enum err open_list(struct archive *a, const struct view *view,
+                          const struct query_condition *conditions, size_t count, uint64_t limit,
+                          struct index_query **ret_query, struct fault *f) {
     static const uint16_t returns[] = {[RETURN_CLASS] = INDEX_ATTR_SOPClassUID,
                                        [RETURN_INSTANCE] = INDEX_ATTR_SOPInstanceUID,
                                        [RETURN_TRANSFER] = INDEX_ATTR_AvailableTransferSyntaxUID,
@@ -23,6 +24,7 @@ static enum err open_list(struct archive *a, const struct query_condition *condi
                                     .returns = returns,
                                     .return_count = RETURN_COUNT,
                                     .limit = limit};
+    view_limit(view, &spec);
     return index_query_open(a->index, &spec, f, ret_query);
 }
 
@@ -61,12 +63,12 @@ static void add_pair(const struct index_query *q, struct buf *pairs) {
 }
 
 // How many, and which SOP classes in which transfer syntaxes: what has to be negotiated.
-static enum err survey(struct archive *a, const struct query_condition *conditions, size_t count,
-                       struct buf *pairs, uint64_t *ret_count, struct fault *f) {
+static enum err survey(struct archive *a, const struct view *view, const struct query_condition *conditions,
+                       size_t count, struct buf *pairs, uint64_t *ret_count, struct fault *f) {
     struct index_query *q = NULL;
     bool done = false;
     uint64_t n = 0;
-    enum err e = open_list(a, conditions, count, 0, &q, f);
+    enum err e = open_list(a, view, conditions, count, 0, &q, f);
     while (e == OK && (e = next_row(q, &done, f)) == OK && !done) {
         add_pair(q, pairs);
         n++;
@@ -104,9 +106,9 @@ void retrieving_on_locate(struct archive *a, struct session *s, const struct ipc
     struct ipc_located located = {0};
     uint64_t n = 0;
     // No condition at all would be everything: no service has that.
-    enum err e = count == 0 ? ERR_MISMATCH : survey(a, conditions, count, &pairs, &n, &f);
+    enum err e = count == 0 ? ERR_MISMATCH : survey(a, s->view, conditions, count, &pairs, &n, &f);
     if (e == OK && n > 0) // what arrives from now on does not change the count that was announced
-        e = open_list(a, conditions, count, n, &s->located, &f);
+        e = open_list(a, s->view, conditions, count, n, &s->located, &f);
     located.error = (uint16_t)e;
     located.count = (uint32_t)(n > UINT32_MAX ? UINT32_MAX : n);
     located.pairs = buf_slice(&pairs);

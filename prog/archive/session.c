@@ -103,6 +103,7 @@ void sessions_bury(struct archive *a) {
         struct session *s = a->ended;
         a->ended = s->next;
         arena_fini(&s->arena);
+        view_free(s->view);
         free(s);
     }
 }
@@ -115,6 +116,11 @@ void session_reply(struct archive *a, struct session *s, enum ipc_type type, con
         session_end(a, s, NULL);
     else if (e != OK)
         session_end(a, s, "its worker does not take answers");
+}
+
+void session_set_view(struct session *s, struct view *take_view) {
+    view_free(s->view);
+    s->view = take_view;
 }
 
 struct session *session_by_request(struct archive *a, uint64_t request, uint32_t phase) {
