@@ -22,7 +22,9 @@ class Run:
         os.symlink(BUILD, os.path.join(folder, "build"))
         self.archive = os.path.join(folder, "archive")
         self.dicom = "127.0.0.1:%d" % free_port()
-        subprocess.run([GALENA, "init", self.archive, "--dicom", self.dicom], check=True, capture_output=True)
+        self.https = "127.0.0.1:%d" % free_port()
+        subprocess.run([GALENA, "init", self.archive, "--dicom", self.dicom, "--https", self.https], check=True,
+                       capture_output=True)
 
     def start(self):
         with open(self.log, "w", encoding="utf-8") as log:
