@@ -59,8 +59,19 @@ static bool take_password(void *dst, const struct conf_option *o, struct slice v
     bool hash = value.n > 10 && memcmp(value.p, "$argon2id$", 10) == 0;
     if ((value.n == 0 || hash) && slice_to_cstr(value, u->password, sizeof u->password))
         return true;
+    fault_set(f, ERR_CONFIG, "must be an Argon2id hash, not the password; set it with galena user password");
+    return false;
+}
+
+static bool take_totp(void *dst, const struct conf_option *o, struct slice value, struct fault *f) {
+    (void)o;
+    bool base32 = value.n % 8 == 0 && (value.n == 0 || value.n >= 16);
+    for (size_t i = 0; i < value.n; i++)
+        base32 = base32 && value.p[i] && strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", value.p[i]);
+    if (base32 && slice_to_cstr(value, ((struct conf_user *)dst)->totp, CONF_TOTP_MAX + 1))
+        return true;
     fault_set(f, ERR_CONFIG,
-              "must be an Argon2id hash, not the password; set it with galena user password");
+              "must be a secret in base32, or empty; galena user second-factor --off empties it");
     return false;
 }
 
@@ -86,6 +97,8 @@ static const struct conf_option options[] = {
      "Only these parts of the archive; empty: all of it.", false, false},
     {"physician", take_physician, 0, 0, 0,
      "A referrer sees the studies with this Referring Physician's Name.", false, false},
+    {"totp", take_totp, 0, 0, 0, "Secret of the second factor; set up by this person on the web side.", false,
+     false},
 };
 enum { OPTION_COUNT = sizeof options / sizeof *options };
 
@@ -93,8 +106,7 @@ enum err conf_user_load(const char *dir, const char *name, struct conf_user *ret
     char path[4096], shown[CONF_NAME_MAX + 32];
     struct conf_user u = {0};
     if (!conf_name_valid(slice_str(name)))
-        return fault_set(f, ERR_CONFIG,
-                         "a user's name has letters, digits, '-', '_' and '.', at most %d",
+        return fault_set(f, ERR_CONFIG, "a user's name has letters, digits, '-', '_' and '.', at most %d",
                          CONF_NAME_MAX);
     strcpy(u.name, name);
     snprintf(shown, sizeof shown, "users/%s.conf", name);
@@ -122,6 +134,10 @@ enum err conf_user_save(const char *dir, const struct conf_user *u, struct fault
     if (u->physician[0]) {
         conf_put_comment(&b, options[3].comment);
         conf_put_text(&b, options[3].name, u->physician);
+    }
+    if (u->totp[0]) {
+        conf_put_comment(&b, options[4].comment);
+        conf_put_text(&b, options[4].name, u->totp);
     }
     snprintf(file, sizeof file, "%s.conf", u->name);
     if (!buf_ok(&b) || (size_t)snprintf(path, sizeof path, "%s/users", dir) >= sizeof path)

@@ -14,12 +14,20 @@ enum conf_role {
     CONF_ROLE_ADMINISTRATOR = 32,
 };
 
-enum { CONF_USERS_MAX = 65536, CONF_HASH_MAX = 255, CONF_PHYSICIAN_MAX = 255 };
+enum {
+    CONF_USERS_MAX = 65536,
+    CONF_HASH_MAX = 255,
+    CONF_PHYSICIAN_MAX = 255,
+    CONF_TOTP_MAX = 64,
+    CONF_PASSWORD_MIN = 12, // bytes, of a new one
+    CONF_PASSWORD_MAX = 256,
+};
 
 struct conf_user {
     char name[CONF_NAME_MAX + 1];
     unsigned roles;                   // CONF_ROLE_*
     char password[CONF_HASH_MAX + 1]; // "$argon2id$v=19$…"; "" = cannot sign in by password
+    char totp[CONF_TOTP_MAX + 1];     // second factor (RFC 6238): its secret in base32; "" = none
     char collections[CONF_COLLECTION_NAMES_MAX + 1]; // "a,b"; "" = no limit
     char
         physician[CONF_PHYSICIAN_MAX + 1]; // a referrer's name as in Referring Physician's Name: "Smith^John"
@@ -39,7 +47,7 @@ const struct conf_user *conf_users_by_name(const struct conf_users *u, struct sl
 enum err conf_user_load(const char *dir, const char *name, struct conf_user *ret_user, struct fault *f);
 enum err conf_user_save(const char *dir, const struct conf_user *u, struct fault *f);
 bool conf_physician_parse(struct slice text, char ret_physician[CONF_PHYSICIAN_MAX + 1]); // no wildcards
-bool conf_roles_parse(struct slice text, unsigned *ret_roles); // "reader,auditor"
+bool conf_roles_parse(struct slice text, unsigned *ret_roles);                            // "reader,auditor"
 void conf_roles_format(unsigned roles, char ret_text[96]);
 
 #endif
