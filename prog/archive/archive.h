@@ -56,6 +56,16 @@ struct pending {
 // What became of an object that was stored (STORE_DONE.outcome).
 enum stored { STORED_NEW, STORED_IDENTICAL, STORED_BESIDE };
 
+// Of a web session: what it asks auth just now, and whose request it serves.
+enum ask { ASK_NOTHING, ASK_IDENTITY, ASK_SIGN_IN, ASK_OIDC, ASK_DONE, ASK_LINES, ASK_TOKEN, ASK_TOTP };
+struct signing {
+    enum ask ask;
+    uint8_t asked_kind, kind; // of credential: 0 nobody's, 1 a session's, 2 a token's, 3 the provider's token
+    uint8_t asked_digest[32], digest[32]; // of the credential, SHA-256
+};
+
+struct remembered; // signing.c
+
 struct session {
     struct session *next, *previous;
     uint64_t id;
@@ -66,7 +76,7 @@ struct session {
     uint32_t rights;
     struct view *view; // what it may see; NULL: everything
     char peer[PEER_TEXT_MAX + 1];
-    char user[CONF_NAME_MAX + 1]; // that an association named and proved besides
+    char user[CONF_NAME_MAX + 1]; // that an association named and proved besides; whose request it is
     char calling[CONF_AE_MAX + 1], called[CONF_AE_MAX + 1];
     bool ending; // freed once the handler has returned
     struct ring ring;
@@ -83,6 +93,7 @@ struct session {
     struct index_ref open_at;
     uint64_t body_bytes;
     uint64_t request; // that auth or the supervisor is working on
+    struct signing who;
     uint8_t wanted_fingerprints[CONF_FINGERPRINTS_MAX][CONF_FINGERPRINT_BYTES]; // of the destination dialled
     size_t wanted_count;
     int dialled_fd; // waits for its gate to prove the destination; -1: none
@@ -108,6 +119,8 @@ struct archive {
     bool index_dirty;
     int64_t index_commit_due_ms;
     uint64_t next_request;
+    struct remembered *remembered;
+    int64_t accounts_changed_ms;
     uint64_t stored, identical, beside, refused, queries, retrieved;
     bool stopping, failed; // failed: ends with an error, to be started again
     bool index_damaged;    // to be removed before that
@@ -142,6 +155,26 @@ void associate_on_request(struct archive *a, struct session *s, const struct ipc
 void associate_on_auth(struct archive *a, const struct ipc_auth_result *m);
 void associate_on_reload(struct archive *a); // rights that were taken away end at once
 void associate_on_auth_gone(struct archive *a); // what it was asked stays unanswered: refused for now
+void signing_on_identify(struct archive *a, struct session *s, const struct ipc_identify *m);
+void signing_on_release(struct archive *a, struct session *s);
+void signing_on_sign_in(struct archive *a, struct session *s, const struct ipc_sign_in *m);
+void signing_on_sign_out(struct archive *a, struct session *s);
+void signing_on_oidc_start(struct archive *a, struct session *s, const struct ipc_oidc_start *m);
+void signing_on_oidc_finish(struct archive *a, struct session *s, const struct ipc_oidc_finish *m);
+void signing_ask(struct archive *a, struct session *s, enum ask ask, enum ipc_type type, const void *body);
+void signing_refuse(struct archive *a, struct session *s, enum ask ask, enum err e, const char *detail);
+struct slice signing_source(const struct archive *a, const struct session *s, struct slice client);
+bool signing_on_auth(struct archive *a, const struct ipc_msg *m); // false: no answer to a web session
+void signing_on_auth_gone(struct archive *a);
+void signing_forget(struct archive *a, struct slice user); // empty: everyone
+void account_on_list(struct archive *a, struct session *s, uint8_t what);
+void account_on_end(struct archive *a, struct session *s, uint8_t what, struct slice id);
+void account_on_token(struct archive *a, struct session *s, const struct ipc_token_create *m);
+void account_on_password(struct archive *a, struct session *s, const struct ipc_password_change *m);
+void account_on_totp(struct archive *a, struct session *s, uint8_t what, struct slice code,
+                     struct slice password);
+void account_on_store(struct archive *a, const struct ipc_auth_store *m);
+void account_on_reload(struct archive *a);
 void storing_on_body(struct archive *a, struct session *s, const struct ipc_store_body *m);
 void storing_on_commit(struct archive *a, struct session *s, const struct ipc_store_commit *m);
 void storing_on_abort(struct archive *a, struct session *s);

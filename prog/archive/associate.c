@@ -60,7 +60,9 @@ static void cannot_check(struct archive *a, struct session *s) {
 static void ask_auth(struct archive *a, struct session *s, const struct ipc_associate *m) {
     s->request = ++a->next_request;
     s->phase = IPC_PHASE_ASKING;
-    struct ipc_auth_check check = {.request = s->request, .user = m->user, .passcode = m->passcode};
+    // Whoever guesses is this peer, wherever it comes from.
+    struct ipc_auth_check check = {
+        .request = s->request, .user = m->user, .passcode = m->passcode, .source = slice_str(s->peer)};
     if (a->auth.fd >= 0 && ipc_send(a->auth.fd, IPC_AUTH_CHECK, &check, NULL, 0) == OK)
         return;
     cannot_check(a, s);
@@ -93,8 +95,12 @@ void associate_on_request(struct archive *a, struct session *s, const struct ipc
 
 void associate_on_auth(struct archive *a, const struct ipc_auth_result *m) {
     struct session *s = session_by_request(a, m->request, IPC_PHASE_ASKING);
-    if (!s)
+    if (!s || s->who.ask != ASK_NOTHING)
         return; // gone meanwhile
+    if (m->valid > 1) {
+        cannot_check(a, s);
+        return;
+    }
     struct verdict peer = {.accept = true,
                            .result = REJECT_PERMANENT,
                            .source = SOURCE_ACSE,
@@ -131,7 +137,7 @@ void associate_on_reload(struct archive *a) {
 void associate_on_auth_gone(struct archive *a) {
     for (struct session *s = a->sessions, *next; s; s = next) {
         next = s->next;
-        if (s->phase == IPC_PHASE_ASKING)
+        if (s->phase == IPC_PHASE_ASKING && s->who.ask == ASK_NOTHING)
             cannot_check(a, s);
     }
 }

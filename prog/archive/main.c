@@ -45,9 +45,9 @@ static void reload(struct archive *a) {
         conf_collections_fini(&a->collections);
         a->collections = collections;
         associate_on_reload(a);
+        signing_forget(a, slice_of(NULL, 0));
+        account_on_reload(a);
         log_problems(a);
-        if (a->auth.fd >= 0)
-            (void)ipc_send(a->auth.fd, IPC_AUTH_RELOAD, &(struct ipc_auth_reload){0}, NULL, 0);
     }
     (void)ipc_send(a->supervisor.fd, IPC_RELOADED, &m, NULL, 0);
 }
@@ -113,11 +113,14 @@ static void on_auth(struct archive *a) {
     struct ipc_msg m;
     struct fault f = {0};
     enum err e = ipc_recv_now(a->auth.fd, IPC_AUTH_TO_ARCHIVE, 0, a->buffer, &m, &f);
-    if (e == OK)
-        associate_on_auth(a, &m.u.auth_result);
-    else if (e != ERR_BUSY) {
+    if (e == OK) {
+        if (!signing_on_auth(a, &m))
+            associate_on_auth(a, &m.u.auth_result);
+        explicit_bzero(a->buffer, IPC_MAX_BYTES); // secrets of sessions and tokens
+    } else if (e != ERR_BUSY) {
         watch_close(a, &a->auth); // the supervisor starts another
         associate_on_auth_gone(a);
+        signing_on_auth_gone(a);
     }
 }
 

@@ -189,6 +189,51 @@ static void dispatch(struct archive *a, struct session *s, struct ipc_msg *m) {
     case IPC_CHANNEL_NEW:
         channels_on_new(a, s);
         break;
+    case IPC_IDENTIFY:
+        signing_on_identify(a, s, &m->u.identify);
+        break;
+    case IPC_RELEASE:
+        signing_on_release(a, s);
+        break;
+    case IPC_SIGN_IN:
+        signing_on_sign_in(a, s, &m->u.sign_in);
+        break;
+    case IPC_SIGN_OUT:
+        signing_on_sign_out(a, s);
+        break;
+    case IPC_OIDC_START:
+        signing_on_oidc_start(a, s, &m->u.oidc_start);
+        break;
+    case IPC_OIDC_FINISH:
+        signing_on_oidc_finish(a, s, &m->u.oidc_finish);
+        break;
+    case IPC_TOKENS:
+        account_on_list(a, s, 0);
+        break;
+    case IPC_TOKEN_CREATE:
+        account_on_token(a, s, &m->u.token_create);
+        break;
+    case IPC_TOKEN_REVOKE:
+        account_on_end(a, s, 0, m->u.token_revoke.id);
+        break;
+    case IPC_SESSIONS:
+        account_on_list(a, s, 1);
+        break;
+    case IPC_SESSION_REVOKE:
+        account_on_end(a, s, 1, m->u.session_revoke.id);
+        break;
+    case IPC_PASSWORD_CHANGE:
+        account_on_password(a, s, &m->u.password_change);
+        break;
+    case IPC_TOTP_BEGIN:
+        account_on_totp(a, s, 0, slice_of(NULL, 0), slice_of(NULL, 0));
+        break;
+    case IPC_TOTP_CONFIRM:
+        account_on_totp(a, s, 1, m->u.totp_confirm.code, slice_of(NULL, 0));
+        break;
+    case IPC_TOTP_OFF:
+        account_on_totp(a, s, 2, slice_of(NULL, 0), m->u.totp_off.password);
+        break;
     case IPC_DIAL_PEER:
         dialling_on_request(a, s, &m->u.dial_peer);
         break;
@@ -215,6 +260,11 @@ void session_on_gate(struct archive *a, struct session *s) {
     watch_close(a, &s->gate); // it has no more to say, ever
 }
 
+static bool holds_secret(enum ipc_type type) {
+    return type == IPC_ASSOCIATE || type == IPC_IDENTIFY || type == IPC_SIGN_IN || type == IPC_OIDC_FINISH ||
+           type == IPC_PASSWORD_CHANGE || type == IPC_TOTP_CONFIRM || type == IPC_TOTP_OFF;
+}
+
 void session_on_worker(struct archive *a, struct session *s) {
     if (s->phase == IPC_PHASE_NEW && s->gate.fd >= 0)
         session_on_gate(a, s);
@@ -232,4 +282,6 @@ void session_on_worker(struct archive *a, struct session *s) {
     }
     dispatch(a, s, &m);
     ipc_msg_close_fds(&m);
+    if (holds_secret(m.type))
+        explicit_bzero(a->buffer, IPC_MAX_BYTES);
 }

@@ -1,54 +1,96 @@
-// galena-auth: says whether a pass code is a user's. It holds the hashes and nothing else; what a
-// user may do is decided in the archive.
+// galena-auth: says who somebody is: passwords, second factor, sessions, tokens, and what the sign-in
+// provider vouches for. It has no files and no network: the supervisor hands it what is on disk, the
+// archive keeps what changes, and a process of its own asks the provider (prog/fetch). What a user may do
+// is decided in the archive.
+//
+// One event loop. Passwords wait their turn in a queue (queue.h); everything else is answered at once, or
+// when the archive has stored it (keeping.c), or when the provider has answered (oidc.h).
 #ifndef AUTH_AUTH_H
 #define AUTH_AUTH_H
 
-#include "base/buf.h"
-#include "base/err.h"
-#include "base/slice.h"
+#include "conf/user.h"
+#include "ipc/ipc.h"
+#include "os/log.h"
+#include "queue.h"
+#include "sessions.h"
+#include "settings.h"
+#include "throttle.h"
+#include "tokens.h"
+#include "totp.h"
+#include "users.h"
 
-// --- users.c: the records the supervisor hands over, lines "name TAB roles TAB hash"
-enum { USERS_MAX_BYTES = 32 * 1024 * 1024 };
+enum { KEEPING_MAX = 64 };
 
-struct user {
-    struct slice name, hash;
-    uint32_t roles;
+// What AUTH_IDENTITY.kind says of a credential.
+enum auth_kind { AUTH_KIND_SESSION = 1, AUTH_KIND_TOKEN = 2, AUTH_KIND_JWT = 3 };
+
+// AUTH_STORE.what
+enum auth_keep { KEEP_HASH, KEEP_TOTP, KEEP_TOKEN, KEEP_NO_TOKEN };
+
+// A change that waits for the archive to have it on disk. Only then it is one.
+struct keeping {
+    bool used;
+    uint64_t request;
+    enum auth_keep what;
+    char name[CONF_NAME_MAX + 1]; // of the user, or the token's id
+    char text[CONF_HASH_MAX + 1];
+    uint8_t digest[DIGEST_BYTES]; // of the session that goes on after a new password
+    int64_t totp_step;
+    struct conf_token token;
+    char secret[SECRET_CHARS + 5];
 };
 
-struct users {
-    struct buf text;
-    struct user *v; // sorted by name; slices point into text
-    size_t n;
+struct oidc;
+
+struct auth {
+    struct users users;
+    struct tokens tokens;
+    struct settings settings;
+    struct throttle throttle;
+    struct queue queue;
+    struct sessions sessions;
+    struct totp_used totp_used;
+    struct keeping keeping[KEEPING_MAX];
+    struct oidc *oidc;
+    uint8_t *message;
 };
 
-// Replaces *users when all of the text is good; else leaves it as it is. Consumes take_fd.
-enum err users_load(struct users *users, int take_fd, struct fault *f);
-void users_fini(struct users *users);
-const struct user *users_find(const struct users *users, struct slice name);
+// --- main.c
+void auth_send(enum ipc_type type, const void *body); // to the archive
+void auth_done(uint64_t request, enum err error, const char *detail);
+void auth_forget(const char *user);
 
-// --- throttle.c: after wrong pass codes a user's next answer comes later; nobody is ever locked out
-enum {
-    THROTTLE_SLOTS = 4096,
-    THROTTLE_FIRST_MS = 500, // doubles with each failure …
-    THROTTLE_MOST_MS = 15000, // … up to this
-    THROTTLE_FORGET_MS = 900000, // since the last failure
-};
+// --- identify.c
+void identify_on_question(struct auth *a, const struct ipc_auth_identify *m);
+void identify_stamp(struct slice hash, uint8_t ret_stamp[DIGEST_BYTES]); // what a session remembers of it
+struct session *identify_session(struct auth *a, struct slice digest); // still good, of a user that still is
 
-struct throttle {
-    uint64_t key; // random, so that nobody can choose a name that shares another's slot
-    struct {
-        int64_t last_failure_ms, free_at_ms;
-        unsigned failures;
-    } slot[THROTTLE_SLOTS];
-};
+// --- sign_in.c
+void sign_in_on_check(struct auth *a, const struct ipc_auth_check *m);
+void sign_in_on_request(struct auth *a, const struct ipc_auth_sign_in *m);
+void sign_in_on_out(struct auth *a, const struct ipc_auth_sign_out *m);
+void sign_in_work_out(struct auth *a, struct job *job); // the password's turn has come
+void sign_in_refuse(uint64_t request, enum err error, bool need_code, int64_t wait_ms);
 
-// When the answer to a check of this name that came now may be worked out.
-int64_t throttle_due_ms(struct throttle *t, struct slice name, int64_t now_ms);
-void throttle_note(struct throttle *t, struct slice name, bool valid, int64_t now_ms);
+// --- account.c
+void account_on_list(struct auth *a, const struct ipc_auth_list *m);
+void account_on_end(struct auth *a, const struct ipc_auth_end *m);
+void account_on_token(struct auth *a, const struct ipc_auth_token_create *m);
+void account_on_password(struct auth *a, const struct ipc_auth_password *m);
+void account_on_totp(struct auth *a, const struct ipc_auth_totp *m);
+void account_work_out(struct auth *a, struct job *job, struct user *user);
+
+// --- keeping.c
+struct keeping *keeping_new(struct auth *a, uint64_t request, enum auth_keep what,
+                            struct slice name); // NULL: no room
+void keeping_ask(struct keeping *k);
+void keeping_on_stored(struct auth *a, const struct ipc_auth_stored *m);
 
 // --- verify.c
 // A hash that no pass code fits, so that an unknown user takes as long as a known one.
 enum err verify_init(struct fault *f);
+struct slice verify_nobodys_hash(void);
 bool verify_passcode(const struct user *user, struct slice passcode); // user NULL: false, as slowly
+bool verify_make_hash(struct slice password, char ret_hash[CONF_HASH_MAX + 1]);
 
 #endif

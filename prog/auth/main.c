@@ -1,41 +1,23 @@
-// galena-auth: one process, started by the supervisor with its own socket (3), the archive's
-// channel (4) and the users' records (5).
+// galena-auth: one process, started by the supervisor with its own socket (3), the archive's channel (4),
+// and the records of users (5), tokens (6) and settings (7).
 #include "auth.h"
 
-#include "ipc/ipc.h"
+#include "oidc.h"
 #include "os/clock.h"
 #include "os/fd.h"
-#include "os/log.h"
 #include "os/proc.h"
+#include "os/sandbox.h"
 #include "os/template.h"
 
 #include <malloc.h>
 #include <poll.h>
 #include <stdlib.h>
-#include <sys/random.h>
 #include <unistd.h>
 
-enum { CTL_FD = OS_TEMPLATE_CTL, ARCHIVE_FD = 4, USERS_FD = 5 };
+enum { CTL_FD = OS_TEMPLATE_CTL, ARCHIVE_FD = 4, USERS_FD = 5, TOKENS_FD = 6, SETTINGS_FD = 7 };
 enum {
     FDS_MAX = 32,
-    WAITING_MAX = 1024, // checks put off; one more is answered no
-    NAME_MAX_BYTES = 256,
-    PASSCODE_MAX_BYTES = 1024,
-};
-
-struct check {
-    int64_t due_ms;
-    uint64_t request;
-    size_t name_n, passcode_n;
-    uint8_t name[NAME_MAX_BYTES], passcode[PASSCODE_MAX_BYTES];
-};
-
-struct auth {
-    struct users users;
-    struct throttle throttle;
-    struct check *waiting; // WAITING_MAX, unordered
-    size_t waiting_count;
-    uint8_t *message;
+    QUESTIONS_AT_ONCE = 256, // before a password has its turn
 };
 
 static void log_to_supervisor(void *ctx, enum os_log_level level, struct slice text) {
@@ -44,47 +26,94 @@ static void log_to_supervisor(void *ctx, enum os_log_level level, struct slice t
     (void)ipc_send(CTL_FD, IPC_AUTH_LOG, &m, NULL, 0);
 }
 
-static void answer(uint64_t request, bool valid, uint32_t roles) {
-    struct ipc_auth_result m = {.request = request, .valid = valid, .roles = valid ? roles : 0};
-    if (ipc_send(ARCHIVE_FD, IPC_AUTH_RESULT, &m, NULL, 0) == ERR_PEER_GONE)
-        _exit(0);
-}
-
-static void work_out(struct auth *a, const struct check *c) {
-    struct slice name = slice_of(c->name, c->name_n);
-    const struct user *user = users_find(&a->users, name);
-    bool valid = verify_passcode(user, slice_of(c->passcode, c->passcode_n));
-    throttle_note(&a->throttle, name, valid, os_clock_ms());
-    if (!valid)
-        os_log(OS_LOG_WARN, "wrong pass code or unknown user", OS_LOG_SLICE("user", name));
-    answer(c->request, valid, user ? user->roles : 0);
-}
-
-static void on_check(struct auth *a, const struct ipc_auth_check *m) {
-    if (a->waiting_count == WAITING_MAX || m->user.n > NAME_MAX_BYTES || m->passcode.n > PASSCODE_MAX_BYTES) {
-        answer(m->request, false, 0);
-        return;
-    }
-    struct check *c = &a->waiting[a->waiting_count++];
-    *c = (struct check){.request = m->request, .name_n = m->user.n, .passcode_n = m->passcode.n};
-    c->due_ms = throttle_due_ms(&a->throttle, m->user, os_clock_ms());
-    memcpy(c->name, m->user.p, m->user.n);
-    memcpy(c->passcode, m->passcode.p, m->passcode.n);
-}
-
-static void on_archive(struct auth *a) {
-    struct ipc_msg m;
-    struct fault f = {0};
-    enum err e = ipc_recv_now(ARCHIVE_FD, IPC_ARCHIVE_TO_AUTH, 0, a->message, &m, &f);
+void auth_send(enum ipc_type type, const void *body) {
+    enum err e = ipc_send(ARCHIVE_FD, type, body, NULL, 0);
+    ipc_forget_sent();
     if (e == ERR_PEER_GONE)
         _exit(0);
-    if (e != OK)
-        return;
-    if (m.type == IPC_AUTH_CHECK) {
-        on_check(a, &m.u.auth_check);
-        explicit_bzero(a->message, IPC_MAX_BYTES);
+    bug_unless(e == OK); // a field too long is ours to prevent; the socket waits
+}
+
+void auth_done(uint64_t request, enum err error, const char *detail) {
+    struct ipc_auth_done m = {.request = request, .error = (uint16_t)error, .detail = slice_str(detail)};
+    auth_send(IPC_AUTH_DONE, &m);
+}
+
+void auth_forget(const char *user) {
+    struct ipc_auth_forget m = {.user = slice_str(user)};
+    auth_send(IPC_AUTH_FORGET, &m);
+}
+
+static void dispatch(struct auth *a, const struct ipc_msg *m) {
+    switch ((int)m->type) {
+    case IPC_AUTH_IDENTIFY:
+        identify_on_question(a, &m->u.auth_identify);
+        break;
+    case IPC_AUTH_CHECK:
+        sign_in_on_check(a, &m->u.auth_check);
+        break;
+    case IPC_AUTH_SIGN_IN:
+        sign_in_on_request(a, &m->u.auth_sign_in);
+        break;
+    case IPC_AUTH_SIGN_OUT:
+        sign_in_on_out(a, &m->u.auth_sign_out);
+        break;
+    case IPC_AUTH_OIDC_START:
+        oidc_on_start(a, &m->u.auth_oidc_start);
+        break;
+    case IPC_AUTH_OIDC_FINISH:
+        oidc_on_finish(a, &m->u.auth_oidc_finish);
+        break;
+    case IPC_AUTH_LIST:
+        account_on_list(a, &m->u.auth_list);
+        break;
+    case IPC_AUTH_END:
+        account_on_end(a, &m->u.auth_end);
+        break;
+    case IPC_AUTH_TOKEN_CREATE:
+        account_on_token(a, &m->u.auth_token_create);
+        break;
+    case IPC_AUTH_PASSWORD:
+        account_on_password(a, &m->u.auth_password);
+        break;
+    case IPC_AUTH_TOTP:
+        account_on_totp(a, &m->u.auth_totp);
+        break;
+    case IPC_AUTH_STORED:
+        keeping_on_stored(a, &m->u.auth_stored);
+        break;
+    default:
+        break;
     }
-    ipc_msg_close_fds(&m); // AUTH_RELOAD: the users come from the supervisor
+}
+
+// All that is there, up to a bound: what is quickly answered must not wait behind passwords.
+static void on_archive(struct auth *a) {
+    for (int i = 0; i < QUESTIONS_AT_ONCE; i++) {
+        struct ipc_msg m;
+        struct fault f = {0};
+        enum err e = ipc_recv_now(ARCHIVE_FD, IPC_ARCHIVE_TO_AUTH, 0, a->message, &m, &f);
+        if (e == ERR_PEER_GONE)
+            _exit(0);
+        if (e == OK) {
+            dispatch(a, &m);
+            explicit_bzero(a->message, IPC_MAX_BYTES);
+        }
+        if (e == ERR_BUSY)
+            return;
+    }
+}
+
+static void use_settings(struct auth *a) {
+    a->sessions.idle_ms = (int64_t)a->settings.session_idle_s * 1000;
+    a->sessions.most_ms = (int64_t)a->settings.session_max_s * 1000;
+}
+
+static enum err load(struct auth *a, int take_users, int take_tokens, int take_settings, struct fault *f) {
+    enum err e = settings_load(&a->settings, take_settings, f);
+    enum err tokens = tokens_load(&a->tokens, take_tokens, f), users = users_load(&a->users, take_users, f);
+    use_settings(a);
+    return e != OK ? e : tokens != OK ? tokens : users;
 }
 
 static void on_supervisor(struct auth *a) {
@@ -93,25 +122,26 @@ static void on_supervisor(struct auth *a) {
     enum err e = ipc_recv_now(CTL_FD, IPC_SUPERVISOR_TO_AUTH, 0, a->message, &m, &f);
     if (e == ERR_PEER_GONE)
         _exit(0);
+    if (e == OK && m.type == IPC_USERS) {
+        int users = ipc_msg_take_fd(&m, 0), tokens = ipc_msg_take_fd(&m, 1),
+            settings = ipc_msg_take_fd(&m, 2);
+        e = load(a, users, tokens, settings, &f);
+        auth_forget(""); // anyone's rights may be others now
+    }
     if (e == OK)
-        e = users_load(&a->users, ipc_msg_take_fd(&m, 0), &f);
-    if (e != OK && e != ERR_BUSY)
+        ipc_msg_close_fds(&m);
+    else if (e != ERR_BUSY)
         os_log_fault(OS_LOG_ERROR, "the old users stay", &f);
 }
 
+// One password, if its time has come; returns when to look again.
 static int64_t work_off(struct auth *a) {
-    int64_t next_ms = INT64_MAX;
-    for (size_t i = 0; i < a->waiting_count;) {
-        struct check *c = &a->waiting[i];
-        if (c->due_ms > os_clock_ms()) {
-            next_ms = c->due_ms < next_ms ? c->due_ms : next_ms;
-            i++;
-            continue;
-        }
-        work_out(a, c);
-        struct check *last = &a->waiting[--a->waiting_count];
-        *c = *last;
-        explicit_bzero(last, sizeof *last);
+    static struct job job;
+    int64_t next_ms;
+    if (queue_take(&a->queue, os_clock_ms(), &job, &next_ms)) {
+        sign_in_work_out(a, &job);
+        explicit_bzero(&job, sizeof job);
+        next_ms = 0;
     }
     return next_ms;
 }
@@ -122,7 +152,7 @@ static _Noreturn void loop(struct auth *a) {
         struct pollfd p[2] = {{.fd = CTL_FD, .events = POLLIN}, {.fd = ARCHIVE_FD, .events = POLLIN}};
         if (poll(p, 2, next_ms == INT64_MAX ? -1 : left_ms > 0 ? (int)left_ms : 0) <= 0)
             continue;
-        if (p[0].revents)
+        if (p[0].revents) // first: what the archive says now may rest on it
             on_supervisor(a);
         if (p[1].revents)
             on_archive(a);
@@ -131,17 +161,16 @@ static _Noreturn void loop(struct auth *a) {
 
 static enum err start(struct auth *a, struct fault *f) {
     mallopt(M_MMAP_THRESHOLD, 1024 * 1024); // Argon2's 19 MiB go back to the system each time
-    a->waiting = calloc(WAITING_MAX, sizeof *a->waiting);
+    secrets_warm_up();
     a->message = malloc(IPC_MAX_BYTES);
-    if (!a->waiting || !a->message)
+    if (!a->message || !queue_init(&a->queue) || !sessions_init(&a->sessions))
         return fault_set(f, ERR_NO_MEMORY, "start");
-    if (getrandom(&a->throttle.key, sizeof a->throttle.key, 0) != sizeof a->throttle.key)
-        return fault_errno(f, "getrandom");
+    secrets_random(a->throttle.key, sizeof a->throttle.key);
     enum err e = os_proc_harden(FDS_MAX, f);
     if (e == OK)
         e = verify_init(f);
     if (e == OK)
-        e = users_load(&a->users, USERS_FD, f);
+        e = load(a, USERS_FD, TOKENS_FD, SETTINGS_FD, f);
     if (e == OK)
         e = os_sandbox_enter(OS_ROLE_AUTH, -1, f);
     if (e == OK)

@@ -1,8 +1,10 @@
-#include "auth.h"
+#include "users.h"
 
 #include "os/fd.h"
 
 #include <stdlib.h>
+
+enum { CELLS = 6 };
 
 static int by_name(const void *a, const void *b) {
     const struct user *x = a, *y = b;
@@ -10,14 +12,19 @@ static int by_name(const void *a, const void *b) {
 }
 
 static bool parse_line(struct slice line, struct user *ret_user) {
-    struct slice rest, name = slice_split(line, '\t', &rest);
-    if (!rest.p)
+    struct slice cell[CELLS], rest = line;
+    size_t n = 0;
+    for (; n < CELLS && rest.p; n++)
+        cell[n] = slice_split(rest, '\t', &rest);
+    uint64_t roles = 0;
+    if (n != CELLS || rest.p || cell[0].n == 0 || !slice_to_u64(cell[1], UINT32_MAX, &roles))
         return false;
-    struct slice roles = slice_split(rest, '\t', &rest);
-    uint64_t bits = 0;
-    if (name.n == 0 || !rest.p || !slice_to_u64(roles, UINT32_MAX, &bits))
-        return false;
-    *ret_user = (struct user){.name = name, .hash = rest, .roles = (uint32_t)bits};
+    *ret_user = (struct user){.name = cell[0],
+                              .roles = (uint32_t)roles,
+                              .hash = cell[2],
+                              .totp = cell[3],
+                              .collections = cell[4],
+                              .physician = cell[5]};
     return true;
 }
 
@@ -54,17 +61,46 @@ enum err users_load(struct users *users, int take_fd, struct fault *f) {
     return OK;
 }
 
+static void wipe_text(char **text) {
+    if (*text)
+        explicit_bzero(*text, strlen(*text));
+    free(*text);
+    *text = NULL;
+}
+
 void users_fini(struct users *users) {
     if (users->text.p)
         explicit_bzero(users->text.p, users->text.n);
     buf_fini(&users->text);
+    for (size_t i = 0; i < users->n; i++) {
+        wipe_text(&users->v[i].own_hash);
+        wipe_text(&users->v[i].own_totp);
+    }
     free(users->v);
     *users = (struct users){.text = BUF_INIT(USERS_MAX_BYTES)};
 }
 
-const struct user *users_find(const struct users *users, struct slice name) {
+struct user *users_find(const struct users *users, struct slice name) {
     if (users->n == 0)
         return NULL;
     struct user key = {.name = name};
     return bsearch(&key, users->v, users->n, sizeof *users->v, by_name);
+}
+
+static bool set(char **own, struct slice *at, struct slice text) {
+    char *copy = strndup((const char *)text.p, text.n);
+    if (!copy)
+        return false;
+    wipe_text(own);
+    *own = copy;
+    *at = slice_str(copy);
+    return true;
+}
+
+bool users_set_hash(struct user *u, struct slice hash) {
+    return set(&u->own_hash, &u->hash, hash);
+}
+
+bool users_set_totp(struct user *u, struct slice totp) {
+    return set(&u->own_totp, &u->totp, totp);
 }

@@ -11,13 +11,24 @@ static char nobodys_hash[256];
 
 enum err verify_init(struct fault *f) {
     uint8_t salt[SALT_BYTES], secret[32];
-    if (getrandom(salt, sizeof salt, 0) != sizeof salt
-        || getrandom(secret, sizeof secret, 0) != sizeof secret)
+    if (getrandom(salt, sizeof salt, 0) != sizeof salt ||
+        getrandom(secret, sizeof secret, 0) != sizeof secret)
         return fault_errno(f, "getrandom");
     int e = argon2id_hash_encoded(PASSES, MEMORY_KIB, LANES, secret, sizeof secret, salt, sizeof salt,
                                   HASH_BYTES, nobodys_hash, sizeof nobodys_hash);
     explicit_bzero(secret, sizeof secret);
     return e == ARGON2_OK ? OK : fault_set(f, ERR_NO_MEMORY, "Argon2id: %s", argon2_error_message(e));
+}
+
+struct slice verify_nobodys_hash(void) {
+    return slice_str(nobodys_hash);
+}
+
+bool verify_make_hash(struct slice password, char ret_hash[CONF_HASH_MAX + 1]) {
+    uint8_t salt[SALT_BYTES];
+    return getrandom(salt, sizeof salt, 0) == sizeof salt &&
+           argon2id_hash_encoded(PASSES, MEMORY_KIB, LANES, password.p, password.n, salt, sizeof salt,
+                                 HASH_BYTES, ret_hash, CONF_HASH_MAX + 1) == ARGON2_OK;
 }
 
 bool verify_passcode(const struct user *user, struct slice passcode) {

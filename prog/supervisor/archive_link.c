@@ -55,6 +55,12 @@ static void dispatch(struct supervisor *s, struct ipc_msg *m) {
     case IPC_RELOADED:
         on_reloaded(s, &m->u.reloaded);
         break;
+    case IPC_ACCOUNTS_STALE: {
+        struct fault f = {0};
+        if (accounts_reload(s, &f) != OK)
+            os_log_fault(OS_LOG_ERROR, "the old users stay", &f);
+        break;
+    }
     case IPC_STATS_REPLY:
         control_stats(s, m->u.stats_reply.text);
         break;

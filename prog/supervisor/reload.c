@@ -12,17 +12,6 @@ static void say(struct supervisor *s, const char *what, const struct fault *f) {
     control_reloaded(s, slice_str(text));
 }
 
-
-
-static enum err reload_users(struct supervisor *s, struct fault *f) {
-    CLEANUP_FD int users = spawn_users_fd(f);
-    if (users < 0)
-        return f->code;
-    if (s->auth.fd < 0)
-        return OK; // it gets them when it starts
-    return ipc_send(s->auth.fd, IPC_USERS, &(struct ipc_users){0}, &users, 1);
-}
-
 // Settings, trust, users, then the archive. What is wrong leaves everything as it was from there on.
 void reload(struct supervisor *s) {
     struct fault f = {0};
@@ -36,7 +25,7 @@ void reload(struct supervisor *s) {
         apply_limits(s);
         if (spawn_template(s, OS_ROLE_GATE, &f) != OK)
             say(s, "the old certificates stay", &f);
-        else if (reload_users(s, &f) != OK)
+        else if (accounts_reload(s, &f) != OK)
             say(s, "the old users stay", &f);
         else if (!s->archive_ready
                  || ipc_send(s->archive.fd, IPC_RELOAD, &(struct ipc_reload){0}, NULL, 0) != OK)

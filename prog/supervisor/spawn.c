@@ -1,7 +1,6 @@
 // Starting the other programs, and keeping spare workers.
 #include "supervisor.h"
 
-#include "conf/user.h"
 #include "os/clock.h"
 #include "os/fd.h"
 #include "os/memfd.h"
@@ -17,7 +16,6 @@
 enum {
     READY_WITHIN_MS = 20000,
     RETRY_MS = 1000,
-    USERS_MAX_BYTES = 32 * 1024 * 1024,
 };
 
 // Starts PROGRAM with one end of a new channel as descriptor 3, and fd[1 …] as spec has them.
@@ -58,41 +56,18 @@ enum err spawn_archive(struct supervisor *s, struct fault *f) {
     return e;
 }
 
-static void append_user(struct buf *b, const struct conf_user *u) {
-    buf_printf(b, "%s\t%u\t%s\n", u->name, u->roles, u->password);
-}
-
-int spawn_users_fd(struct fault *f) {
-    struct conf_users users;
-    if (conf_users_load(".", &users, f) != OK)
-        return -1;
-    struct buf b = BUF_INIT(USERS_MAX_BYTES);
-    for (size_t i = 0; i < users.problem_count; i++)
-        os_log(OS_LOG_WARN, users.problems[i]);
-    for (size_t i = 0; i < users.n; i++)
-        append_user(&b, &users.v[i]);
-    int fd = -1;
-    if (!buf_ok(&b))
-        fault_set(f, ERR_LIMIT, "too many users");
-    else
-        (void)os_memfd_of("users", buf_slice(&b), &fd, f);
-    if (b.p)
-        explicit_bzero(b.p, b.n);
-    buf_fini(&b);
-    conf_users_fini(&users);
-    return fd;
-}
-
 enum err spawn_auth(struct supervisor *s, struct fault *f) {
     int channel[2], ctl = -1;
-    CLEANUP_FD int users = spawn_users_fd(f);
-    if (users < 0)
-        return f->code;
-    enum err e = os_fd_pair_seqpacket(channel, f);
+    CLEANUP(accounts_close) struct accounts known = ACCOUNTS_NONE;
+    enum err e = accounts_read(s, &known, f);
+    if (e == OK)
+        e = os_fd_pair_seqpacket(channel, f);
     if (e != OK)
         return e;
     CLEANUP_FD int archives = channel[0], auths = channel[1];
-    struct os_proc_spec spec = {.fd = {-1, auths, users}, .fd_count = 3, .stderr_fd = s->stderr_fd};
+    struct os_proc_spec spec = {.fd = {-1, auths, known.fd[0], known.fd[1], known.fd[2]},
+                                .fd_count = 5,
+                                .stderr_fd = s->stderr_fd};
     watch_close(s, &s->auth); // an old one ends with its channel
     e = start("galena-auth", NULL, &spec, &s->auth_pid, &ctl, f);
     if (e != OK)

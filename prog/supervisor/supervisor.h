@@ -153,7 +153,15 @@ struct child *spawn_take(struct supervisor *s, enum os_role role); // NULL: none
 struct template_process *spawn_template_of(struct supervisor *s, enum os_role role);
 void spawn_unspare(struct supervisor *s, struct child *c); // it is not to be taken any more
 void spawn_forget_child(struct supervisor *s, struct child *take_c);
-int spawn_users_fd(struct fault *f); // the users' records as a memory file; -1
+
+// --- accounts.c: what auth has to know, as sealed memory files: users, tokens, settings
+struct accounts {
+    int fd[3];
+};
+#define ACCOUNTS_NONE ((struct accounts){{-1, -1, -1}})
+enum err accounts_read(struct supervisor *s, struct accounts *ret_accounts, struct fault *f);
+void accounts_close(struct accounts *a);
+enum err accounts_reload(struct supervisor *s, struct fault *f); // tells auth, if it runs
 
 // --- session.c
 void session_start(struct supervisor *s, enum ipc_lane lane, int take_fd, const struct os_addr *from);

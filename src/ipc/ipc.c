@@ -120,8 +120,13 @@ enum err ipc_decode(struct slice bytes, enum ipc_link link, uint32_t phase, stru
     return OK;
 }
 
+static uint8_t scratch[IPC_MAX_BYTES]; // one thread, and cap == max: the buffer never grows
+
+void ipc_forget_sent(void) {
+    explicit_bzero(scratch, sizeof scratch);
+}
+
 enum err ipc_send(int fd, enum ipc_type type, const void *body, const int *fds, unsigned fd_count) {
-    static uint8_t scratch[IPC_MAX_BYTES]; // one thread, and cap == max: the buffer never grows
     struct buf b = {scratch, 0, sizeof scratch, sizeof scratch, false};
     enum err e = ipc_encode(&b, type, body);
     if (e != OK)

@@ -52,6 +52,9 @@ enum err ipc_decode(struct slice bytes, enum ipc_link link, uint32_t phase, stru
 // other end is closed; ERR_BUSY when a non-blocking socket is full.
 enum err ipc_send(int fd, enum ipc_type type, const void *body, const int *fds, unsigned fd_count);
 
+// Wipes what is left of the last message sent: after one that held a secret.
+void ipc_forget_sent(void);
+
 // Receives one message into `buffer` (IPC_MAX_BYTES) and decodes it. ERR_PEER_GONE at the end;
 // ERR_BUSY when nothing is there on a non-blocking socket; ERR_PROTOCOL when it is refused.
 // Descriptors in ret_msg->fds are the caller's to close (ipc_msg_close_fds); none on failure.

@@ -15,16 +15,18 @@ static const struct {
     size_t n;
 } records[] = {
     {"none", "", OK, 0},
-    {"one", "ann\t1\thash\n", OK, 1},
-    {"two, not in order", "bob\t1\tx\nann\t2\ty\n", OK, 2},
-    {"without a hash", "ann\t1\t\n", OK, 1},
-    {"not ended", "ann\t1\thash", ERR_CONFIG, 0},
+    {"one", "ann\t1\thash\t\t\t\n", OK, 1},
+    {"two, not in order", "bob\t1\tx\t\t\t\nann\t2\ty\t\t\t\n", OK, 2},
+    {"all of it", "ann\t1\thash\tABCD\tward,lab\tSmith^John\n", OK, 1},
+    {"without a hash", "ann\t1\t\t\t\t\n", OK, 1},
+    {"not ended", "ann\t1\thash\t\t\t", ERR_CONFIG, 0},
     {"no tab", "ann\n", ERR_CONFIG, 0},
-    {"one tab", "ann\t1\n", ERR_CONFIG, 0},
-    {"empty name", "\t1\thash\n", ERR_CONFIG, 0},
-    {"roles are no number", "ann\tx\thash\n", ERR_CONFIG, 0},
-    {"roles too large", "ann\t4294967296\thash\n", ERR_CONFIG, 0},
-    {"the second is broken", "ann\t1\th\nbob\n", ERR_CONFIG, 0},
+    {"a cell is missing", "ann\t1\thash\t\t\n", ERR_CONFIG, 0},
+    {"a cell too many", "ann\t1\thash\t\t\t\t\n", ERR_CONFIG, 0},
+    {"empty name", "\t1\thash\t\t\t\n", ERR_CONFIG, 0},
+    {"roles are no number", "ann\tx\thash\t\t\t\n", ERR_CONFIG, 0},
+    {"roles too large", "ann\t4294967296\thash\t\t\t\n", ERR_CONFIG, 0},
+    {"the second is broken", "ann\t1\th\t\t\t\nbob\n", ERR_CONFIG, 0},
 };
 
 static enum err load(struct users *u, const char *text) {
@@ -49,12 +51,12 @@ static void test_find_and_replace(void **state) {
     (void)state;
     struct users u = {.n = 0};
     assert_null(users_find(&u, SLICE_LIT("ann")));
-    assert_int_equal(load(&u, "bob\t1\tx\nann\t33\ty\ncy\t2\tz\n"), OK);
+    assert_int_equal(load(&u, "bob\t1\tx\t\t\t\nann\t33\ty\t\t\t\ncy\t2\tz\t\t\t\n"), OK);
     assert_int_equal(users_find(&u, SLICE_LIT("ann"))->roles, 33);
     assert_null(users_find(&u, SLICE_LIT("an")));
     assert_int_equal(load(&u, "broken"), ERR_CONFIG);
     assert_non_null(users_find(&u, SLICE_LIT("bob"))); // the old ones stay
-    assert_int_equal(load(&u, "dora\t4\tx\n"), OK);
+    assert_int_equal(load(&u, "dora\t4\tx\t\t\t\n"), OK);
     assert_null(users_find(&u, SLICE_LIT("bob")));
     users_fini(&u);
 }
@@ -64,7 +66,7 @@ static void test_passcodes(void **state) {
     char line[300], hash[200];
     assert_int_equal(argon2id_hash_encoded(1, 64, 1, "right", 5, "saltsaltsalt", 12, 32, hash, sizeof hash),
                      ARGON2_OK);
-    snprintf(line, sizeof line, "ann\t1\t%s\nbob\t1\t\n", hash);
+    snprintf(line, sizeof line, "ann\t1\t%s\t\t\t\nbob\t1\t\t\t\t\n", hash);
     struct users u = {.n = 0};
     assert_int_equal(verify_init(NULL), OK);
     assert_int_equal(load(&u, line), OK);
@@ -77,29 +79,46 @@ static void test_passcodes(void **state) {
     users_fini(&u);
 }
 
-static void test_throttle(void **state) {
+static void test_changes(void **state) {
     (void)state;
-    static struct throttle t = {.key = 7};
-    struct slice ann = SLICE_LIT("ann"), bob = SLICE_LIT("bob");
-    assert_int_equal(throttle_due_ms(&t, ann, 1000), 1000);
-    throttle_note(&t, ann, false, 1000);
-    assert_int_equal(throttle_due_ms(&t, ann, 2000), 2500);
-    throttle_note(&t, ann, false, 2500);
-    assert_int_equal(throttle_due_ms(&t, ann, 3000), 4000);
-    assert_int_equal(throttle_due_ms(&t, ann, 3000), 5000); // in parallel: behind each other
-    assert_int_equal(throttle_due_ms(&t, bob, 3000), 3000); // nobody else waits
-    for (int i = 0; i < 100; i++)
-        throttle_note(&t, ann, false, 5000);
-    assert_int_equal(throttle_due_ms(&t, ann, 6000), 6000 + THROTTLE_MOST_MS);
-    throttle_note(&t, ann, true, 30000);
-    assert_int_equal(throttle_due_ms(&t, ann, 30000), 30000);
-    throttle_note(&t, ann, false, 40000);
-    assert_int_equal(throttle_due_ms(&t, ann, 40001 + THROTTLE_FORGET_MS), 40001 + THROTTLE_FORGET_MS);
+    struct users u = {.n = 0};
+    assert_int_equal(load(&u, "ann\t1\tx\tOLD\tward\tSmith\n"), OK);
+    struct user *ann = users_find(&u, SLICE_LIT("ann"));
+    assert_true(users_set_hash(ann, SLICE_LIT("new hash")));
+    assert_true(users_set_hash(ann, SLICE_LIT("newer hash")));
+    assert_true(users_set_totp(ann, SLICE_LIT("")));
+    assert_true(slice_eq_str(ann->hash, "newer hash"));
+    assert_int_equal(ann->totp.n, 0);
+    assert_true(slice_eq_str(ann->physician, "Smith"));
+    users_fini(&u);
+}
+
+static void test_settings(void **state) {
+    (void)state;
+    struct settings s = {.session_max_s = 7};
+    const char *const wrong[] = {"",
+                                 "session_idle_s\t5\n",
+                                 "session_idle_s\t5\nsession_max_s\t6\nunknown\tx\n",
+                                 "session_idle_s\tx\nsession_max_s\t6\n",
+                                 "session_idle_s\t0\nsession_max_s\t6\n",
+                                 "session_idle_s\t5\nsession_max_s\t6\nrole\t1\n"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        if (settings_parse(&s, slice_str(wrong[i]), NULL) != ERR_CONFIG || s.session_max_s != 7)
+            fail_msg("taken: %s", wrong[i]);
+    assert_int_equal(settings_parse(&s,
+                                    SLICE_LIT("session_idle_s\t5\nsession_max_s\t6\nrole\t3\tpacs readers\n"
+                                              "algorithm\tES256\nissuer\thttps://a\n"),
+                                    NULL),
+                     OK);
+    assert_int_equal(s.session_idle_s, 5);
+    assert_int_equal(s.roles[0].roles, 3);
+    assert_string_equal(s.roles[0].value, "pacs readers");
+    assert_string_equal(s.algorithms[0], "ES256");
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_records),
-                                       cmocka_unit_test(test_find_and_replace),
-                                       cmocka_unit_test(test_passcodes), cmocka_unit_test(test_throttle)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_records), cmocka_unit_test(test_find_and_replace),
+        cmocka_unit_test(test_passcodes), cmocka_unit_test(test_changes), cmocka_unit_test(test_settings)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,149 @@
+// One's own account: only by a session, so by somebody who has signed in. A token, which lies in some
+// program's settings, can neither make others nor change its user's password.
+#include "archive.h"
+
+#include <errno.h>
+#include <sys/stat.h>
+
+#include "conf/token.h"
+#include "os/clock.h"
+
+enum { KEEP_HASH, KEEP_TOTP, KEEP_TOKEN, KEEP_NO_TOKEN }; // AUTH_STORE.what
+enum { STALE_WITHIN_MS = 10000 };
+
+// Or says why not.
+static bool may(struct archive *a, struct session *s, enum ask ask) {
+    if (s->who.kind == 1) {
+        s->request = ++a->next_request;
+        return true;
+    }
+    signing_refuse(a, s, ask, ERR_DENIED, "A token cannot do this; sign in.");
+    return false;
+}
+
+static struct slice digest_of(const struct session *s) {
+    return slice_of(s->who.digest, sizeof s->who.digest);
+}
+
+void account_on_list(struct archive *a, struct session *s, uint8_t what) {
+    if (!may(a, s, ASK_LINES))
+        return;
+    struct ipc_auth_list ask = {
+        .request = s->request, .what = what, .user = slice_str(s->user), .digest = digest_of(s)};
+    signing_ask(a, s, ASK_LINES, IPC_AUTH_LIST, &ask);
+}
+
+void account_on_end(struct archive *a, struct session *s, uint8_t what, struct slice id) {
+    if (!may(a, s, ASK_DONE))
+        return;
+    struct ipc_auth_end ask = {.request = s->request, .what = what, .user = slice_str(s->user), .id = id};
+    signing_ask(a, s, ASK_DONE, IPC_AUTH_END, &ask);
+}
+
+void account_on_token(struct archive *a, struct session *s, const struct ipc_token_create *m) {
+    if (!may(a, s, ASK_TOKEN))
+        return;
+    if (m->rights & ~s->rights) {
+        signing_refuse(a, s, ASK_TOKEN, ERR_DENIED,
+                       "A token cannot be allowed what you may not do yourself.");
+        return;
+    }
+    struct ipc_auth_token_create ask = {.request = s->request,
+                                        .user = slice_str(s->user),
+                                        .name = m->name,
+                                        .rights = m->rights,
+                                        .days = m->days};
+    signing_ask(a, s, ASK_TOKEN, IPC_AUTH_TOKEN_CREATE, &ask);
+}
+
+void account_on_password(struct archive *a, struct session *s, const struct ipc_password_change *m) {
+    if (!may(a, s, ASK_DONE))
+        return;
+    struct ipc_auth_password ask = {.request = s->request,
+                                    .user = slice_str(s->user),
+                                    .digest = digest_of(s),
+                                    .old = m->old,
+                                    .fresh = m->fresh,
+                                    .source = slice_str(s->source)};
+    signing_ask(a, s, ASK_DONE, IPC_AUTH_PASSWORD, &ask);
+}
+
+void account_on_totp(struct archive *a, struct session *s, uint8_t what, struct slice code,
+                     struct slice password) {
+    enum ask answer = what == 0 ? ASK_TOTP : ASK_DONE;
+    if (!may(a, s, answer))
+        return;
+    struct ipc_auth_totp ask = {.request = s->request,
+                                .what = what,
+                                .user = slice_str(s->user),
+                                .digest = digest_of(s),
+                                .code = code,
+                                .password = password,
+                                .source = slice_str(s->source)};
+    signing_ask(a, s, answer, IPC_AUTH_TOTP, &ask);
+}
+
+// --- on disk, for auth, which has no files
+
+static enum err store_user(struct archive *a, const char *name, const struct ipc_auth_store *m,
+                           struct fault *f) {
+    struct conf_user u;
+    enum err e = conf_user_load(a->dir, name, &u, f);
+    if (e != OK)
+        return e;
+    bool fits = m->what == KEEP_HASH ? slice_to_cstr(m->text, u.password, sizeof u.password)
+                                     : slice_to_cstr(m->text, u.totp, sizeof u.totp);
+    e = fits ? conf_user_save(a->dir, &u, f) : ERR_LIMIT;
+    explicit_bzero(&u, sizeof u);
+    return e;
+}
+
+static enum err store_token(struct archive *a, const struct ipc_auth_store *m, struct fault *f) {
+    struct conf_token t;
+    char path[4096];
+    if (!conf_token_line_parse(slice_trim_right(m->text, "\n"), &t))
+        return fault_set(f, ERR_PROTOCOL, "a token's record is malformed");
+    int n = snprintf(path, sizeof path, "%s/tokens", a->dir);
+    if (n < 0 || (size_t)n >= sizeof path || (mkdir(path, 0700) < 0 && errno != EEXIST))
+        return fault_errno(f, "tokens");
+    return conf_token_save(a->dir, &t, f);
+}
+
+static enum err store(struct archive *a, const struct ipc_auth_store *m, struct fault *f) {
+    char name[CONF_NAME_MAX + 1];
+    if (!conf_name_valid(m->name) || !slice_to_cstr(m->name, name, sizeof name))
+        return fault_set(f, ERR_PROTOCOL, "a name that is none");
+    switch (m->what) {
+    case KEEP_HASH:
+    case KEEP_TOTP:
+        return store_user(a, name, m, f);
+    case KEEP_TOKEN:
+        return store_token(a, m, f);
+    case KEEP_NO_TOKEN: {
+        enum err e = conf_token_remove(a->dir, name, f);
+        return e == ERR_NO_SUCH_OBJECT ? OK : e; // somebody else has removed it
+    }
+    default:
+        return ERR_UNSUPPORTED;
+    }
+}
+
+void account_on_store(struct archive *a, const struct ipc_auth_store *m) {
+    struct fault f = {0};
+    enum err e = store(a, m, &f);
+    if (e != OK)
+        session_log(a, NULL, OS_LOG_ERROR, "an account cannot be changed: %s",
+                    f.detail[0] ? f.detail : err_text(e));
+    a->accounts_changed_ms = os_clock_ms();
+    struct ipc_auth_stored answer = {.request = m->request, .error = (uint16_t)e};
+    if (a->auth.fd >= 0)
+        (void)ipc_send(a->auth.fd, IPC_AUTH_STORED, &answer, NULL, 0);
+}
+
+// The supervisor has read users and tokens before it told us to reload: perhaps just before we changed them.
+void account_on_reload(struct archive *a) {
+    if (a->accounts_changed_ms == 0 || os_clock_ms() - a->accounts_changed_ms > STALE_WITHIN_MS)
+        return;
+    a->accounts_changed_ms = 0;
+    (void)ipc_send(a->supervisor.fd, IPC_ACCOUNTS_STALE, &(struct ipc_accounts_stale){0}, NULL, 0);
+}

@@ -1,0 +1,352 @@
+// Whose request is it? The worker hands over a credential; auth says whose it is; rights.c what that user
+// may.
+//
+// What auth said is remembered for some seconds, by the credential's SHA-256, so that the many requests of
+// one page cost one question. auth says when it is not true any more (AUTH_FORGET); a reload forgets
+// everything.
+#include "archive.h"
+
+#include <openssl/evp.h>
+
+#include "os/clock.h"
+
+enum { KIND_COOKIE = 1, KIND_BEARER = 2, REMEMBER_MS = 10000, REMEMBERED_MAX = 4096 };
+
+struct remembered {
+    uint8_t digest[32], asked_kind, kind;
+    bool used, second_factor;
+    char user[CONF_NAME_MAX + 1], peer[PEER_TEXT_MAX + 1];
+    uint32_t roles, rights;
+    struct view *view;
+    int64_t until_ms, expires_ms;
+};
+
+static struct remembered *place_of(struct archive *a, const uint8_t digest[32]) {
+    uint32_t at;
+    if (!a->remembered)
+        a->remembered = calloc(REMEMBERED_MAX, sizeof *a->remembered);
+    memcpy(&at, digest, sizeof at);
+    return a->remembered ? &a->remembered[at % REMEMBERED_MAX] : NULL;
+}
+
+static void forget(struct remembered *r) {
+    view_free(r->view);
+    explicit_bzero(r, sizeof *r);
+}
+
+void signing_forget(struct archive *a, struct slice user) {
+    for (size_t i = 0; a->remembered && i < REMEMBERED_MAX; i++)
+        if (a->remembered[i].used && (user.n == 0 || slice_eq_str(user, a->remembered[i].user)))
+            forget(&a->remembered[i]);
+}
+
+// A worker's word about the address counts only on a connection from a proxy that the administrator trusts.
+struct slice signing_source(const struct archive *a, const struct session *s, struct slice client) {
+    const struct sockaddr *from = (const struct sockaddr *)&s->proof.source;
+    for (size_t i = 0; client.n > 0 && i < a->conf.web.proxy_count; i++)
+        if (conf_cidr_contains(&a->conf.web.proxies[i], from))
+            return client;
+    return slice_str(s->source);
+}
+
+// --- asking auth
+
+void signing_refuse(struct archive *a, struct session *s, enum ask ask, enum err e, const char *detail) {
+    struct slice why = slice_str(detail);
+    uint16_t error = (uint16_t)e;
+    switch (ask) {
+    case ASK_IDENTITY:
+        session_reply(a, s, IPC_IDENTITY, &(struct ipc_identity){.error = error, .detail = why}, -1);
+        break;
+    case ASK_SIGN_IN:
+        session_reply(a, s, IPC_SIGNED_IN, &(struct ipc_signed_in){.error = error}, -1);
+        break;
+    case ASK_OIDC:
+        session_reply(a, s, IPC_OIDC_GO, &(struct ipc_oidc_go){.error = error}, -1);
+        break;
+    case ASK_LINES:
+        session_reply(a, s, IPC_LINES, &(struct ipc_lines){.error = error, .done = 1}, -1);
+        break;
+    case ASK_TOKEN:
+        session_reply(a, s, IPC_TOKEN_CREATED, &(struct ipc_token_created){.error = error, .detail = why},
+                      -1);
+        break;
+    case ASK_TOTP:
+        session_reply(a, s, IPC_TOTP_SECRET, &(struct ipc_totp_secret){.error = error}, -1);
+        break;
+    case ASK_DONE:
+    case ASK_NOTHING:
+        session_reply(a, s, IPC_DONE, &(struct ipc_done){.error = error, .detail = why}, -1);
+        break;
+    }
+}
+
+// The session is back where it was when it asked. Which question it was.
+static enum ask answered(struct session *s) {
+    enum ask ask = s->who.ask;
+    s->who.ask = ASK_NOTHING;
+    s->phase = s->who.kind ? IPC_PHASE_READY : IPC_PHASE_NEW;
+    return ask;
+}
+
+// body: a message to auth whose first member is the request's number, which is s->request already.
+void signing_ask(struct archive *a, struct session *s, enum ask ask, enum ipc_type type, const void *body) {
+    s->who.ask = ask;
+    s->phase = IPC_PHASE_ASKING;
+    bool sent = a->auth.fd >= 0 && ipc_send(a->auth.fd, type, body, NULL, 0) == OK;
+    ipc_forget_sent();
+    if (sent)
+        return;
+    (void)answered(s);
+    signing_refuse(a, s, ask, ERR_BUSY, "Signing in is not possible just now. Try again.");
+}
+
+// --- IDENTIFY
+
+static void become(struct archive *a, struct session *s, const struct remembered *r) {
+    struct ipc_identity m = {.user = slice_str(r->user),
+                             .roles = r->roles,
+                             .rights = r->rights,
+                             .expires_s = (uint32_t)((r->expires_ms - os_clock_ms()) / 1000),
+                             .second_factor = r->second_factor};
+    s->who.kind = r->kind;
+    memcpy(s->who.digest, r->digest, sizeof s->who.digest);
+    memcpy(s->user, r->user, sizeof s->user);
+    memcpy(s->peer, r->peer, sizeof s->peer);
+    s->rights = r->rights;
+    session_set_view(s, view_ref(r->view));
+    s->phase = IPC_PHASE_READY;
+    session_reply(a, s, IPC_IDENTITY, &m, -1);
+}
+
+void signing_on_identify(struct archive *a, struct session *s, const struct ipc_identify *m) {
+    uint8_t digest[32];
+    int64_t now_ms = os_clock_ms();
+    if (EVP_Digest(m->credential.p, m->credential.n, digest, NULL, EVP_sha256(), NULL) != 1) {
+        signing_refuse(a, s, ASK_IDENTITY, ERR_NO_MEMORY, "");
+        return;
+    }
+    const struct remembered *r = place_of(a, digest);
+    if (r && r->used && r->asked_kind == m->kind && memcmp(r->digest, digest, sizeof digest) == 0 &&
+        now_ms < r->until_ms && now_ms < r->expires_ms) {
+        become(a, s, r);
+        return;
+    }
+    bool jwt = m->kind == KIND_BEARER && m->credential.n > 0 && memchr(m->credential.p, '.', m->credential.n);
+    s->request = ++a->next_request;
+    s->who.asked_kind = m->kind;
+    memcpy(s->who.asked_digest, digest, sizeof digest);
+    struct ipc_auth_identify ask = {.request = s->request,
+                                    .kind = m->kind,
+                                    .digest = slice_of(digest, sizeof digest),
+                                    .jwt = jwt ? m->credential : slice_of(NULL, 0)};
+    signing_ask(a, s, ASK_IDENTITY, IPC_AUTH_IDENTIFY, &ask);
+}
+
+static void remember(struct archive *a, struct session *s, const struct ipc_auth_identity *m,
+                     struct remembered *ret_r) {
+    struct policy policy = policy_of(a);
+    struct signed_in user = {.name = m->user,
+                             .roles = m->roles,
+                             .collections = m->collections,
+                             .physician = m->physician,
+                             .has_token = m->kind == 2,
+                             .token_rights = m->rights,
+                             .token_collections = m->token_collections};
+    struct verdict v = rights_of_user(&policy, &user);
+    int64_t now_ms = os_clock_ms();
+    *ret_r = (struct remembered){.used = true,
+                                 .asked_kind = s->who.asked_kind,
+                                 .kind = m->kind,
+                                 .second_factor = m->second_factor,
+                                 .roles = m->roles,
+                                 .rights = v.rights,
+                                 .view = v.view,
+                                 .until_ms = now_ms + REMEMBER_MS,
+                                 .expires_ms = now_ms + (int64_t)m->expires_s * 1000};
+    memcpy(ret_r->digest, s->who.asked_digest, sizeof ret_r->digest);
+    (void)slice_to_cstr(m->user, ret_r->user, sizeof ret_r->user);
+    memcpy(ret_r->peer, v.peer, sizeof ret_r->peer);
+    if (v.missing[0])
+        session_log(a, s, OS_LOG_WARN,
+                    "%s is limited to collection %s, which is not there: it sees nothing of it", v.peer,
+                    v.missing);
+}
+
+static void on_identity(struct archive *a, struct session *s, const struct ipc_auth_identity *m) {
+    struct remembered r;
+    if (m->error != OK || m->kind < 1 || m->kind > 3 || m->user.n == 0 || m->user.n > CONF_NAME_MAX) {
+        char detail[193] = "";
+        (void)slice_to_cstr(m->detail, detail, sizeof detail);
+        signing_refuse(a, s, ASK_IDENTITY,
+                       m->error < ERR_COUNT_ && m->error != OK ? (enum err)m->error : ERR_DENIED, detail);
+        return;
+    }
+    remember(a, s, m, &r);
+    struct ipc_session_proven proven = {.session = s->id, .peer = slice_str(r.peer)};
+    (void)ipc_send(a->supervisor.fd, IPC_SESSION_PROVEN, &proven, NULL, 0);
+    become(a, s, &r);
+    struct remembered *place = place_of(a, r.digest);
+    if (!place) {
+        view_free(r.view);
+        return;
+    }
+    forget(place);
+    *place = r;
+}
+
+void signing_on_release(struct archive *a, struct session *s) {
+    storing_forget(a, s);
+    finding_end(a, s);
+    retrieving_end(a, s);
+    session_set_view(s, NULL);
+    s->rights = 0;
+    s->user[0] = s->peer[0] = '\0';
+    explicit_bzero(&s->who, sizeof s->who);
+    s->phase = IPC_PHASE_NEW;
+}
+
+// --- signing in and out
+
+void signing_on_sign_in(struct archive *a, struct session *s, const struct ipc_sign_in *m) {
+    s->request = ++a->next_request;
+    struct ipc_auth_sign_in ask = {.request = s->request,
+                                   .user = m->user,
+                                   .password = m->password,
+                                   .code = m->code,
+                                   .device = m->device,
+                                   .source = signing_source(a, s, m->client)};
+    signing_ask(a, s, ASK_SIGN_IN, IPC_AUTH_SIGN_IN, &ask);
+}
+
+void signing_on_sign_out(struct archive *a, struct session *s) {
+    if (s->who.kind != 1) {
+        signing_refuse(a, s, ASK_DONE, ERR_DENIED, "Only who has signed in can sign out.");
+        return;
+    }
+    s->request = ++a->next_request;
+    s->rights = 0;
+    session_set_view(s, view_nothing());
+    struct ipc_auth_sign_out ask = {.request = s->request,
+                                    .digest = slice_of(s->who.digest, sizeof s->who.digest)};
+    signing_ask(a, s, ASK_DONE, IPC_AUTH_SIGN_OUT, &ask);
+}
+
+void signing_on_oidc_start(struct archive *a, struct session *s, const struct ipc_oidc_start *m) {
+    s->request = ++a->next_request;
+    struct ipc_auth_oidc_start ask = {
+        .request = s->request, .return_to = m->return_to, .source = signing_source(a, s, m->client)};
+    signing_ask(a, s, ASK_OIDC, IPC_AUTH_OIDC_START, &ask);
+}
+
+void signing_on_oidc_finish(struct archive *a, struct session *s, const struct ipc_oidc_finish *m) {
+    s->request = ++a->next_request;
+    struct ipc_auth_oidc_finish ask = {.request = s->request,
+                                       .cookie = m->cookie,
+                                       .state = m->state,
+                                       .code = m->code,
+                                       .source = signing_source(a, s, m->client)};
+    signing_ask(a, s, ASK_SIGN_IN, IPC_AUTH_OIDC_FINISH, &ask);
+}
+
+// --- auth's answers
+
+static void pass_on(struct archive *a, struct session *s, const struct ipc_msg *m) {
+    switch ((int)m->type) {
+    case IPC_AUTH_IDENTITY:
+        on_identity(a, s, &m->u.auth_identity);
+        break;
+    case IPC_AUTH_SIGNED_IN: {
+        const struct ipc_auth_signed_in *in = &m->u.auth_signed_in;
+        struct ipc_signed_in out = {in->error,   in->need_code, in->wait_s,   in->expires_s,
+                                    in->session, in->device,    in->return_to};
+        session_reply(a, s, IPC_SIGNED_IN, &out, -1);
+        break;
+    }
+    case IPC_AUTH_OIDC_GO: {
+        struct ipc_oidc_go out = {m->u.auth_oidc_go.error, m->u.auth_oidc_go.url, m->u.auth_oidc_go.state};
+        session_reply(a, s, IPC_OIDC_GO, &out, -1);
+        break;
+    }
+    case IPC_AUTH_LINES: {
+        struct ipc_lines out = {m->u.auth_lines.error, 1, m->u.auth_lines.text};
+        session_reply(a, s, IPC_LINES, &out, -1);
+        break;
+    }
+    case IPC_AUTH_TOKEN_CREATED: {
+        const struct ipc_auth_token_created *in = &m->u.auth_token_created;
+        struct ipc_token_created out = {in->error, in->token, in->id, in->detail};
+        session_reply(a, s, IPC_TOKEN_CREATED, &out, -1);
+        break;
+    }
+    case IPC_AUTH_TOTP_SECRET: {
+        const struct ipc_auth_totp_secret *in = &m->u.auth_totp_secret;
+        struct ipc_totp_secret out = {in->error, in->secret, in->uri};
+        session_reply(a, s, IPC_TOTP_SECRET, &out, -1);
+        break;
+    }
+    default: {
+        struct ipc_done out = {m->u.auth_done.error, m->u.auth_done.detail};
+        session_reply(a, s, IPC_DONE, &out, -1);
+    }
+    }
+}
+
+static enum ask ask_of(enum ipc_type type) {
+    switch ((int)type) {
+    case IPC_AUTH_IDENTITY:
+        return ASK_IDENTITY;
+    case IPC_AUTH_SIGNED_IN:
+        return ASK_SIGN_IN;
+    case IPC_AUTH_OIDC_GO:
+        return ASK_OIDC;
+    case IPC_AUTH_LINES:
+        return ASK_LINES;
+    case IPC_AUTH_TOKEN_CREATED:
+        return ASK_TOKEN;
+    case IPC_AUTH_TOTP_SECRET:
+        return ASK_TOTP;
+    case IPC_AUTH_DONE:
+        return ASK_DONE;
+    default:
+        return ASK_NOTHING;
+    }
+}
+
+// Each of these messages begins with the request's number.
+static uint64_t request_of(const struct ipc_msg *m) {
+    return m->u.auth_done.request;
+}
+_Static_assert(offsetof(struct ipc_auth_identity, request) == offsetof(struct ipc_auth_done, request), "");
+_Static_assert(offsetof(struct ipc_auth_signed_in, request) == offsetof(struct ipc_auth_done, request), "");
+_Static_assert(offsetof(struct ipc_auth_oidc_go, request) == offsetof(struct ipc_auth_done, request), "");
+_Static_assert(offsetof(struct ipc_auth_lines, request) == offsetof(struct ipc_auth_done, request), "");
+_Static_assert(offsetof(struct ipc_auth_token_created, request) == offsetof(struct ipc_auth_done, request),
+               "");
+_Static_assert(offsetof(struct ipc_auth_totp_secret, request) == offsetof(struct ipc_auth_done, request), "");
+
+bool signing_on_auth(struct archive *a, const struct ipc_msg *m) {
+    enum ask ask = ask_of(m->type);
+    if (m->type == IPC_AUTH_FORGET)
+        signing_forget(a, m->u.auth_forget.user);
+    else if (m->type == IPC_AUTH_STORE)
+        account_on_store(a, &m->u.auth_store);
+    else if (ask == ASK_NOTHING)
+        return false;
+    struct session *s = ask ? session_by_request(a, request_of(m), IPC_PHASE_ASKING) : NULL;
+    if (s && s->who.ask == ask) {
+        (void)answered(s);
+        pass_on(a, s, m);
+        ipc_forget_sent();
+    }
+    return true;
+}
+
+void signing_on_auth_gone(struct archive *a) {
+    signing_forget(a, slice_of(NULL, 0)); // all sessions ended with it
+    for (struct session *s = a->sessions, *next; s; s = next) {
+        next = s->next;
+        if (s->phase == IPC_PHASE_ASKING && s->who.ask != ASK_NOTHING)
+            signing_refuse(a, s, answered(s), ERR_BUSY, "Signing in is not possible just now. Try again.");
+    }
+}

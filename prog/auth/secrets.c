@@ -1,0 +1,93 @@
+#include "secrets.h"
+
+#include "base/err.h"
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <sys/random.h>
+
+static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+void secrets_random(void *p, size_t n) {
+    if (n > 256 || getrandom(p, n, 0) != (ssize_t)n)
+        bug("no random numbers");
+}
+
+void secrets_digest(struct slice text, uint8_t ret_digest[DIGEST_BYTES]) {
+    if (EVP_Digest(text.p, text.n, ret_digest, NULL, EVP_sha256(), NULL) != 1)
+        bug("SHA-256 failed");
+}
+
+void secrets_mac(struct slice key, struct slice text, uint8_t ret_mac[DIGEST_BYTES]) {
+    if (!HMAC(EVP_sha256(), key.p, (int)key.n, text.p, text.n, ret_mac, NULL))
+        bug("HMAC failed");
+}
+
+void secrets_warm_up(void) {
+    uint8_t digest[DIGEST_BYTES];
+    OPENSSL_init_crypto(OPENSSL_INIT_LOAD_CONFIG, NULL);
+    secrets_mac(SLICE_LIT("key"), SLICE_LIT("text"), digest);
+}
+
+bool secrets_equal(struct slice a, struct slice b) {
+    return a.n == b.n && (a.n == 0 || CRYPTO_memcmp(a.p, b.p, a.n) == 0);
+}
+
+size_t base64url_encode(struct slice bytes, char *dst) {
+    uint32_t bits = 0;
+    unsigned have = 0;
+    size_t n = 0;
+    for (size_t i = 0; i < bytes.n; i++) {
+        bits = bits << 8 | bytes.p[i];
+        for (have += 8; have >= 6; have -= 6)
+            dst[n++] = alphabet[bits >> (have - 6) & 63];
+    }
+    if (have > 0)
+        dst[n++] = alphabet[bits << (6 - have) & 63];
+    dst[n] = '\0';
+    return n;
+}
+
+bool base64url_decode(struct slice text, uint8_t *dst, size_t cap, size_t *ret_n) {
+    uint32_t bits = 0;
+    unsigned have = 0;
+    size_t n = 0;
+    for (size_t i = 0; i < text.n; i++) {
+        const char *at = text.p[i] ? strchr(alphabet, text.p[i]) : NULL;
+        if (!at)
+            return false;
+        bits = bits << 6 | (uint32_t)(at - alphabet);
+        have += 6;
+        if (have < 8)
+            continue;
+        if (n == cap)
+            return false;
+        have -= 8;
+        dst[n++] = (uint8_t)(bits >> have);
+    }
+    // A lone character, or bits that say nothing, would give one value several texts.
+    if (have >= 6 || (bits & ((1u << have) - 1)) != 0)
+        return false;
+    *ret_n = n;
+    return true;
+}
+
+void secrets_make(char ret_text[SECRET_CHARS + 1], uint8_t ret_digest[DIGEST_BYTES]) {
+    uint8_t secret[SECRET_BYTES];
+    secrets_random(secret, sizeof secret);
+    size_t n = base64url_encode(slice_of(secret, sizeof secret), ret_text);
+    explicit_bzero(secret, sizeof secret);
+    secrets_digest(slice_of(ret_text, n), ret_digest);
+}
+
+void secrets_make_id(char ret_id[ID_CHARS + 1]) {
+    static const char hex[] = "0123456789abcdef";
+    uint8_t random[ID_CHARS / 2];
+    secrets_random(random, sizeof random);
+    for (size_t i = 0; i < sizeof random; i++) {
+        ret_id[2 * i] = hex[random[i] >> 4];
+        ret_id[2 * i + 1] = hex[random[i] & 15];
+    }
+    ret_id[ID_CHARS] = '\0';
+}

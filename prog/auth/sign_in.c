@@ -1,0 +1,183 @@
+// Passwords: who may have one checked now, and what a right or a wrong one leads to.
+#include "auth.h"
+#include "device.h"
+#include "os/clock.h"
+
+enum { WAIT_FULL_MS = 5000, HOLD_MOST_MS = 60000 };
+enum { CHECK_NO, CHECK_YES, CHECK_BUSY };
+
+void sign_in_refuse(uint64_t request, enum err error, bool need_code, int64_t wait_ms) {
+    struct ipc_auth_signed_in m = {.request = request,
+                                   .error = (uint16_t)error,
+                                   .need_code = need_code,
+                                   .wait_s = (uint32_t)((wait_ms + 999) / 1000)};
+    auth_send(IPC_AUTH_SIGNED_IN, &m);
+}
+
+static void answer_check(uint64_t request, unsigned valid, const struct user *u) {
+    struct ipc_auth_result m = {.request = request, .valid = (uint8_t)valid, .roles = u ? u->roles : 0};
+    auth_send(IPC_AUTH_RESULT, &m);
+}
+
+static bool copy(struct slice from, uint8_t *to, size_t cap, size_t *ret_n) {
+    if (from.n > cap)
+        return false;
+    if (from.n > 0)
+        memcpy(to, from.p, from.n);
+    *ret_n = from.n;
+    return true;
+}
+
+// A DICOM peer can't be told to come back later: its answer is put off.
+void sign_in_on_check(struct auth *a, const struct ipc_auth_check *m) {
+    static struct job job;
+    int64_t now_ms = os_clock_ms();
+    job = (struct job){.kind = JOB_CHECK, .request = m->request};
+    job.who = throttle_who(&a->throttle, m->user, m->source, slice_of(NULL, 0));
+    job.lane = job.who.source;
+    job.due_ms = throttle_due_ms(&a->throttle, job.who, now_ms);
+    bool fits = copy(m->user, job.user, sizeof job.user, &job.user_n) &&
+                copy(m->passcode, job.password, sizeof job.password, &job.password_n) &&
+                copy(m->source, job.source, sizeof job.source, &job.source_n);
+    if (!fits || job.due_ms - now_ms > HOLD_MOST_MS ||
+        !queue_has_room(&a->queue, job.lane, false, QUEUE_OF_PEER)) {
+        answer_check(m->request, CHECK_BUSY, NULL);
+    } else {
+        throttle_book(&a->throttle, job.who, job.due_ms);
+        queue_put(&a->queue, &job);
+    }
+    explicit_bzero(&job, sizeof job);
+}
+
+// Puts the job into the queue, or says how long to wait.
+static void admit(struct auth *a, struct job *job) {
+    int64_t now_ms = os_clock_ms();
+    job->due_ms = throttle_due_ms(&a->throttle, job->who, now_ms);
+    job->lane = job->device ? job->who.pair : job->who.source;
+    if (job->due_ms > now_ms) {
+        sign_in_refuse(job->request, ERR_BUSY, false, job->due_ms - now_ms);
+    } else if (!queue_has_room(&a->queue, job->lane, job->device, QUEUE_OF_LANE)) {
+        sign_in_refuse(job->request, ERR_BUSY, false, WAIT_FULL_MS);
+    } else {
+        throttle_book(&a->throttle, job->who, now_ms);
+        queue_put(&a->queue, job);
+    }
+}
+
+void sign_in_on_request(struct auth *a, const struct ipc_auth_sign_in *m) {
+    static struct job job;
+    uint8_t device[DEVICE_ID_BYTES];
+    const struct user *u = users_find(&a->users, m->user);
+    job = (struct job){.kind = JOB_SIGN_IN, .request = m->request};
+    job.device =
+        device_check(m->device, m->user, u ? u->hash : verify_nobodys_hash(), os_clock_wall_ms(), device);
+    job.who =
+        throttle_who(&a->throttle, m->user, m->source, slice_of(device, job.device ? sizeof device : 0));
+    bool fits = copy(m->user, job.user, sizeof job.user, &job.user_n) &&
+                copy(m->password, job.password, sizeof job.password, &job.password_n) &&
+                copy(m->code, job.code, sizeof job.code, &job.code_n) &&
+                copy(m->source, job.source, sizeof job.source, &job.source_n);
+    if (fits)
+        admit(a, &job);
+    else
+        sign_in_refuse(m->request, ERR_DENIED, false, 0);
+    explicit_bzero(&job, sizeof job);
+}
+
+static void welcome(struct auth *a, const struct job *job, const struct user *u, bool second_factor) {
+    struct session spec = {.second_factor = second_factor};
+    char secret[SECRET_CHARS + 1], device[DEVICE_CHARS + 1];
+    (void)slice_to_cstr(u->name, spec.user, sizeof spec.user);
+    (void)slice_to_cstr(slice_of(job->source, job->source_n), spec.source, sizeof spec.source);
+    identify_stamp(u->hash, spec.stamp);
+    sessions_new(&a->sessions, &spec, os_clock_ms(), os_clock_wall_ms(), secret);
+    device_make(u->name, u->hash, os_clock_wall_ms(), device);
+    struct ipc_auth_signed_in m = {.request = job->request,
+                                   .expires_s = a->settings.session_max_s,
+                                   .session = slice_str(secret),
+                                   .device = slice_str(device)};
+    auth_send(IPC_AUTH_SIGNED_IN, &m);
+    explicit_bzero(secret, sizeof secret);
+    os_log(OS_LOG_INFO, "signed in", OS_LOG_SLICE("user", u->name), OS_LOG_TEXT("from", spec.source));
+}
+
+static bool code_is_right(struct auth *a, const struct job *job, const struct user *u) {
+    uint8_t secret[64];
+    size_t n;
+    int64_t step;
+    bool right = base32_decode(u->totp, secret, sizeof secret, &n) &&
+                 totp_check(slice_of(secret, n), slice_of(job->code, job->code_n), os_clock_wall_ms(),
+                            totp_used_last(&a->totp_used, u->name), &step);
+    explicit_bzero(secret, sizeof secret);
+    if (right)
+        totp_used_note(&a->totp_used, u->name, step);
+    return right;
+}
+
+// The password was right.
+static void ask_second_factor(struct auth *a, const struct job *job, const struct user *u) {
+    struct throttle_who who = job->device ? job->who : throttle_who_code(&a->throttle, u->name);
+    int64_t now_ms = os_clock_ms(),
+            due_ms = job->device ? now_ms : throttle_due_ms(&a->throttle, who, now_ms);
+    if (job->code_n == 0) {
+        sign_in_refuse(job->request, ERR_DENIED, true, 0);
+    } else if (due_ms > now_ms) {
+        sign_in_refuse(job->request, ERR_BUSY, false, due_ms - now_ms);
+    } else if (!code_is_right(a, job, u)) {
+        os_log(OS_LOG_WARN, "wrong code of the second factor after a right password",
+               OS_LOG_SLICE("user", u->name), OS_LOG_SLICE("from", slice_of(job->source, job->source_n)));
+        throttle_note(&a->throttle, who, false, now_ms);
+        if (!job->device)
+            throttle_note(&a->throttle, job->who, false, now_ms);
+        sign_in_refuse(job->request, ERR_DENIED, false, 0);
+    } else {
+        throttle_note(&a->throttle, who, true, now_ms);
+        throttle_note(&a->throttle, job->who, true, now_ms);
+        welcome(a, job, u, true);
+    }
+}
+
+static void on_right(struct auth *a, struct job *job, struct user *u) {
+    if (job->kind == JOB_SIGN_IN && u->totp.n > 0) {
+        ask_second_factor(a, job, u);
+        return;
+    }
+    throttle_note(&a->throttle, job->who, true, os_clock_ms());
+    if (job->kind == JOB_SIGN_IN)
+        welcome(a, job, u, false);
+    else if (job->kind == JOB_CHECK)
+        answer_check(job->request, CHECK_YES, u);
+    else
+        account_work_out(a, job, u);
+}
+
+static void on_wrong(struct auth *a, const struct job *job) {
+    throttle_note(&a->throttle, job->who, false, os_clock_ms());
+    os_log(OS_LOG_WARN, "wrong password or unknown user",
+           OS_LOG_SLICE("user", slice_of(job->user, job->user_n)),
+           OS_LOG_SLICE("from", slice_of(job->source, job->source_n)));
+    if (job->kind == JOB_SIGN_IN)
+        sign_in_refuse(job->request, ERR_DENIED, false, 0);
+    else if (job->kind == JOB_CHECK)
+        answer_check(job->request, CHECK_NO, NULL);
+    else
+        auth_done(job->request, ERR_DENIED, "The password is wrong.");
+}
+
+void sign_in_work_out(struct auth *a, struct job *job) {
+    struct user *u = users_find(&a->users, slice_of(job->user, job->user_n));
+    if (verify_passcode(u, slice_of(job->password, job->password_n)))
+        on_right(a, job, u);
+    else
+        on_wrong(a, job);
+}
+
+void sign_in_on_out(struct auth *a, const struct ipc_auth_sign_out *m) {
+    struct session *s = sessions_find(&a->sessions, m->digest, os_clock_ms());
+    if (s) {
+        os_log(OS_LOG_INFO, "signed out", OS_LOG_TEXT("user", s->user));
+        auth_forget(s->user);
+        sessions_end(&a->sessions, s);
+    }
+    auth_done(m->request, OK, "");
+}
