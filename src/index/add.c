@@ -561,6 +561,8 @@ enum err index_add(struct index *ix, const struct index_object *o, index_same_fn
         return e;
     }
     ix->totals_dirty = true;
+    if (outcome == INDEX_NEW || outcome == INDEX_BESIDE)
+        deletions_note(ix, &d.study);
     *ret_outcome = outcome;
     return OK;
 }

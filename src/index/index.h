@@ -109,6 +109,40 @@ enum err index_add(struct index *ix, const struct index_object *o, index_same_fn
 enum err index_delete(struct index *ix, struct slice study, struct slice series, struct slice sop_instance,
                       const struct index_ref *ref, struct fault *f);
 
+// A deletion: the records that shall go, written down so that a crash in its midst is no half of one. In this
+// order: _open, _list until done (and again while _is_stale: something was added meanwhile), _ready and
+// index_commit_durable(); from then on it is carried out to its end, after a crash by whoever resumes it.
+// Then _next and index_delete() for each, _finish, index_commit_durable(). A deletion that was not ready is
+// forgotten.
+struct index_deletion;
+// Of a study, a series of it, or an instance of that (what is not meant is empty). ERR_NO_SUCH_OBJECT.
+enum err index_deletion_open(struct index *ix, struct slice study, struct slice series,
+                             struct slice sop_instance, struct fault *f,
+                             struct index_deletion **ret_deletion);
+enum err index_deletion_list(struct index_deletion *d, struct fault *f, bool *ret_done); // a series each time
+bool index_deletion_is_stale(const struct index_deletion *d);
+enum err index_deletion_relist(struct index_deletion *d, struct fault *f); // from the beginning
+enum err index_deletion_ready(struct index_deletion *d, struct fault *f);
+enum err index_deletion_finish(struct index_deletion *d,
+                               struct fault *f);     // also: gives it up before it is ready
+void index_deletion_close(
+    struct index_deletion *d); // forgets nothing; before the index is closed; NULL is fine
+
+struct index_deletion_record {
+    char study[65], series[65], sop_instance[65];
+    struct index_ref ref; // served, or kept beside
+};
+// The records one after the other; *ret_end after the last.
+enum err index_deletion_next(struct index_deletion *d, struct fault *f,
+                             struct index_deletion_record *ret_record, bool *ret_end);
+void index_deletion_rewind(struct index_deletion *d);
+bool index_deletion_is_whole(const struct index_deletion *d); // of a whole study
+const char *index_deletion_study(const struct index_deletion *d);
+uint64_t index_deletion_count(const struct index_deletion *d); // records listed; of a resumed one 0
+
+// The first deletion that was ready when the index was closed; NULL: there is none.
+enum err index_deletion_resume(struct index *ix, struct fault *f, struct index_deletion **ret_deletion);
+
 // How far the index knows a segment.
 struct index_mark {
     uint32_t segment;
@@ -122,6 +156,7 @@ enum err index_drop_mark(struct index *ix, uint32_t segment, struct fault *f);
 enum err index_get_marks(struct index *ix, struct fault *f, struct index_mark **ret_marks, size_t *ret_count);
 
 enum err index_commit(struct index *ix, struct fault *f);   // nothing to commit: OK
+enum err index_commit_durable(struct index *ix, struct fault *f); // the same, and it survives a power loss
 enum err index_rollback(struct index *ix, struct fault *f);
 bool index_is_dirty(const struct index *ix); // something waits for index_commit()
 

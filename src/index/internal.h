@@ -24,6 +24,9 @@ enum stmt_id {
     ST_STUDY_KEYS, ST_STUDY_RELINK, ST_PATIENT_DROP,
     ST_INSTANCE_DROP, ST_BESIDE_DROP, ST_INSTANCE_PROMOTE, ST_SERIES_DROP, ST_STUDY_DROP, ST_CLASSES_DROP,
     ST_CLASS_DROP, ST_CLASS_OF_INSTANCE,
+    ST_DELETION_ADD, ST_DELETION_READY, ST_DELETION_NEXT_READY, ST_DELETION_DROP, ST_DELETIONS_UNREADY_DROP,
+    ST_DELETION_RECORDS_DROP, ST_DELETION_RECORDS_UNREADY_DROP, ST_DELETION_SERIES, ST_DELETION_LIST,
+    ST_DELETION_LIST_BESIDE, ST_DELETION_RECORD,
     ST_STUDY_IDENTIFIED, ST_ARRIVAL_ADD, ST_ARRIVALS, ST_ARRIVALS_DROP,
     ST_REF_OF_SERIES, ST_REF_OF_STUDY, ST_REF_OF_PATIENT,
     ST_COUNT_
@@ -74,6 +77,7 @@ struct index {
     size_t query_count;
     struct index_query *walking; // the one SQLite is stepping for
     size_t gathered_bytes;       // by all queries
+    struct index_deletion *deletions;
 };
 
 // index.c
@@ -103,6 +107,9 @@ uint64_t attr_mask(enum index_level level);
 
 // add.c
 enum err series_flush(struct index *ix, struct fault *f); // counts of all cached series
+
+// deletion.c
+void deletions_note(struct index *ix, const struct uid_packed *study); // something was added to it
 
 // arrival.c
 struct attributes;

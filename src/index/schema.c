@@ -82,7 +82,14 @@ static const char version_2[] =
     "UPDATE study SET(StudyStation, StudyStation_)=(SELECT StationName, StationName_ FROM series "
     "WHERE study=study.id AND StationName IS NOT NULL ORDER BY id LIMIT 1);"
     "CREATE TABLE arrival(hour INTEGER, peer TEXT, modality TEXT, studies INTEGER NOT NULL,"
-    "instances INTEGER NOT NULL, PRIMARY KEY(hour, peer, modality)) WITHOUT ROWID;";
+    "instances INTEGER NOT NULL, PRIMARY KEY(hour, peer, modality)) WITHOUT ROWID;"
+    "CREATE TABLE deletion(id INTEGER PRIMARY KEY, study BLOB NOT NULL, whole INTEGER NOT NULL,"
+    "ready INTEGER NOT NULL);"
+    "CREATE TABLE deletion_record(id INTEGER PRIMARY KEY, deletion INTEGER NOT NULL, series BLOB NOT NULL,"
+    "sop BLOB NOT NULL, segment INTEGER NOT NULL, front_bytes INTEGER NOT NULL, offset INTEGER NOT NULL,"
+    "length INTEGER NOT NULL);"
+    "CREATE INDEX deletion_record_of ON deletion_record(deletion);"
+    "CREATE TABLE tick(n INTEGER NOT NULL); INSERT INTO tick VALUES(0);";
 // clang-format on
 
 const char *const schema_steps[] = {version_1, version_2};

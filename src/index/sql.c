@@ -84,6 +84,26 @@ static const char *const texts[ST_COUNT_] = {
     [ST_STUDY_RELINK] = "UPDATE study SET patient=? WHERE id=?",
     [ST_PATIENT_DROP] = "DELETE FROM patient WHERE id=?1 "
                         "AND NOT EXISTS(SELECT 1 FROM study WHERE patient=?1)",
+    [ST_DELETION_ADD] = "INSERT INTO deletion(study,whole,ready)VALUES(?,?,0)",
+    [ST_DELETION_READY] = "UPDATE deletion SET ready=1 WHERE id=?",
+    [ST_DELETION_NEXT_READY] = "SELECT id,study,whole FROM deletion WHERE ready=1 ORDER BY id LIMIT 1",
+    [ST_DELETION_DROP] = "DELETE FROM deletion WHERE id=?",
+    [ST_DELETION_RECORDS_DROP] = "DELETE FROM deletion_record WHERE deletion=?",
+    [ST_DELETIONS_UNREADY_DROP] = "DELETE FROM deletion WHERE ready=0",
+    [ST_DELETION_RECORDS_UNREADY_DROP] = "DELETE FROM deletion_record WHERE deletion IN"
+                                         "(SELECT id FROM deletion WHERE ready=0)",
+    [ST_DELETION_SERIES] =
+        "SELECT id,SeriesInstanceUID FROM series WHERE study=? AND id>? ORDER BY id LIMIT 1",
+    [ST_DELETION_LIST] = "INSERT INTO deletion_record(deletion,series,sop," REF ")"
+                         "SELECT ?1,?2,SOPInstanceUID," REF " FROM instance WHERE series=?3 "
+                         "AND(?4 IS NULL OR SOPInstanceUID=?4)",
+    [ST_DELETION_LIST_BESIDE] =
+        "INSERT INTO deletion_record(deletion,series,sop," REF ")"
+        "SELECT ?1,?2,SOPInstanceUID,b.segment,b.front_bytes,b.offset,b.length FROM instance "
+        "CROSS JOIN beside AS b ON b.instance=instance.id WHERE series=?3 AND(?4 IS NULL OR "
+        "SOPInstanceUID=?4)",
+    [ST_DELETION_RECORD] = "SELECT id,series,sop," REF " FROM deletion_record WHERE deletion=? AND id>? "
+                           "ORDER BY id LIMIT 1",
     [ST_STUDY_IDENTIFIED] = "UPDATE study SET PatientIdentityRemoved=?1,PatientIdentityRemoved_=NULL "
                             "WHERE id=?2",
     [ST_ARRIVAL_ADD] = "INSERT INTO arrival(hour,peer,modality,studies,instances)VALUES(?,?,?,?,?)"
