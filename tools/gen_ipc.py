@@ -6,7 +6,8 @@ usage: gen_ipc.py spec/ipc.tsv OUT.h OUT.c
 import re
 import sys
 
-PHASES = ["new", "asking", "ready", "storing", "syncing", "querying", "retrieving", "dialling"]
+PHASES = ["new", "asking", "ready", "storing", "syncing", "querying", "retrieving", "dialling",
+          "working"]
 SCALARS = {"u8": "uint8_t", "u16": "uint16_t", "u32": "uint32_t", "u64": "uint64_t"}
 SLICES = {"uid": 64, "aet": 16}
 MAX_MESSAGE = 65536

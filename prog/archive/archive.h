@@ -14,6 +14,7 @@
 #include "conf/conf.h"
 #include "conf/peer.h"
 #include "index/index.h"
+#include "job.h"
 #include "ipc/ipc.h"
 #include "ipc/query.h"
 #include "os/log.h"
@@ -116,6 +117,7 @@ struct archive {
     struct pending *pending, **pending_end; // put since the last round began
     struct pending *syncing;                // belong to the round under way
     int sync_start_fd;                      // eventfd: wakes the sync thread
+    struct job *jobs;
     bool index_dirty;
     int64_t index_commit_due_ms;
     uint64_t next_request;
@@ -190,6 +192,9 @@ void retrieving_on_read(struct archive *a, struct session *s, const struct ipc_o
 void retrieving_on_front(struct archive *a, struct session *s);
 void retrieving_end(struct archive *a, struct session *s);
 void counting_on_count(struct archive *a, struct session *s, const struct ipc_count *m);
+void deleting_on_delete(struct archive *a, struct session *s, const struct ipc_delete_objects *m);
+enum err deleting_resume(struct archive *a, struct fault *f); // what a crash interrupted; at the start
+void admin_on_admin(struct archive *a, struct session *s, const struct ipc_admin *m);
 void channels_on_new(struct archive *a, struct session *s);
 void dialling_on_request(struct archive *a, struct session *s, const struct ipc_dial_peer *m);
 void dialling_on_dialed(struct archive *a, struct ipc_msg *m);
@@ -201,6 +206,9 @@ enum err commit_init(struct archive *a, struct fault *f);
 void commit_start(struct archive *a); // begins a sync round if something waits and none is under way
 void commit_on_done(struct archive *a);
 void commit_index(struct archive *a, bool now); // the index's transaction, on its timer
+void commit_index_later(struct archive *a);     // it has changed: starts the timer
+// Now, and so that a power loss does not take it. Not while a round is under way.
+enum err commit_index_durably(struct archive *a, struct fault *f);
 struct pending *commit_add(struct archive *a, struct session *s, const struct blob_ref *ref,
                            struct buf *take_meta);
 

@@ -45,7 +45,7 @@ static struct verdict of_user(struct archive *a, const char *name, uint32_t role
                              .collections = slice_str(u.collections),
                              .physician = slice_str(u.physician)};
     struct verdict v = rights_of_user(&policy, &user);
-    explicit_bzero(u.password, sizeof u.password);
+    explicit_bzero(&u, sizeof u);
     return v;
 }
 

@@ -142,10 +142,14 @@ static void end_round(struct archive *a) {
         settle(a, p);
         p = next;
     }
-    if (!a->index_dirty) {
-        a->index_dirty = true;
-        a->index_commit_due_ms = os_clock_ms() + INDEX_COMMIT_MS;
-    }
+    commit_index_later(a);
+}
+
+void commit_index_later(struct archive *a) {
+    if (a->index_dirty)
+        return;
+    a->index_dirty = true;
+    a->index_commit_due_ms = os_clock_ms() + INDEX_COMMIT_MS;
 }
 
 void commit_on_done(struct archive *a) {
@@ -178,4 +182,14 @@ void commit_index(struct archive *a, bool now) {
         session_log(a, NULL, OS_LOG_ERROR, "index: %s", f.detail);
         check_index(a);
     }
+}
+
+enum err commit_index_durably(struct archive *a, struct fault *f) {
+    bug_unless(!a->syncing);
+    save_marks(a);
+    a->index_dirty = false;
+    enum err e = index_commit_durable(a->index, f);
+    if (e != OK)
+        check_index(a);
+    return e;
 }

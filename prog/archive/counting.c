@@ -1,18 +1,50 @@
 // How many entities match: for a page of a list that says how many more there are (PS3.18 8.3.4.4.1).
 #include "archive.h"
 
-static enum err count_all(struct archive *a, const struct index_query_spec *spec, uint64_t *ret_count,
-                          struct fault *f) {
-    struct index_query *q = NULL;
-    enum index_step step = INDEX_ROW;
-    uint64_t n = 0;
-    enum err e = index_query_open(a->index, spec, f, &q);
-    while (e == OK && step != INDEX_END) {
-        e = index_query_step(q, f, &step);
-        n += e == OK && step == INDEX_ROW;
-    }
-    index_query_close(q);
-    *ret_count = n;
+struct counting {
+    struct job job;
+    struct index_query *query;
+};
+
+static void answer(struct archive *a, struct session *s, enum err e, uint64_t count, const struct fault *f) {
+    struct ipc_counted m = {.error = (uint16_t)e, .count = e == OK ? count : 0};
+    if (e != OK)
+        session_log(a, s, OS_LOG_ERROR, "a count for %s failed: %s: %s", s->peer, err_text(e), f->detail);
+    session_reply(a, s, IPC_COUNTED, &m, -1);
+}
+
+static enum job_progress step(struct archive *a, struct job *j) {
+    struct counting *c = (struct counting *)j;
+    struct fault f = {0};
+    enum index_step step = INDEX_END;
+    if (!j->session) // nobody waits for it any more
+        return JOB_DONE;
+    enum err e = index_query_step(c->query, &f, &step);
+    if (e == OK && step != INDEX_END)
+        return JOB_AGAIN;
+    job_leave(j);
+    answer(a, j->session, e, index_count_result(c->query), &f);
+    return JOB_DONE;
+}
+
+static void end(struct archive *a, struct job *j) {
+    (void)a;
+    index_query_close(((struct counting *)j)->query);
+    free(j);
+}
+
+static enum err start(struct archive *a, struct session *s, const struct index_query_spec *spec,
+                      struct fault *f) {
+    struct counting *c = calloc(1, sizeof *c);
+    if (!c)
+        return fault_set(f, ERR_NO_MEMORY, "counting");
+    c->job.step = step;
+    c->job.end = end;
+    enum err e = index_count_open(a->index, spec, f, &c->query);
+    if (e == OK)
+        job_start(a, s, &c->job);
+    else
+        free(c);
     return e;
 }
 
@@ -31,7 +63,8 @@ void counting_on_count(struct archive *a, struct session *s, const struct ipc_co
     }
     struct index_query_spec spec = {
         .level = (enum index_level)m->level, .conditions = conditions, .condition_count = count};
-    struct ipc_counted answer = {0};
-    answer.error = (uint16_t)count_all(a, &spec, &answer.count, &f);
-    session_reply(a, s, IPC_COUNTED, &answer, -1);
+    view_limit(s->view, &spec);
+    enum err e = start(a, s, &spec, &f);
+    if (e != OK)
+        answer(a, s, e, 0, &f);
 }

@@ -154,9 +154,9 @@ static void handle(struct archive *a, const struct watch *w) {
 
 static int timeout_ms(const struct archive *a) {
     if (!a->index_dirty)
-        return -1;
+        return jobs_timeout_ms(a, -1);
     int64_t left = a->index_commit_due_ms - os_clock_ms();
-    return left < 0 ? 0 : (int)left;
+    return jobs_timeout_ms(a, left < 0 ? 0 : (int)left);
 }
 
 static void loop(struct archive *a) {
@@ -166,6 +166,7 @@ static void loop(struct archive *a) {
         for (int i = 0; i < n; i++)
             handle(a, events[i].data.ptr);
         commit_start(a);
+        jobs_run(a);
         commit_index(a, false);
         sessions_bury(a);
     }
@@ -181,6 +182,7 @@ static void finish(struct archive *a) {
     while (a->sessions)
         session_end(a, a->sessions, NULL);
     sessions_bury(a);
+    jobs_end(a); // a deletion goes on with the next start
     if (!a->failed)
         commit_index(a, true);
 }

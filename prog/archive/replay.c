@@ -207,6 +207,8 @@ enum err replay_start(struct archive *a, struct fault *f) {
         return e;
     struct replay r = {.a = a};
     e = recover(&r, f);
+    if (e == OK)
+        e = deleting_resume(a, f);
     if (r.objects || r.torn || r.damaged)
         session_log(a, NULL, OS_LOG_INFO,
                     "store: %" PRIu64 " objects indexed that were stored last, %" PRIu64

@@ -81,6 +81,7 @@ void session_end(struct archive *a, struct session *s, const char *why) {
         session_log(a, s, OS_LOG_WARN, "session ended: %s", why);
     s->ending = true;
     storing_forget(a, s);
+    jobs_forget(a, s);
     finding_end(a, s);
     retrieving_end(a, s);
     dialling_end(a, s);
@@ -182,6 +183,12 @@ static void dispatch(struct archive *a, struct session *s, struct ipc_msg *m) {
         break;
     case IPC_RETRIEVE_END:
         retrieving_end(a, s);
+        break;
+    case IPC_DELETE_OBJECTS:
+        deleting_on_delete(a, s, &m->u.delete_objects);
+        break;
+    case IPC_ADMIN:
+        admin_on_admin(a, s, &m->u.admin);
         break;
     case IPC_COUNT:
         counting_on_count(a, s, &m->u.count);

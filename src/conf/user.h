@@ -29,8 +29,7 @@ struct conf_user {
     char password[CONF_HASH_MAX + 1]; // "$argon2id$v=19$…"; "" = cannot sign in by password
     char totp[CONF_TOTP_MAX + 1];     // second factor (RFC 6238): its secret in base32; "" = none
     char collections[CONF_COLLECTION_NAMES_MAX + 1]; // "a,b"; "" = no limit
-    char
-        physician[CONF_PHYSICIAN_MAX + 1]; // a referrer's name as in Referring Physician's Name: "Smith^John"
+    char physician[CONF_PHYSICIAN_MAX + 1]; // of a referrer, as in Referring Physician's Name: "Smith^John"
 };
 
 struct conf_users {
