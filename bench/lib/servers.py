@@ -111,9 +111,9 @@ class Galena(Server):
         super().__init__(folder)
         self.program = os.path.join(build, "prog", "galena")
         self.dir = os.path.join(folder, "archive")
-        self.tls_port = free_port()
+        self.tls_port, self.https_port = free_port(), free_port()
         self.run("init", self.dir, "--dicom", "127.0.0.1:%d" % self.tls_port, "--plain",
-                 "127.0.0.1:%d" % self.port)
+                 "127.0.0.1:%d" % self.port, "--https", "127.0.0.1:%d" % self.https_port)
         self.add_peer()
 
     def add_peer(self):

@@ -14,11 +14,11 @@
 // Descriptors the supervisor gives a template, after its own socket (os/template.h).
 enum { GATE_CERT_FD = 4, GATE_KEY_FD, GATE_TRUST_FD, GATE_WEB_CERT_FD, GATE_WEB_KEY_FD };
 
-enum { GATE_OUT_BYTES = 160 * 1024 }; // ciphertext waiting for the socket
+enum { GATE_OUT_BYTES = 168 * 1024 }; // ciphertext waiting for the socket, all that one read from the worker makes
 
 // Ciphertext is collected here, so that many records leave in one write.
 struct outbox {
-    uint8_t bytes[GATE_OUT_BYTES];
+    uint8_t bytes[GATE_OUT_BYTES] __attribute__((aligned(4096)));
     size_t from, to;
 };
 

@@ -17,7 +17,7 @@
 
 enum {
     IN_BYTES = 128 * 1024,   // plain text for the worker
-    REPLY_BYTES = 64 * 1024, // plain text from the worker, encrypted at once
+    REPLY_BYTES = 128 * 1024, // plain text from the worker, encrypted at once
     FAREWELL_MS = 10000,     // for the last bytes and the close_notify
     IDLE_MS = 1000,          // then memory is given back
 };
@@ -108,6 +108,8 @@ static void encrypt(struct relay *r) {
 static void give_back_memory(struct relay *r) {
     madvise(in, sizeof in, MADV_DONTNEED);
     madvise(reply, sizeof reply, MADV_DONTNEED);
+    if (!gate_has_output(r->g))
+        madvise(r->g->out.bytes, sizeof r->g->out.bytes, MADV_DONTNEED);
     malloc_trim(0);
     r->warm = false;
 }

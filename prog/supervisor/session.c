@@ -7,8 +7,12 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 enum {
+    // What a worker may have said before its gate must take it: fewer turns for both (measured: an eighth of the
+    // worker's switches, a tenth of both sides' time).
+    STREAM_BYTES = 256 * 1024,
     // When one of a session's two processes has ended, the other follows by itself: the gate says farewell
     // (10 s at most), a worker finishes what it hands to the archive.
     LINGER_MS = 30000,
@@ -51,6 +55,14 @@ static bool pair_up(enum err (*make)(int[2], struct fault *), int *ret_a, int *r
         return false;
     *ret_a = pair[0];
     *ret_b = pair[1];
+    return true;
+}
+
+static bool pair_stream(int *ret_gates, int *ret_workers) {
+    if (!pair_up(os_fd_pair_stream, ret_gates, ret_workers))
+        return false;
+    int bytes = STREAM_BYTES;
+    (void)setsockopt(*ret_workers, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
     return true;
 }
 
@@ -152,7 +164,7 @@ static bool gather(struct supervisor *s, struct session *session, struct channel
     if (!has_gate(session->lane))
         return true;
     session->gate = take_child(s, session, OS_ROLE_GATE);
-    if (!session->gate || !pair_up(os_fd_pair_stream, &c->gate_plain, &c->stream))
+    if (!session->gate || !pair_stream(&c->gate_plain, &c->stream))
         return false;
     // Browsers show no certificate: the gate before them has nothing to tell the archive, and no way to.
     return session->lane == IPC_LANE_HTTPS || pair_up(os_fd_pair_seqpacket, &c->archive_gate, &c->gate);
@@ -262,7 +274,7 @@ bool session_outbound(struct supervisor *s, int take_fd, const char *target, int
     CLEANUP(channels_close) struct channels c = {-1, -1, -1, -1, -1, -1};
     session->gate = take_child(s, session, OS_ROLE_GATE);
     bool good = session->gate && pair_up(os_fd_pair_seqpacket, &c.archive_gate, &c.gate)
-        && pair_up(os_fd_pair_stream, &c.gate_plain, &c.stream)
+        && pair_stream(&c.gate_plain, &c.stream)
         && connect_child(s, session, session->gate, (const int[]){client, c.gate_plain, c.gate}, 3);
     if (!good) {
         give_up(s, session);

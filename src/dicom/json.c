@@ -79,7 +79,7 @@ static void put_head(struct buf *out, const struct dicom_element *e) {
         return;
     memcpy(p, head, sizeof head - 1);
     dicom_hex_u32(e->tag, p + TAG_PLACE);
-    memcpy(p + VR_PLACE, std_vr_info(e->vr == VR_UNKNOWN ? VR_UN : e->vr)->code, 2);
+    memcpy(p + VR_PLACE, std_vr_info(json_value_vr(e))->code, 2);
 }
 
 static bool is_left_out(const struct dicom_element *e) {

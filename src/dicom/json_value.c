@@ -4,6 +4,7 @@
 #include "base/utf8.h"
 #include "dicom/json.h"
 #include "dicom/number_text.h"
+#include "std/tag.h"
 
 enum {
     EXACT_DIGITS = 15, // of a decimal number that survives being read as a 64-bit float
@@ -160,7 +161,7 @@ static void put_pn(struct buf *out, struct slice name) {
     bool first = true;
     buf_u8(out, '{');
     for (size_t i = 0; i < 3 && name.p; i++) {
-        struct slice g = slice_trim(slice_split(name, '=', &name), " ");
+        struct slice g = slice_trim_right(slice_trim(slice_split(name, '=', &name), " "), " ^");
         if (g.n == 0)
             continue;
         if (!first)
@@ -173,7 +174,7 @@ static void put_pn(struct buf *out, struct slice name) {
 }
 
 static bool is_empty_pn(struct slice name) {
-    return slice_trim(name, " =").n == 0;
+    return slice_trim(name, " =^").n == 0;
 }
 
 static void put_text(struct buf *out, enum vr vr, struct slice s) {
@@ -190,7 +191,7 @@ static void put_text(struct buf *out, enum vr vr, struct slice s) {
 struct slice json_value_trim(enum vr vr, struct slice s) {
     switch ((enum vr_trim)std_vr_info(vr)->trim) {
     case VR_TRIM_NONE:
-        return vr == VR_UI ? slice_trim(s, " ") : s;
+        return vr == VR_UI ? slice_trim(s, " ") : slice_trim_right(s, " "); // AS
     case VR_TRIM_RIGHT:
         return slice_trim_right(s, " ");
     case VR_TRIM_BOTH:
@@ -199,15 +200,14 @@ struct slice json_value_trim(enum vr vr, struct slice s) {
     return s;
 }
 
-static void put_texts(struct buf *out, struct buf *text, const struct dicom_element *e,
+static void put_texts(struct buf *out, struct buf *text, enum vr vr, struct slice value,
                       const struct dicom_charset *cs) {
-    enum vr vr = e->vr;
     buf_reset(text);
-    dicom_charset_decode(cs, vr, e->value, text);
+    dicom_charset_decode(cs, vr, value, text);
     if (!buf_ok(text))
         out->failed = true;
     struct slice rest = buf_slice(text);
-    if (json_value_trim(vr, rest).n == 0)
+    if (json_value_trim(vr, rest).n == 0 || (vr == VR_PN && is_empty_pn(rest)))
         return;
     bool multi = std_vr_info(vr)->multi;
     buf_append_str(out, ",\"Value\":[");
@@ -239,16 +239,28 @@ void json_value_base64(struct buf *out, struct slice s) {
     }
 }
 
+enum vr json_value_vr(const struct dicom_element *e) {
+    if (e->vr != VR_UN && e->vr != VR_UNKNOWN)
+        return e->vr;
+    const struct std_tag *known = std_tag_find(e->tag);
+    enum vr vr = known && !e->is_ref ? known->vr[0] : VR_UN;
+    const struct std_vr *info = std_vr_info(vr);
+    bool fits = info->class_ == VR_CLASS_STRING ||
+                (info->class_ == VR_CLASS_NUMBER && e->value.n % info->value_bytes == 0);
+    return fits ? vr : VR_UN;
+}
+
 void json_value_write(struct buf *out, struct buf *text, const struct dicom_element *e,
                       const struct dicom_charset *cs) {
     if (e->value.n == 0)
         return;
-    switch ((enum vr_class)std_vr_info(e->vr)->class_) {
+    enum vr vr = json_value_vr(e);
+    switch ((enum vr_class)std_vr_info(vr)->class_) {
     case VR_CLASS_STRING:
-        put_texts(out, text, e, cs);
+        put_texts(out, text, vr, e->value, cs);
         break;
     case VR_CLASS_NUMBER:
-        put_numbers(out, e->vr, e->value);
+        put_numbers(out, vr, e->value);
         break;
     case VR_CLASS_BYTES:
     case VR_CLASS_NONE:

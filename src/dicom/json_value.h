@@ -14,6 +14,10 @@ void json_value_write(struct buf *out, struct buf *text, const struct dicom_elem
 // A number as text (IS, DS): as a JSON number where this says the same, else as a string.
 void json_value_decimal(struct buf *out, struct slice text);
 
+// The VR to write: what is UN only because the sender did not know the attribute gets its own (PS3.5 6.2.2,
+// note 3). Sequences stay UN, and so do private attributes.
+enum vr json_value_vr(const struct dicom_element *e);
+
 // Without the blanks that have no meaning in this VR.
 struct slice json_value_trim(enum vr vr, struct slice s);
 

@@ -48,7 +48,7 @@ enum err model_wrong(struct model_build *b, enum err code, const char *why);
 
 // Values of the element under way; in model_value.c.
 enum err model_text(struct model_build *b, struct slice utf8); // one value, as it is: strings
-// one value written as a number: binary numbers, IS and DS (which are rounded to 16 characters); AT as 8 digits
+// one value written as a number: binary numbers, IS and DS (rounded to 16 characters); AT as 8 digits
 enum err model_number(struct model_build *b, struct slice text);
 enum err model_null(struct model_build *b); // an empty value
 enum err model_binary(struct model_build *b, struct slice base64);

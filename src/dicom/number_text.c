@@ -36,7 +36,7 @@ static bool put_whole(struct buf *out, double v, double below) {
 }
 
 // Numbers like 0.9765625 and -312.5, of few digits: whole / 10^k is what reading its digits gives, as long as
-// both are exact in the type (IEEE 754 division rounds correctly). The first k that fits has the fewest digits.
+// both are exact in the type (IEEE 754 division rounds correctly). The first k that fits has fewest digits.
 static bool put_short(struct buf *out, double v, bool is_single) {
     static const float tens[] = {1, 10, 100, 1000, 1e4f, 1e5f, 1e6f};
     double size = v < 0 ? -v : v;

@@ -5,9 +5,9 @@
 #include "base/buf.h"
 #include "std/vr.h"
 
-// Appends the value at p, little endian, value_bytes of its VR long: "00180AFB" for AT, the fewest digits that
-// read back as the same for FL and FD, where "NaN", "inf" and "-inf" are possible. True: it is a JSON number,
-// and one that a reader with 64-bit floats takes exactly.
+// Appends the value at p, little endian, value_bytes of its VR long: "00180AFB" for AT; for FL and FD the
+// fewest digits that read back as the same, or "NaN", "inf", "-inf". True: it is a JSON number, and one that
+// a reader with 64-bit floats takes exactly.
 bool dicom_number_text(struct buf *out, enum vr vr, const uint8_t *p);
 
 // Eight digits, upper case.

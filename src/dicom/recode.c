@@ -14,7 +14,9 @@ struct dicom_recoder {
     struct dicom_reader *reader;
     enum dicom_syntax to;
     struct buf *out; // of the call under way
-    enum vr bulk_vr; // of the long value passing by
+    enum vr bulk_vr;      // of the long value passing by
+    uint64_t bulk_length; // … its length
+    uint64_t bulk_left;   // … and what is still to come of it
     bool swap;
     uint8_t carry[8]; // the beginning of a unit whose end is in the next chunk
     size_t carried;
@@ -57,8 +59,13 @@ static void put_value(struct dicom_recoder *r, enum vr vr, struct slice value, b
         dicom_swap(vr, at, value.n);
 }
 
+static void pad(struct dicom_recoder *r, enum vr vr, uint64_t length) {
+    if (length & 1)
+        buf_u8(r->out, std_vr_info(vr)->pad);
+}
+
 // Units that a chunk cuts in two are put together before they are swapped.
-static void put_chunk(struct dicom_recoder *r, struct slice chunk) {
+static void put_units(struct dicom_recoder *r, struct slice chunk) {
     size_t unit = r->swap ? std_vr_info(r->bulk_vr)->swap_bytes : 1;
     if (unit <= 1) {
         buf_append_slice(r->out, chunk);
@@ -78,6 +85,29 @@ static void put_chunk(struct dicom_recoder *r, struct slice chunk) {
         r->carry[r->carried++] = chunk.p[i];
 }
 
+static void put_chunk(struct dicom_recoder *r, struct slice chunk) {
+    put_units(r, chunk);
+    r->bulk_left -= chunk.n;
+    if (r->bulk_left > 0)
+        return;
+    buf_append(r->out, r->carry, r->carried); // what is no whole unit stays as it is
+    r->carried = 0;
+    pad(r, r->bulk_vr, r->bulk_length);
+}
+
+// Odd lengths, which some senders write, are made even (PS3.5 7.1.1).
+static void put_header(struct dicom_recoder *r, uint32_t tag, enum vr vr, uint64_t length) {
+    dicom_write_header(r->out, r->to, tag, vr, (uint32_t)(length + (length & 1)));
+}
+
+static void begin_bulk(struct dicom_recoder *r, const struct dicom_event *ev, enum vr vr, bool swap) {
+    put_header(r, ev->tag, vr, ev->length);
+    r->bulk_vr = vr;
+    r->bulk_length = r->bulk_left = ev->length;
+    r->swap = swap;
+    r->carried = 0;
+}
+
 static enum err on_event(void *ctx, const struct dicom_event *ev, struct fault *f) {
     struct dicom_recoder *r = ctx;
     enum vr vr = ev->vr == VR_UNKNOWN ? VR_UN : ev->vr;
@@ -86,14 +116,12 @@ static enum err on_event(void *ctx, const struct dicom_event *ev, struct fault *
     case DICOM_EV_ELEMENT:
         if (tag_is_group_length(ev->tag))
             break;
-        dicom_write_header(r->out, r->to, ev->tag, vr, (uint32_t)ev->value.n);
+        put_header(r, ev->tag, vr, ev->value.n);
         put_value(r, vr, ev->value, swap);
+        pad(r, vr, ev->value.n);
         break;
     case DICOM_EV_BULK:
-        dicom_write_header(r->out, r->to, ev->tag, vr, ev->length);
-        r->bulk_vr = vr;
-        r->swap = swap;
-        r->carried = 0;
+        begin_bulk(r, ev, vr, swap);
         break;
     case DICOM_EV_CHUNK:
         put_chunk(r, ev->value);

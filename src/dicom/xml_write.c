@@ -136,15 +136,14 @@ static void put_pn(struct xml *x, struct slice name) {
         put_group(x, groups[i], slice_split(name, '=', &name));
 }
 
-static void put_texts(struct xml *x, const struct dicom_element *e, const struct dicom_charset *cs) {
-    enum vr vr = e->vr;
+static void put_texts(struct xml *x, enum vr vr, struct slice value, const struct dicom_charset *cs) {
     const char *name = vr == VR_PN ? "PersonName" : "Value";
     buf_reset(&x->text);
-    dicom_charset_decode(cs, vr, e->value, &x->text);
+    dicom_charset_decode(cs, vr, value, &x->text);
     if (!buf_ok(&x->text))
         x->out->failed = true;
     struct slice rest = buf_slice(&x->text);
-    if (json_value_trim(vr, rest).n == 0)
+    if (json_value_trim(vr, rest).n == 0 || (vr == VR_PN && slice_trim(rest, " =^").n == 0))
         return;
     for (size_t number = 1; rest.p && buf_ok(x->out); number++) {
         struct slice one = rest;
@@ -171,12 +170,13 @@ static void put_numbers(struct xml *x, enum vr vr, struct slice value) {
 }
 
 static void put_value(struct xml *x, const struct dicom_element *e, const struct dicom_charset *cs) {
-    switch ((enum vr_class)std_vr_info(e->vr)->class_) {
+    enum vr vr = json_value_vr(e);
+    switch ((enum vr_class)std_vr_info(vr)->class_) {
     case VR_CLASS_STRING:
-        put_texts(x, e, cs);
+        put_texts(x, vr, e->value, cs);
         break;
     case VR_CLASS_NUMBER:
-        put_numbers(x, e->vr, e->value);
+        put_numbers(x, vr, e->value);
         break;
     case VR_CLASS_BYTES:
     case VR_CLASS_NONE:
@@ -238,7 +238,7 @@ static void put_head(struct xml *x, const struct dicom_element *e) {
     dicom_hex_u32(creator.n ? e->tag & 0xFFFF00FFu : e->tag, tag);
     put(x, "<DicomAttribute");
     put_attribute(x, "tag", slice_of(tag, sizeof tag));
-    put_attribute(x, "vr", slice_of(std_vr_info(e->vr == VR_UNKNOWN ? VR_UN : e->vr)->code, 2));
+    put_attribute(x, "vr", slice_of(std_vr_info(json_value_vr(e))->code, 2));
     if (known)
         put_attribute(x, "keyword", slice_str(std_tag_keyword(known)));
     if (creator.n)

@@ -1,9 +1,10 @@
 // The Native DICOM Model (PS3.19 A.1), out: what WADO-RS answers with as application/dicom+xml.
 //
 // The rules are those of dicom/json.h: ascending tags, no group lengths, no group 0002, a reference becomes
-// BulkData with a URI, text is UTF-8 and Specific Character Set says so. A private attribute has its creator as
-// an XML attribute and 00 in place of its block number (A.1.5); the elements that reserve blocks are written
-// as well. Characters that XML 1.0 can't hold (controls, U+FFFE) and bytes that are no UTF-8 become U+FFFD.
+// BulkData with a URI, text is UTF-8 and Specific Character Set says so. A private attribute has its creator
+// as an XML attribute and 00 in place of its block number (A.1.5); the elements that reserve blocks are
+// written as well. Characters that XML 1.0 can't hold (controls, U+FFFE) and bytes that are no UTF-8 become
+// U+FFFD.
 #ifndef DICOM_XML_WRITE_H
 #define DICOM_XML_WRITE_H
 

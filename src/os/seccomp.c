@@ -53,10 +53,13 @@ static const int archive_extra[] = {
 
 // fetch asks name servers and web servers: reads the system's settings, connects, waits.
 static const int fetch_extra[] = {
-    S(openat), S(open), S(pread64), S(fstat), S(newfstatat), S(stat), S(lstat), S(statx), S(access),
+    S(pread64), S(fstat), S(newfstatat), S(stat), S(lstat), S(statx), S(access),
     S(faccessat), S(faccessat2), S(readlink), S(readlinkat), S(getdents64), S(uname), S(sysinfo),
     S(connect), S(getsockname), S(getpeername), S(getsockopt), S(setsockopt), S(sendmmsg), S(recvmmsg),
     S(eventfd2), S(pipe2), S(epoll_create1), S(epoll_ctl), S(epoll_wait), S(epoll_pwait), LIST_END};
+
+// Of these it may do a part, by their arguments: allow_network, allow_reading.
+static const int fetch_sorted[] = {S(openat), S(open), S(socket), S(socketpair), LIST_END};
 
 // Looked for, then reported or done without: refused instead of killing.
 static const int refused[] = {
@@ -103,7 +106,7 @@ static void refuse(struct build *b, enum os_role role, enum os_stage stage) {
         if (role == OS_ROLE_ARCHIVE && (listed(archive_extra, *call) || *call == SCMP_SYS(socketpair)))
             continue;
         if (role == OS_ROLE_FETCH
-            && (listed(fetch_extra, *call) || *call == SCMP_SYS(socket) || *call == SCMP_SYS(socketpair)))
+            && (listed(fetch_extra, *call) || listed(fetch_sorted, *call)))
             continue;
         if (has_threads(role) && listed(thread_extra, *call))
             continue;
@@ -186,6 +189,23 @@ static void allow_network(struct build *b) {
     refuse_if(b, SCMP_SYS(mmap), 2, SCMP_CMP_MASKED_EQ, PROT_EXEC, PROT_EXEC);
 }
 
+// Where Landlock is missing, files can be read, but none made or changed.
+static void allow_reading(struct build *b) {
+    static const struct {
+        int call;
+        unsigned flags_arg;
+    } opens[] = {{SCMP_SYS(openat), 2}, {SCMP_SYS(open), 1}};
+    static const uint64_t changing[] = {O_WRONLY, O_RDWR, O_CREAT, O_TRUNC};
+    for (unsigned i = 0; i < sizeof opens / sizeof *opens; i++) {
+        uint64_t all = 0;
+        for (unsigned k = 0; k < sizeof changing / sizeof *changing; k++) {
+            refuse_if(b, opens[i].call, opens[i].flags_arg, SCMP_CMP_MASKED_EQ, changing[k], changing[k]);
+            all |= changing[k];
+        }
+        allow_if(b, opens[i].call, opens[i].flags_arg, SCMP_CMP_MASKED_EQ, all, 0);
+    }
+}
+
 static void add_rules(struct build *b, enum os_role role, enum os_stage stage) {
     allow(b, common);
     allow_plain_memory(b);
@@ -196,8 +216,10 @@ static void add_rules(struct build *b, enum os_role role, enum os_stage stage) {
     } else {
         allow_flag_fcntl(b);
     }
-    if (role == OS_ROLE_FETCH)
+    if (role == OS_ROLE_FETCH) {
         allow_network(b);
+        allow_reading(b);
+    }
     if (role == OS_ROLE_GATE || role == OS_ROLE_DIMSE)
         allow_ack_now(b);
     if (has_threads(role))

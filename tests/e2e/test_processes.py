@@ -12,7 +12,7 @@ import dul
 from conftest import BUILD
 from test_find import CT, ct
 
-SANDBOXED = ("gate", "dimse", "auth", "archive")
+SANDBOXED = ("gate", "dimse", "web", "auth", "archive")
 
 
 def status(pid):
@@ -69,10 +69,31 @@ def test_the_archive_links_no_parser():
                                                                       "http_"))]
 
 
-def test_the_worker_links_no_keys_index_or_store():
-    assert not [s for s in symbols("galena-dimse") if s.startswith(("keyring_", "store_open", "index_open",
-                                                                    "sqlite3_",
-                                                                  "EVP_", "SSL_"))]
+@pytest.mark.parametrize("program,more", [("galena-dimse", ("EVP_",)), ("galena-web", ("EVP_PKEY", "EVP_CIPHER"))])
+def test_the_workers_link_no_keys_index_or_store(program, more):
+    theirs = ("keyring_", "store_open", "index_open", "sqlite3_", "SSL_", "seal_") + more
+    assert not [s for s in symbols(program) if s.startswith(theirs)]
+
+
+def libraries(program):
+    """What it loads, by ldd: {"libz", ...}."""
+    out = subprocess.run(["ldd", os.path.join(BUILD, "prog", program)], capture_output=True, text=True,
+                         check=True).stdout
+    return {line.split()[0].split(".so")[0] for line in out.split("\n") if line.strip()}
+
+
+@pytest.mark.parametrize("program", ["galena-supervisor", "galena-gate", "galena-archive", "galena-auth",
+                                     "galena-dimse"])
+def test_what_parses_the_web_is_elsewhere(program):
+    parsers = {"libnghttp2", "libhttp_parser", "libexpat", "libcurl", "libxml2"}
+    assert not libraries(program) & parsers
+    assert program == "galena-auth" or "libjansson" not in libraries(program)
+
+
+def test_the_programs_load_what_is_theirs():
+    assert "libssl" in libraries("galena-gate")
+    for program in ("galena-supervisor", "galena-dimse", "galena-web", "galena-auth", "galena-archive"):
+        assert "libssl" not in libraries(program), program
 
 
 def store(a, number):

@@ -10,7 +10,7 @@ import pytest
 
 from conftest import BUILD, ROOT, free_port
 
-PORTS = ("2762", "11112", "11113")
+PORTS = ("2762", "11112", "11113", "8443")
 
 
 def blocks(page):

@@ -1,8 +1,10 @@
 """./run as a newcomer meets it: it says when it is ready, and every line it prints can be pasted."""
+import hashlib
 import os
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import time
 
@@ -22,7 +24,9 @@ class Run:
         os.symlink(BUILD, os.path.join(folder, "build"))
         self.archive = os.path.join(folder, "archive")
         self.dicom = "127.0.0.1:%d" % free_port()
-        subprocess.run([GALENA, "init", self.archive, "--dicom", self.dicom], check=True, capture_output=True)
+        self.https = "127.0.0.1:%d" % free_port()
+        subprocess.run([GALENA, "init", self.archive, "--dicom", self.dicom, "--https", self.https], check=True,
+                       capture_output=True)
 
     def start(self):
         with open(self.log, "w", encoding="utf-8") as log:
@@ -89,3 +93,37 @@ def test_a_busy_port_is_named(tmp_path):
         s.listen()
         done = subprocess.run([os.path.join(r.folder, "run")], capture_output=True, text=True, timeout=90)
     assert done.returncode == 1 and r.dicom + " is in use by another program" in done.stderr
+
+
+def served_fingerprint(address):
+    host, port = address.rsplit(":", 1)
+    digest = hashlib.sha256(ssl.PEM_cert_to_DER_cert(ssl.get_server_certificate((host, int(port))))).hexdigest()
+    return ":".join(digest[i:i + 2] for i in range(0, 64, 2)).upper()
+
+
+def test_the_web_address_and_what_one_needs_there(running):
+    text = running.text()
+    assert "https://%s/" % running.https in text
+    assert served_fingerprint(running.https) in text
+    assert re.search(r"user doctor +password (\w{5}-?)+", text)
+    again = re.search(r"user administrator +a new password: (.*)   \(", text)[1]
+    assert "password" in paste(again)
+    doctor = subprocess.run([GALENA, "user", "list", running.archive], capture_output=True, text=True).stdout
+    assert re.search(r"doctor +radiographer", doctor)
+    context = ssl.create_default_context(cafile=os.path.join(running.archive, "tls", "ca.pem"))
+    with socket.create_connection(("127.0.0.1", int(running.https.rsplit(":", 1)[1])), 10) as raw:
+        context.wrap_socket(raw, server_hostname="127.0.0.1").close()
+
+
+def test_a_web_port_that_is_taken(tmp_path):
+    folder = tmp_path / "taken"
+    folder.mkdir()
+    r = Run(str(folder))
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", int(r.https.rsplit(":", 1)[1])))
+        other.listen()
+        r.start()
+        moved = re.search(r"the web side moves to (\S+)\.\n", r.text())[1]
+        assert moved != r.https and "https://%s/" % moved in r.text()
+        assert served_fingerprint(moved) in r.text()
+        assert r.stop() == 0

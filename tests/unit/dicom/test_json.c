@@ -149,6 +149,28 @@ static const struct {
        "\x09\x00\x11\x10UN\0\0\x02\0\0\0ab"),
      "{\"00091010\":{\"vr\":\"OB\",\"InlineBinary\":\"AAEC/w==\"},"
       "\"00091011\":{\"vr\":\"UN\",\"InlineBinary\":\"YWI=\"}}"},
+    {"UN of an attribute that is known",
+     S("\x10\x00\x20\x00UN\0\0\x02\0\0\0x "
+       "\x28\x00\x10\x00UN\0\0\x02\0\0\0\x01\x02"
+       "\x28\x00\x11\x00UN\0\0\x02\0\0\0\0\0"
+       "\x40\x00\x75\x02UN\0\0\x02\0\0\0"
+       "ab"),
+     "{\"00100020\":{\"vr\":\"LO\",\"Value\":[\"x\"]},\"00280010\":{\"vr\":\"US\",\"Value\":[513]},"
+     "\"00280011\":{\"vr\":\"US\",\"Value\":[0]},\"00400275\":{\"vr\":\"UN\",\"InlineBinary\":\"YWI=\"}}"},
+    {"UN of a length that the VR can't have",
+     S("\x18\x00\x18\x60UN\0\0\x02\0\0\0"
+       "ab"),
+     "{\"00186018\":{\"vr\":\"UN\",\"InlineBinary\":\"YWI=\"}}"},
+    {"PN, components that are empty",
+     S("\x10\x00\x10\x00PN\x06\0"
+       "A^^^^ "
+       "\x10\x00\x01\x10PN\x06\0^^=^^ "),
+     "{\"00100010\":{\"vr\":\"PN\",\"Value\":[{\"Alphabetic\":\"A\"}]},\"00101001\":{\"vr\":\"PN\"}}"},
+    {"AS, padded",
+     S("\x10\x00\x10\x10"
+       "AS\x04\0"
+       "22Y "),
+     "{\"00101010\":{\"vr\":\"AS\",\"Value\":[\"22Y\"]}}"},
     {"empty bytes", S("\x09\x00\x10\x10OB\0\0\0\0\0\0"), "{\"00091010\":{\"vr\":\"OB\"}}"},
     {"an unknown VR", S("\x09\x00\x10\x10ZZ\0\0\x02\0\0\0ab"),
      "{\"00091010\":{\"vr\":\"UN\",\"InlineBinary\":\"YWI=\"}}"},

@@ -82,7 +82,10 @@ static void log_to_archive_socket(void *ctx, enum os_log_level level, struct sli
         _exit(9);
 }
 
-static struct play start(bool outbound, int timeout_ms) {
+enum lane { PEERS, OUTBOUND, WEB, WEB_OLD }; // WEB_OLD: HTTP/2 is turned off
+
+static struct play start_lane(enum lane lane, int timeout_ms) {
+    bool outbound = lane == OUTBOUND;
     int c[2], w[2], a[2];
     assert_int_equal(os_fd_pair_stream(c, NULL), OK);
     assert_int_equal(os_fd_pair_stream(w, NULL), OK);
@@ -94,6 +97,7 @@ static struct play start(bool outbound, int timeout_ms) {
         os_log_init("gate", log_to_archive_socket, &log);
         close(c[0]), close(w[0]), close(a[0]);
         g.client = c[1], g.plain = w[1], g.archive = a[1], g.outbound = outbound;
+        g.web = lane >= WEB, g.http2 = lane == WEB;
         g.handshake_deadline_ms = os_clock_ms() + timeout_ms;
         if (os_fd_set_nonblock(g.client, true, NULL) != OK || os_fd_set_nonblock(g.plain, true, NULL) != OK
             || gate_tls_open(&g, NULL) != OK)
@@ -104,6 +108,10 @@ static struct play start(bool outbound, int timeout_ms) {
     }
     close(c[1]), close(w[1]), close(a[1]);
     return (struct play){c[0], w[0], a[0], pid};
+}
+
+static struct play start(bool outbound, int timeout_ms) {
+    return start_lane(outbound ? OUTBOUND : PEERS, timeout_ms);
 }
 
 static void finish(struct play *p) {
@@ -341,12 +349,147 @@ static void test_slow_handshake_ends(void **state) {
     assert_non_null(strstr(logged, "in time"));
 }
 
+// --- the web: no certificate, one of two protocols
+static const struct {
+    const char *name;
+    enum lane lane;
+    const char *offered;  // as in RFC 7301; NULL: no such extension
+    const char *accepted; // NULL: the handshake fails; "": it says nothing
+    int version;
+} protocols[] = {
+    {"both", WEB, "\x08http/1.1\x02h2", "h2", TLS1_3_VERSION},
+    {"both, TLS 1.2", WEB, "\x02h2\x08http/1.1", "h2", TLS1_2_VERSION},
+    {"HTTP/1.1 alone", WEB, "\x08http/1.1", "http/1.1", TLS1_3_VERSION},
+    {"one we do not know, too", WEB, "\x02h9\x08http/1.1", "http/1.1", TLS1_3_VERSION},
+    {"none we know", WEB, "\x02h9", NULL, TLS1_3_VERSION},
+    {"no such extension", WEB, NULL, "", TLS1_3_VERSION},
+    {"HTTP/2 is off", WEB_OLD, "\x02h2\x08http/1.1", "http/1.1", TLS1_3_VERSION},
+    {"HTTP/2 alone, and it is off", WEB_OLD, "\x02h2", NULL, TLS1_3_VERSION},
+    {"TLS 1.1", WEB, "\x02h2", NULL, TLS1_1_VERSION},
+};
+
+static void assert_accepted(SSL *s, const char *expected) {
+    const unsigned char *got = NULL;
+    unsigned n = 0;
+    SSL_get0_alpn_selected(s, &got, &n);
+    assert_true(slice_eq_str(slice_of(got, n), expected));
+}
+
+static int on_certificate_asked_for(SSL *s, X509 **x, EVP_PKEY **k) {
+    (void)s, (void)x, (void)k;
+    fail_msg("a certificate was asked for");
+    return 0;
+}
+
+static void test_web_protocols(void **state) {
+    (void)state;
+    for (size_t i = 0; i < sizeof protocols / sizeof *protocols; i++) {
+        struct play p = start_lane(protocols[i].lane, 5000);
+        SSL *s = tls(p.client, false, false, protocols[i].version);
+        const char *offered = protocols[i].offered;
+        SSL_CTX_set_client_cert_cb(SSL_get_SSL_CTX(s), on_certificate_asked_for);
+        if (offered)
+            SSL_set_alpn_protos(s, (const unsigned char *)offered, (unsigned)strlen(offered));
+        bool good = SSL_do_handshake(s) == 1;
+        ERR_clear_error();
+        if (good != (protocols[i].accepted != NULL))
+            fail_msg("%s", protocols[i].name);
+        if (good) {
+            char text[3];
+            assert_accepted(s, protocols[i].accepted);
+            assert_int_equal(SSL_write(s, "ab", 2), 2);
+            assert_int_equal(read(p.worker, text, sizeof text), 2);
+        }
+        SSL_free(s);
+        close(p.client);
+        p.client = -1;
+        finish(&p);
+        assert_true(good ? logged[0] == '\0' : strstr(logged, "handshake failed") != NULL); // and nothing is proven
+    }
+}
+
+// What a browser keeps of a session is good for nothing: each handshake is a whole one.
+static void test_web_sessions_are_not_resumed(void **state) {
+    (void)state;
+    const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
+    for (size_t i = 0; i < 2; i++) {
+        SSL_SESSION *kept = NULL;
+        for (int round = 0; round < 2; round++) {
+            struct play p = start_lane(WEB, 5000);
+            SSL *s = tls(p.client, false, false, versions[i]);
+            char text[3];
+            if (kept)
+                SSL_set_session(s, kept);
+            assert_int_equal(SSL_do_handshake(s), 1);
+            assert_int_equal(SSL_session_reused(s), 0);
+            assert_int_equal(write(p.worker, "x", 1), 1);
+            assert_int_equal(SSL_read(s, text, 1), 1); // a ticket comes before
+            SSL_SESSION_free(kept);
+            kept = SSL_get1_session(s);
+            SSL_shutdown(s);
+            SSL_free(s);
+            close(p.client);
+            p.client = -1;
+            finish(&p);
+        }
+        SSL_SESSION_free(kept);
+    }
+}
+
+static const struct {
+    const char *bytes, *expected; // in the log
+    size_t n;
+    bool answered;
+} web_strangers[] = {
+    {"GET / HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP without TLS on the HTTPS port", 27, true},
+    {"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "HTTP without TLS on the HTTPS port", 24, true},
+    {"\1\0\0\0\0\4", "DICOM on the HTTPS port", 6, false},
+    {"hello", "not TLS", 5, false},
+};
+
+static void test_web_strangers(void **state) {
+    (void)state;
+    for (size_t i = 0; i < sizeof web_strangers / sizeof *web_strangers; i++) {
+        struct play p = start_lane(WEB, 300);
+        assert_int_equal(write(p.client, web_strangers[i].bytes, web_strangers[i].n), web_strangers[i].n);
+        char text[512] = "";
+        ssize_t n = recv(p.client, text, sizeof text - 1, MSG_WAITALL);
+        assert_true(web_strangers[i].answered ? n > 0 : n <= 0);
+        if (n > 0) {
+            assert_int_equal(strncmp(text, "HTTP/1.1 400 ", 13), 0);
+            const char *body = strstr(text, "\r\n\r\n"), *length = strstr(text, "Content-Length: ");
+            assert_non_null(body);
+            assert_int_equal(strlen(body + 4), atoi(length + 16));
+        }
+        close(p.client);
+        p.client = -1;
+        finish(&p);
+        assert_non_null(strstr(logged, web_strangers[i].expected));
+    }
+}
+
+static void test_web_bulk(void **state) {
+    (void)state;
+    struct play p = start_lane(WEB, 10000);
+    SSL *s = tls(p.client, false, false, TLS1_3_VERSION);
+    assert_int_equal(SSL_do_handshake(s), 1);
+    SSL_set_mode(s, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    assert_int_equal(os_fd_set_nonblock(p.client, true, NULL), OK);
+    assert_int_equal(os_fd_set_nonblock(p.worker, true, NULL), OK);
+    struct flow up = {.seed = 3}, down = {.seed = 4};
+    exchange(s, p.worker, &up, &down);
+    SSL_free(s);
+    finish(&p);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_bulk_both_ways),     cmocka_unit_test(test_worker_ends_first),
         cmocka_unit_test(test_client_ends_first),  cmocka_unit_test(test_client_torn_off),
         cmocka_unit_test(test_strangers),          cmocka_unit_test(test_refused_handshakes),
-        cmocka_unit_test(test_slow_handshake_ends),
+        cmocka_unit_test(test_slow_handshake_ends), cmocka_unit_test(test_web_protocols),
+        cmocka_unit_test(test_web_sessions_are_not_resumed), cmocka_unit_test(test_web_strangers),
+        cmocka_unit_test(test_web_bulk),
     };
     return cmocka_run_group_tests(tests, set_up, NULL);
 }
