@@ -1,5 +1,6 @@
 #include "device.h"
 
+#include "base/base64url.h"
 #include "secrets.h"
 
 enum { HOUR_MS = 3600000, MAC_BYTES = 32 };

@@ -19,10 +19,6 @@ void secrets_digest(struct slice text, uint8_t ret_digest[DIGEST_BYTES]);       
 void secrets_mac(struct slice key, struct slice text, uint8_t ret_mac[DIGEST_BYTES]); // HMAC-SHA-256
 bool secrets_equal(struct slice a, struct slice b); // takes as long whatever differs; the length is no secret
 
-size_t base64url_encode(struct slice bytes, char *dst); // dst: 4 * (n + 2) / 3 + 1 bytes; returns its length
-// Exact: no padding, no blanks, no bits left over. False when it is none, or longer than cap.
-bool base64url_decode(struct slice text, uint8_t *dst, size_t cap, size_t *ret_n);
-
 void secrets_make(char ret_text[SECRET_CHARS + 1], uint8_t ret_digest[DIGEST_BYTES]); // digest of the text
 void secrets_make_id(char ret_id[ID_CHARS + 1]);
 

@@ -44,10 +44,15 @@ int cli_fail_fault(const char *what, const struct fault *f);
 // Are they all there, in the archive's folder that was entered? Says which one is not.
 bool cli_collections_exist(const char *names);
 
+// Removes all tokens of a user, in the archive's folder that was entered.
+enum err cli_tokens_remove_of(const char *user, struct fault *f);
+
 // The rows, one exported by each verb's file.
 extern const struct cli_verb verb_init, verb_serve, verb_status, verb_stop, verb_reload;
 extern const struct cli_verb verb_peer_add, verb_peer_list, verb_peer_show, verb_peer_remove;
-extern const struct cli_verb verb_user_add, verb_user_list, verb_user_password, verb_user_remove;
+extern const struct cli_verb verb_user_add, verb_user_list, verb_user_password, verb_user_second_factor,
+    verb_user_remove;
+extern const struct cli_verb verb_token_create, verb_token_list, verb_token_revoke;
 extern const struct cli_verb verb_collection_add, verb_collection_list, verb_collection_show,
     verb_collection_remove;
 extern const struct cli_verb verb_import, verb_export, verb_verify, verb_reindex, verb_dump,

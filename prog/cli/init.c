@@ -89,7 +89,8 @@ static bool make_home(const char *dir, struct cli_dir *d) {
 
 static enum err make_folders(struct fault *f) {
     static const char *const folders[] = {"tls", "keys",  "store", "index",
-                                          "run", "peers", "users", "collections"};
+                                          "run", "peers", "users", "collections",
+                                          "tokens"};
     enum err e = OK;
     for (size_t i = 0; e == OK && i < sizeof folders / sizeof *folders; i++)
         e = cli_make_dir(folders[i], 0700, f);

@@ -32,8 +32,8 @@ static bool set_echo(bool on) {
     return tcsetattr(STDIN_FILENO, TCSAFLUSH, &t) == 0;
 }
 
-enum err password_read(char ret_password[PASSWORD_MAX + 1], struct fault *f) {
-    char line[PASSWORD_MAX + 3];
+enum err password_read(char ret_password[CONF_PASSWORD_MAX + 1], struct fault *f) {
+    char line[CONF_PASSWORD_MAX + 3];
     bool terminal = isatty(STDIN_FILENO);
     if (terminal) {
         fputs("Password: ", stderr);
@@ -45,8 +45,8 @@ enum err password_read(char ret_password[PASSWORD_MAX + 1], struct fault *f) {
         fputc('\n', stderr);
     }
     size_t n = got ? strcspn(line, "\r\n") : 0;
-    if (n < PASSWORD_MIN || n > PASSWORD_MAX)
-        return fault_set(f, ERR_LIMIT, "a password has %d to %d bytes", PASSWORD_MIN, PASSWORD_MAX);
+    if (n < CONF_PASSWORD_MIN || n > CONF_PASSWORD_MAX)
+        return fault_set(f, ERR_LIMIT, "a password has %d to %d bytes", CONF_PASSWORD_MIN, CONF_PASSWORD_MAX);
     memcpy(ret_password, line, n);
     ret_password[n] = '\0';
     explicit_bzero(line, sizeof line);

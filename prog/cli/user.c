@@ -15,7 +15,7 @@
 // From standard input with --stdin, else made up and printed once.
 static enum err set_password(const struct cli_args *args, struct conf_user *u, char made[32],
                              struct fault *f) {
-    char given[PASSWORD_MAX + 1];
+    char given[CONF_PASSWORD_MAX + 1];
     bool read = cli_option(args, "stdin") != NULL;
     made[0] = '\0';
     enum err e = read ? password_read(given, f) : password_random(made, f);
@@ -47,9 +47,8 @@ static int run_add(const struct cli_args *args) {
         return cli_fail("%s: a user's name has letters, digits, '-', '_' and '.', at most %d", name,
                         CONF_NAME_MAX);
     if (!conf_roles_parse(slice_str(roles ? roles : "reader"), &u.roles)) {
-        cli_fail(
-            "--role %s: a list of reader, radiographer, referrer, researcher, auditor, administrator",
-            roles);
+        cli_fail("--role %s: a list of reader, radiographer, referrer, researcher, auditor, administrator",
+                 roles);
         return CLI_USAGE;
     }
     const char *collections = cli_option(args, "collections"), *physician = cli_option(args, "physician");
@@ -71,6 +70,9 @@ static int run_add(const struct cli_args *args) {
     snprintf(path, sizeof path, "users/%s.conf", name);
     if (access(path, F_OK) == 0)
         return cli_fail("there is a user %s already; galena user password sets a new password", name);
+    struct fault f = {0};
+    if (cli_tokens_remove_of(name, &f) != OK) // of a user of this name whose file was removed by hand
+        return cli_fail_fault("tokens", &f);
     return save(args, &u, "Added user");
 }
 
@@ -97,11 +99,11 @@ static int run_list(const struct cli_args *args) {
         return cli_fail_fault("users", &f);
     for (size_t i = 0; i < all.problem_count; i++)
         cli_fail("%s", all.problems[i]);
-    printf("%-24s %s\n", "NAME", "ROLES");
+    printf("%-24s %-40s %s\n", "NAME", "ROLES", "SECOND FACTOR");
     for (size_t i = 0; i < all.n; i++) {
         char roles[96];
         conf_roles_format(all.v[i].roles, roles);
-        printf("%-24s %s\n", all.v[i].name, roles);
+        printf("%-24s %-40s %s\n", all.v[i].name, roles, all.v[i].totp[0] ? "yes" : "no");
     }
     int result = all.problem_count ? CLI_FAILED : CLI_OK;
     conf_users_fini(&all);
@@ -119,7 +121,35 @@ static int run_remove(const struct cli_args *args) {
     snprintf(path, sizeof path, "users/%s.conf", name);
     if (unlink(path) != 0)
         return cli_fail("%s: %s; galena user list shows the users", name, strerror(errno));
+    struct fault f = {0};
+    if (cli_tokens_remove_of(name, &f) != OK)
+        return cli_fail_fault("the user is removed, but not all tokens", &f);
     printf("Removed user %s.\n", name);
+    control_reload_and_say("that");
+    return CLI_OK;
+}
+
+static int run_second_factor(const struct cli_args *args) {
+    struct cli_dir d;
+    struct conf_user u;
+    struct fault f = {0};
+    const char *name = args->positional[1];
+    if (!cli_option(args, "off")) {
+        cli_fail("say --off; a user turns it on alone, on the web side");
+        return CLI_USAGE;
+    }
+    if (!cli_dir_enter(args->positional[0], &d))
+        return CLI_FAILED;
+    if (!conf_name_valid(slice_str(name)) || conf_user_load(".", name, &u, &f) != OK)
+        return cli_fail("%s", f.code && f.code != ERR_NO_SUCH_OBJECT
+                                  ? f.detail
+                                  : "there is no such user; galena user list shows them");
+    explicit_bzero(u.totp, sizeof u.totp);
+    enum err e = conf_user_save(".", &u, &f);
+    explicit_bzero(&u, sizeof u);
+    if (e != OK)
+        return cli_fail_fault("users", &f);
+    printf("User %s signs in with the password alone.\n", name);
     control_reload_and_say("that");
     return CLI_OK;
 }
@@ -128,7 +158,7 @@ const struct cli_verb verb_user_add = {
     "user add",
     "DIR NAME",
     "add a person",
-    "Makes a random password and prints it once. Users are for the web side, which does not exist yet.",
+    "Makes a random password and prints it once. It is for signing in on the web side.",
     {{"role", "ROLES", "of reader, radiographer, referrer, researcher, auditor, administrator (reader)"},
      {"collections", "NAMES", "the parts of the archive this person may see: ward3,research (all of it)"},
      {"physician", "NAME", "a referrer's name as in Referring Physician's Name: \"Smith^John\""},
@@ -144,6 +174,14 @@ const struct cli_verb verb_user_password = {
     "Makes a random password and prints it once.",
     {{"stdin", NULL, "read the password from standard input instead, at least 12 characters"}},
     run_password,
+};
+const struct cli_verb verb_user_second_factor = {
+    "user second-factor",
+    "DIR NAME",
+    "turn a person's second factor off",
+    "For a lost telephone. Who you are speaking with is yours to make sure of.",
+    {{"off", NULL, "required: no code is asked for any more, until this person sets one up again"}},
+    run_second_factor,
 };
 const struct cli_verb verb_user_remove = {"user remove", "DIR NAME", "remove a person", "",
                                           {{0}},         run_remove};

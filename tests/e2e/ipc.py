@@ -39,7 +39,7 @@ TABLE = table()
 NAMES = {row[0]: name for name, row in TABLE.items()}
 
 
-def encode(name, **values):
+def encode(name, /, **values):
     out = struct.pack("<H", TABLE[name][0])
     for field, kind in TABLE[name][3]:
         value = values.pop(field, 0 if kind in INTEGERS else b"")
@@ -82,7 +82,7 @@ class Channel:
         self.sock.settimeout(10)
         self.ring = None
 
-    def send(self, name, fds=(), **values):
+    def send(self, name, /, fds=(), **values):
         self.raw(encode(name, **values), fds)
 
     def raw(self, data, fds=()):
@@ -101,7 +101,7 @@ class Channel:
             raise Ended
         return decode(data) + (fds,)
 
-    def call(self, name, **values):
+    def call(self, name, /, **values):
         self.send(name, **values)
         return self.receive()[:2]
 

@@ -3,6 +3,7 @@
 #include "auth/tokens.h"
 #include "auth/totp.h"
 
+#include "base/base64url.h"
 #include "ipc/ipc.h"
 #include "os/memfd.h"
 

@@ -1,0 +1,341 @@
+"""Who somebody is, on the channels of web workers: sessions, tokens, second factor, and who has to wait."""
+import base64
+import hashlib
+import os
+import re
+import statistics
+import time
+
+import pytest
+
+import ipc
+from authbed import BEARER, COOKIE, PASSWORD, AuthBed, settings_of, totp
+
+STORE, QUERY, RETRIEVE, DELETE, ADMIN = 2, 4, 8, 16, 32
+NO_SUCH_OBJECT = 11
+
+
+@pytest.fixture(scope="module")
+def bed():
+    b = AuthBed()
+    b.user("ann", "reader")
+    b.user("bob", "radiographer")
+    b.user("boss", "administrator")
+    yield b.start()
+    try:
+        b.alive().stop()
+    finally:
+        b.remove()
+
+
+def lines(worker, name):
+    kind, got = worker.call(name)
+    assert (kind, got["error"], got["done"]) == ("LINES", 0, 1)
+    return [line.split("\t") for line in got["text"].decode().splitlines()]
+
+
+def done(worker, name, **fields):
+    kind, got = worker.call(name, **fields)
+    assert kind == "DONE"
+    return got["error"]
+
+
+def test_a_session_is_its_users(bed):
+    got = bed.sign_in("ann")
+    assert got["error"] == 0 and len(got["session"]) == 43 and len(got["device"]) == 64
+    worker, who = bed.identify(got["session"])
+    assert who["user"] == b"ann" and who["roles"] == 1 and who["rights"] & ~1 == QUERY | RETRIEVE
+    assert 0 < who["expires_s"] <= 1800 and who["second_factor"] == 0
+    worker.send("RELEASE")
+    _, who = bed.identify(bed.sign_in("boss")["session"], worker=worker)  # the channel serves another
+    assert who["user"] == b"boss" and who["rights"] & ~1 == DELETE | ADMIN
+    worker.close()
+
+
+@pytest.mark.parametrize("kind, credential", [
+    (COOKIE, b""), (COOKIE, b"x" * 43), (BEARER, b"gal_" + b"x" * 43), (BEARER, b"x" * 8192),
+    (0, b"x"), (3, b"x"), (BEARER, b"e30.e30."), (BEARER, b"...."), (COOKIE, b"\xff\x00"),
+])
+def test_a_wrong_credential_is_nobodys(bed, kind, credential):
+    worker, who = bed.identify(credential, kind)
+    assert who["error"] != 0 and who["user"] == b"" and who["rights"] == 0
+    with pytest.raises(ipc.Ended):  # nobody has no tokens: the phase is wrong, and the session ends
+        worker.call("TOKENS")
+
+
+def test_a_session_is_no_token_and_a_token_no_session(bed):
+    assert bed.identify(bed.sign_in("ann")["session"], BEARER)[1]["error"] != 0
+
+
+def test_sign_out_ends_the_session(bed):
+    got = bed.sign_in("ann")
+    worker, _ = bed.identify(got["session"])
+    assert done(worker, "SIGN_OUT") == 0
+    worker.send("RELEASE")
+    assert bed.identify(got["session"], worker=worker)[1]["error"] != 0
+
+
+def test_a_wrong_password_says_nothing_of_the_user(bed):
+    answers = []
+    for user in ("ann", "nobody", "../ann", "", "boss"):
+        got = bed.sign_in(user, "wrong password", source="192.0.2.77")
+        answers.append((got["error"], got["need_code"], got["wait_s"], got["session"], got["device"]))
+    assert len(set(answers)) == 1 and answers[0][0] != 0
+
+
+def test_an_unknown_user_takes_as_long(bed):
+    def times(user):
+        taken = []
+        for i in range(8):
+            begin = time.monotonic()
+            bed.sign_in(user, "wrong password", source="198.51.100.%d" % (i if user == "ann" else 100 + i))
+            taken.append(time.monotonic() - begin)
+        return statistics.median(taken)
+    known, unknown = times("ann"), times("nobody")
+    assert 0.5 < known / unknown < 2, (known, unknown)
+
+
+def test_guessing_waits_and_nobody_else_does(bed):
+    device = bed.sign_in("bob", source="203.0.113.9")["device"]
+    for _ in range(30):  # from everywhere, and from beside the rightful user
+        got = bed.sign_in("bob", "wrong password", source="203.0.113.9")
+        if got["wait_s"]:
+            break
+    assert got["wait_s"] > 0 and got["session"] == b""
+    assert bed.sign_in("bob", source="203.0.113.9")["wait_s"] > 0  # without a proof: this source waits
+    assert bed.sign_in("bob", source="203.0.113.9", device=device)["error"] == 0
+    assert bed.sign_in("bob", source="203.0.113.10")["error"] == 0
+    got = bed.sign_in("ann", source="203.0.113.9", device=device)  # a proof is for one user
+    assert got["error"] == 0  # ann has not failed here; bob's device did not help or harm
+
+
+def test_a_flood_is_answered_wait(bed):
+    workers = [bed.web("198.51.100.200") for _ in range(40)]
+    for w in workers:
+        w.send("SIGN_IN", user="nobody", password="x")
+    begin = time.monotonic()
+    assert bed.sign_in("ann", source="198.51.100.201")["error"] == 0
+    assert time.monotonic() - begin < 3
+    waits = sum(w.receive()[1]["wait_s"] > 0 for w in workers)
+    assert waits >= 30
+    for w in workers:
+        w.close()
+
+
+def test_tokens(bed):
+    worker = bed.signed_in("bob")
+    name, got = worker.call("TOKEN_CREATE", name="backup", rights=QUERY | RETRIEVE, days=5)
+    assert (name, got["error"]) == ("TOKEN_CREATED", 0)
+    token, ident = got["token"], got["id"].decode()
+    assert re.fullmatch(rb"gal_[A-Za-z0-9_-]{43}", token)
+    kept = settings_of(os.path.join(bed.dir, "tokens", ident + ".conf"))
+    assert kept["sha256"] == hashlib.sha256(token).hexdigest() and kept["user"] == "bob"
+    for folder, _, names in os.walk(bed.dir):
+        for n in names:
+            path = os.path.join(folder, n)
+            if os.path.isfile(path):
+                with open(path, "rb") as f:
+                    assert token[4:] not in f.read()
+    program, who = bed.identify(token, BEARER)
+    assert who["user"] == b"bob" and who["rights"] & ~1 == QUERY | RETRIEVE
+    assert 4 * 86400 < who["expires_s"] <= 5 * 86400
+    mine = [row for row in lines(worker, "TOKENS") if row[0] == ident]
+    assert mine[0][1:3] == ["backup", "query,retrieve"] and mine[0][5] != ""
+    # A token cannot make others, change the password, or end its user's sessions.
+    assert program.call("TOKEN_CREATE", name="x", rights=QUERY, days=1)[1]["error"] != 0
+    assert done(program, "PASSWORD_CHANGE", old=PASSWORD, fresh="another password") != 0
+    assert program.call("TOTP_BEGIN")[1]["error"] != 0
+    assert program.call("SESSIONS")[1]["error"] != 0
+    program.send("RELEASE")
+    other = bed.signed_in("ann")
+    assert done(other, "TOKEN_REVOKE", id=ident) == NO_SUCH_OBJECT
+    assert done(worker, "TOKEN_REVOKE", id="../galena") == NO_SUCH_OBJECT
+    assert done(worker, "TOKEN_REVOKE", id=ident) == 0
+    assert bed.identify(token, BEARER, worker=program)[1]["error"] != 0
+    assert not os.path.exists(os.path.join(bed.dir, "tokens", ident + ".conf"))
+
+
+@pytest.mark.parametrize("fields", [
+    dict(rights=STORE), dict(rights=ADMIN), dict(rights=0), dict(rights=1 << 31 | QUERY),
+    dict(days=0), dict(days=367), dict(name=""), dict(name="a\tb"),
+])
+def test_tokens_that_cannot_be(bed, fields):
+    worker = bed.signed_in("ann")
+    got = worker.call("TOKEN_CREATE", **dict(dict(name="x", rights=QUERY, days=1), **fields))[1]
+    assert got["error"] != 0 and got["token"] == b"" and got["detail"]
+    worker.close()
+
+
+def test_a_token_of_the_command_line(bed):
+    token = bed.galena("token", "create", bed.dir, "script", "--user", "ann", "--can", "query,store").strip()
+    assert bed.identify(token, BEARER)[1]["error"] != 0
+    bed.reload()
+    who = bed.identify(token, BEARER)[1]
+    assert who["rights"] & ~1 == QUERY  # ann may not store
+    ident = bed.galena("token", "list", bed.dir).split("script")[0].split()[-1]
+    bed.galena("token", "revoke", bed.dir, ident)
+    bed.reload()
+    assert bed.identify(token, BEARER)[1]["error"] != 0
+
+
+def test_a_changed_password_ends_all_other_sessions(bed):
+    bed.user("carol")
+    bed.reload()
+    first, second = bed.sign_in("carol"), bed.sign_in("carol")
+    worker, _ = bed.identify(first["session"])
+    bed.identify(second["session"])
+    assert len(lines(worker, "SESSIONS")) == 2
+    assert done(worker, "PASSWORD_CHANGE", old="wrong password", fresh="another password") != 0
+    for bad in ("short", "x" * 257, PASSWORD, b"\xff" * 20):
+        assert done(worker, "PASSWORD_CHANGE", old=PASSWORD, fresh=bad) != 0
+    time.sleep(0.6)
+    assert done(worker, "PASSWORD_CHANGE", old=PASSWORD, fresh="another password") == 0
+    rows = lines(worker, "SESSIONS")
+    assert len(rows) == 1 and rows[0][4] == "1" and rows[0][3] == "192.0.2.1"
+    assert bed.identify(second["session"])[1]["error"] != 0
+    worker.send("RELEASE")
+    assert bed.identify(first["session"], worker=worker)[1]["error"] == 0
+    assert bed.sign_in("carol", source="192.0.2.50")["error"] != 0
+    assert bed.sign_in("carol", "another password")["error"] == 0
+    # And from outside: the command line ends them all.
+    bed.galena("user", "password", bed.dir, "carol")
+    bed.reload()
+    worker.send("RELEASE")
+    assert bed.identify(first["session"], worker=worker)[1]["error"] != 0
+
+
+def test_one_ends_ones_other_sessions(bed):
+    first, second = bed.sign_in("ann"), bed.sign_in("ann", source="2001:db8::7")
+    worker, _ = bed.identify(first["session"])
+    rows = [r for r in lines(worker, "SESSIONS") if r[3] == "2001:db8::7"]
+    bobs = bed.signed_in("bob")
+    assert done(bobs, "SESSION_REVOKE", id=rows[0][0]) == NO_SUCH_OBJECT
+    assert bed.identify(second["session"])[1]["error"] == 0
+    assert done(worker, "SESSION_REVOKE", id=rows[0][0]) == 0
+    assert bed.identify(second["session"])[1]["error"] != 0
+
+
+def test_a_removed_user_is_nobody(bed):
+    bed.user("dave")
+    token = bed.galena("token", "create", bed.dir, "t", "--user", "dave", "--can", "query").strip()
+    bed.reload()
+    got = bed.sign_in("dave")
+    assert bed.identify(got["session"])[1]["error"] == 0
+    bed.galena("user", "remove", bed.dir, "dave")
+    bed.reload()
+    assert bed.identify(got["session"])[1]["error"] != 0
+    bed.user("dave")  # somebody else of this name has neither session nor token
+    bed.reload()
+    assert bed.identify(got["session"])[1]["error"] != 0
+    assert bed.identify(token, BEARER)[1]["error"] != 0
+
+
+def test_roles_are_those_of_now(bed):
+    bed.user("erin", "reader,administrator")
+    bed.reload()
+    got = bed.sign_in("erin")
+    assert bed.identify(got["session"])[1]["rights"] & ADMIN
+    path = os.path.join(bed.dir, "users", "erin.conf")
+    with open(path, encoding="utf-8") as f:
+        text = f.read()
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(text.replace("reader,administrator", "reader"))
+    bed.reload()
+    assert bed.identify(got["session"])[1]["rights"] & ~1 == QUERY | RETRIEVE
+
+
+def test_second_factor(bed):
+    bed.user("fay")
+    bed.reload()
+    worker = bed.signed_in("fay")
+    assert done(worker, "TOTP_CONFIRM", code="123456") != 0  # not begun
+    name, got = worker.call("TOTP_BEGIN")
+    assert (name, got["error"]) == ("TOTP_SECRET", 0)
+    secret = got["secret"].decode()
+    assert len(base64.b32decode(secret)) == 20
+    assert got["uri"].decode() == "otpauth://totp/Test:fay?secret=%s&issuer=Test" % secret
+    assert bed.sign_in("fay")["error"] == 0  # not confirmed yet
+    assert done(worker, "TOTP_CONFIRM", code="000000") != 0
+    code = totp(secret)
+    assert done(worker, "TOTP_CONFIRM", code=code) == 0
+    assert settings_of(os.path.join(bed.dir, "users", "fay.conf"))["totp"] == secret
+    got = bed.sign_in("fay")
+    assert got["error"] != 0 and got["need_code"] == 1 and got["session"] == b""
+    got = bed.sign_in("fay", "wrong password", code=totp(secret), source="192.0.2.60")
+    assert got["error"] != 0 and got["need_code"] == 0
+    assert bed.sign_in("fay", code=code)["error"] != 0  # each code once, the one it was set up with too
+    time.sleep(0.6)
+    later = totp(secret, time.time() + 30)
+    got = bed.sign_in("fay", code=later, source="192.0.2.61")
+    assert got["error"] == 0
+    assert bed.sign_in("fay", code=later, source="192.0.2.62")["error"] != 0
+    worker, who = bed.identify(got["session"])
+    assert who["second_factor"] == 1
+    assert worker.call("TOTP_BEGIN")[1]["error"] != 0
+    assert done(worker, "TOTP_OFF", password="wrong password") != 0
+    time.sleep(0.6)
+    assert done(worker, "TOTP_OFF", password=PASSWORD) == 0
+    assert bed.sign_in("fay", source="192.0.2.63")["error"] == 0
+
+
+def test_the_command_line_turns_a_second_factor_off(bed):
+    path = os.path.join(bed.dir, "users", "gina.conf")
+    bed.user("gina")
+    with open(path, "a", encoding="utf-8") as f:
+        f.write('totp = "%s"\n' % base64.b32encode(b"x" * 20).decode())
+    bed.reload()
+    assert bed.sign_in("gina")["need_code"] == 1
+    assert "yes" in [x for x in bed.galena("user", "list", bed.dir).splitlines() if x.startswith("gina")][0]
+    bed.galena("user", "second-factor", bed.dir, "gina", "--off")
+    bed.reload()
+    assert bed.sign_in("gina")["error"] == 0
+
+
+def test_nothing_of_it_is_logged(bed):
+    text = "\n".join(bed.auth_log()) + bed.errors()
+    assert "signed in" in text and "second factor" in text
+    for secret in (PASSWORD, "another password", "gal_", "$argon2id$"):
+        assert secret not in text
+
+
+def test_without_a_provider_there_is_no_oidc(bed):
+    assert bed.web().call("OIDC_START", return_to="/")[1]["error"] != 0
+    name, got = bed.web().call("OIDC_FINISH", cookie=b"x" * 64, state=b"x" * 64, code="x")
+    assert name == "SIGNED_IN" and got["error"] != 0
+
+
+def test_auth_ends_and_another_comes():
+    b = AuthBed()
+    b.user("ann")
+    b.start()
+    try:
+        got = b.sign_in("ann")
+        worker, _ = b.identify(got["session"])
+        worker.send("RELEASE")
+        b.auth.kill()
+        b.auth.wait()
+        time.sleep(0.2)
+        assert b.identify(got["session"], worker=worker)[1]["error"] != 0  # not remembered either
+        assert b.sign_in("ann")["error"] != 0
+        b.start_auth()
+        assert b.identify(got["session"], worker=worker)[1]["error"] != 0
+        assert b.sign_in("ann")["error"] == 0
+        b.alive().stop()
+    finally:
+        b.remove()
+
+
+def test_sessions_end_by_themselves():
+    b = AuthBed(session_idle_s="2", session_max_s="4")
+    b.user("ann")
+    b.start()
+    try:
+        got = b.sign_in("ann")
+        worker, who = b.identify(got["session"])
+        assert got["expires_s"] == 4 and who["expires_s"] <= 2
+        time.sleep(2.2)
+        worker.send("RELEASE")
+        assert b.identify(got["session"], worker=worker)[1]["error"] != 0
+        b.alive().stop()
+    finally:
+        b.remove()
