@@ -14,7 +14,8 @@ static void on_proven(struct supervisor *s, const struct ipc_session_proven *m) 
     if (!session || session->proven)
         return;
     session->proven = true;
-    (void)slice_to_cstr(m->peer, session->peer, sizeof session->peer);
+    if (session->lane != IPC_LANE_HTTPS || session->counted) // through a proxy come many
+        (void)slice_to_cstr(m->peer, session->peer, sizeof session->peer);
     if (session->lane == IPC_LANE_HTTPS)
         s->web_unproven--;
     if (session->counted)

@@ -161,6 +161,7 @@ void drain(struct supervisor *s) {
     unlink("run/supervisor.sock");
     for (unsigned i = 0; i < TEMPLATES; i++)
         spawn_drop_spares(s, s->templates[i].role);
+    session_drain_web(s);
 }
 
 static void on_signals(struct supervisor *s) {

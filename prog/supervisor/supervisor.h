@@ -170,6 +170,7 @@ struct session *session_by_id(struct supervisor *s, uint64_t id);
 void session_child_gone(struct supervisor *s, struct child *take_c);
 void session_kill(struct supervisor *s, struct session *session, int signal);
 void session_kill_all(struct supervisor *s, int signal);
+void session_drain_web(struct supervisor *s); // idle connections end, others after what they do
 void session_tick(struct supervisor *s, int64_t now_ms);
 void session_on_child_message(struct supervisor *s, struct child *c);
 

@@ -1,4 +1,5 @@
 // galena-web: the template of the web workers, and one worker a connection.
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -56,10 +57,14 @@ static bool await_connect(int ctl, uint8_t *message, int *ret_client, int *ret_a
 }
 
 static int work(int ctl) {
-    static const char answer[] = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    static const char answer[] = "HTTP/1.1 503 Service Unavailable\r\n"
+                                 "Content-Length: 0\r\nConnection: close\r\n\r\n";
     CLEANUP_FREE uint8_t *message = malloc(IPC_MAX_BYTES);
     CLEANUP_FD int client = -1, archive = -1;
     if (!message || !await_connect(ctl, message, &client, &archive))
+        return 0;
+    struct pollfd p[] = {{client, POLLIN, 0}, {ctl, POLLIN, 0}}; // ctl: the server stops
+    if (poll(p, 2, -1) > 0 && p[0].revents == 0)
         return 0;
     if (recv(client, message, IPC_MAX_BYTES, 0) > 0)
         (void)send(client, answer, sizeof answer - 1, MSG_NOSIGNAL);
