@@ -159,8 +159,9 @@ static enum err fill(const struct conf *c, char ret_password[32], struct fault *
 }
 
 static void say_what_next(const char *dir, const struct conf *c, const char *password) {
-    char dicom[CONF_ADDR_TEXT_MAX];
+    char dicom[CONF_ADDR_TEXT_MAX], https[CONF_ADDR_TEXT_MAX];
     conf_addr_format(&c->dicom, dicom);
+    conf_addr_format(&c->https, https);
     printf("Made the archive \"%s\" in %s.\n\n", c->name, dir);
     printf("  user      administrator\n  password  %s\n\n", password);
     printf("This password is shown once. galena user password makes a new one.\n"
@@ -172,6 +173,10 @@ static void say_what_next(const char *dir, const struct conf *c, const char *pas
         "  galena peer add %s NAME --ae AE_TITLE --can store    for each device that may send images\n"
         "  galena serve %s                                      AE title %s, DICOM over TLS at %s\n",
         dir, dir, c->ae_title, dicom);
+    if (conf_addr_is_set(&c->https))
+        printf(
+            "  galena user add %s NAME --role radiographer         for each person; then https://%s/\n",
+            dir, https);
     if (conf_addr_is_loopback(&c->dicom))
         printf(
             "\nIt listens on this machine only. To be reached by others, set dicom in %s/galena.conf.\n",

@@ -75,10 +75,11 @@ const struct cli_verb verb_serve = {
     "DIR",
     "run the archive, in the foreground",
     "Says \"ready\" on standard error, and to systemd, once it takes connections. SIGTERM lets running "
-    "associations finish;\n"
-    "SIGHUP reads settings, peers and users again.\n\n"
+    "associations and requests finish;\n"
+    "SIGHUP reads settings, certificates, peers and users again.\n\n"
     "Started as root, each process runs as a user of its own; started as anyone else, its sandbox alone "
-    "confines it.",
+    "confines it.\n\n"
+    "The environment variable GALENA_VIEWER names the viewer's pack, if it is not where it was installed.",
     {{0}},
     run_serve,
 };

@@ -14,7 +14,8 @@
 // Descriptors the supervisor gives a template, after its own socket (os/template.h).
 enum { GATE_CERT_FD = 4, GATE_KEY_FD, GATE_TRUST_FD, GATE_WEB_CERT_FD, GATE_WEB_KEY_FD };
 
-enum { GATE_OUT_BYTES = 168 * 1024 }; // ciphertext waiting for the socket, all that one read from the worker makes
+// Ciphertext waiting for the socket: all that one read from the worker makes.
+enum { GATE_OUT_BYTES = 168 * 1024 };
 
 // Ciphertext is collected here, so that many records leave in one write.
 struct outbox {
@@ -46,8 +47,8 @@ static inline bool gate_has_output(const struct gate *g) {
     return g->out.from < g->out.to;
 }
 
-// --- greet.c: the first bytes of a client; false when they are not TLS, and a line about it logged. Who speaks
-// HTTP to the HTTPS port is told so.
+// --- greet.c: the first bytes of a client; false when they are not TLS, and a line about it logged.
+// Who speaks HTTP to the HTTPS port is told so.
 bool gate_is_tls(struct gate *g);
 
 // --- handshake.c: false when it failed, and a line about why and what to do logged

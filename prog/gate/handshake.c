@@ -11,8 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char distrusts[] = "it does not trust our certificate: import tls/ca.pem there, or give the web a "
-                                "certificate that browsers know (tls/https.cert.pem)";
+static const char distrusts[] = "it does not trust our certificate: import tls/ca.pem there, or give the "
+                                "web a certificate that browsers know (tls/https.cert.pem)";
 
 // Why a handshake failed, in words an administrator can act on. First match wins.
 static const struct {
@@ -32,8 +32,10 @@ static const struct {
     {SSL_R_NO_APPLICATION_PROTOCOL, "it offers neither HTTP/2 nor HTTP/1.1", NULL},
     {SSL_R_TLSV1_ALERT_UNKNOWN_CA, "it does not trust our certificate: install tls/ca.pem there", distrusts},
     {SSL_R_SSLV3_ALERT_BAD_CERTIFICATE, "it refuses our certificate: install tls/ca.pem there", distrusts},
-    {SSL_R_SSLV3_ALERT_CERTIFICATE_UNKNOWN, "it refuses our certificate: install tls/ca.pem there", distrusts},
-    {SSL_R_SSLV3_ALERT_CERTIFICATE_EXPIRED, "it says our certificate has expired: check the clocks of both", NULL},
+    {SSL_R_SSLV3_ALERT_CERTIFICATE_UNKNOWN,
+     "it refuses our certificate: install tls/ca.pem there", distrusts},
+    {SSL_R_SSLV3_ALERT_CERTIFICATE_EXPIRED, "it says our certificate has expired: check the clocks of both",
+     NULL},
     {SSL_R_SSLV3_ALERT_HANDSHAKE_FAILURE, "it refuses what we offer (certificate or cipher suite)", NULL},
     {SSL_R_EE_KEY_TOO_SMALL, "its certificate's key is too short: RSA needs 2048 bits", NULL},
     {SSL_R_CA_KEY_TOO_SMALL, "its issuer's key is too short: RSA needs 2048 bits", NULL},

@@ -211,7 +211,8 @@ static enum err make_bio_methods(struct fault *f) {
     return OK;
 }
 
-static enum err load_pair(int take_cert, int take_key, struct buf *chain, EVP_PKEY **ret_key, struct fault *f) {
+static enum err load_pair(int take_cert, int take_key, struct buf *chain, EVP_PKEY **ret_key,
+                          struct fault *f) {
     enum err e = os_fd_read_all(take_cert, chain, f);
     close(take_cert);
     return e == OK ? load_key(take_key, ret_key, f) : e;
@@ -243,15 +244,16 @@ static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *outlen, c
     unsigned skip = g->http2 ? 0 : H2_BYTES;
     unsigned char *chosen = NULL;
     (void)arg;
-    if (SSL_select_next_proto(&chosen, outlen, both + skip, BOTH_BYTES - skip, in, inlen) != OPENSSL_NPN_NEGOTIATED)
+    if (SSL_select_next_proto(&chosen, outlen, both + skip, BOTH_BYTES - skip, in, inlen)
+        != OPENSSL_NPN_NEGOTIATED)
         return SSL_TLSEXT_ERR_ALERT_FATAL;
     *out = chosen;
     return SSL_TLSEXT_ERR_OK;
 }
 
-// For the web: no certificate is asked for. Sessions are not resumed here either. A ticket's key would be one
-// more secret in every gate, valid for connections of others (in TLS 1.2 it even opens recorded ones), to spare
-// a handshake of a millisecond at the begin of a connection that serves many requests.
+// For the web: no certificate is asked for. Sessions are not resumed here either. A ticket's key would be
+// one more secret in every gate, valid for connections of others (in TLS 1.2 it even opens recorded ones),
+// to spare a handshake of a millisecond at the begin of a connection that serves many requests.
 static enum err load_web(struct fault *f) {
     CLEANUP(buf_fini) struct buf chain = BUF_INIT(CHAIN_MAX_BYTES);
     EVP_PKEY *key = NULL;

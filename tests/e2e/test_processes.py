@@ -69,7 +69,8 @@ def test_the_archive_links_no_parser():
                                                                       "http_"))]
 
 
-@pytest.mark.parametrize("program,more", [("galena-dimse", ("EVP_",)), ("galena-web", ("EVP_PKEY", "EVP_CIPHER"))])
+@pytest.mark.parametrize("program,more", [("galena-dimse", ("EVP_",)),
+                                          ("galena-web", ("EVP_PKEY", "EVP_CIPHER"))])
 def test_the_workers_link_no_keys_index_or_store(program, more):
     theirs = ("keyring_", "store_open", "index_open", "sqlite3_", "SSL_", "seal_") + more
     assert not [s for s in symbols(program) if s.startswith(theirs)]

@@ -25,8 +25,8 @@ class Run:
         self.archive = os.path.join(folder, "archive")
         self.dicom = "127.0.0.1:%d" % free_port()
         self.https = "127.0.0.1:%d" % free_port()
-        subprocess.run([GALENA, "init", self.archive, "--dicom", self.dicom, "--https", self.https], check=True,
-                       capture_output=True)
+        subprocess.run([GALENA, "init", self.archive, "--dicom", self.dicom, "--https", self.https],
+                       check=True, capture_output=True)
 
     def start(self):
         with open(self.log, "w", encoding="utf-8") as log:
@@ -97,7 +97,8 @@ def test_a_busy_port_is_named(tmp_path):
 
 def served_fingerprint(address):
     host, port = address.rsplit(":", 1)
-    digest = hashlib.sha256(ssl.PEM_cert_to_DER_cert(ssl.get_server_certificate((host, int(port))))).hexdigest()
+    pem = ssl.get_server_certificate((host, int(port)))
+    digest = hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest()
     return ":".join(digest[i:i + 2] for i in range(0, 64, 2)).upper()
 
 

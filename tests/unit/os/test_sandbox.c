@@ -39,8 +39,8 @@ enum place {
     FETCH,
     PLACE_COUNT
 };
-static const char *const place_names[] = {"gate",         "dimse", "web",     "gate template", "dimse template",
-                                          "web template", "auth",  "archive", "fetch"};
+static const char *const place_names[] = {
+    "gate", "dimse", "web", "gate template", "dimse template", "web template", "auth", "archive", "fetch"};
 static const enum os_role place_roles[] = {OS_ROLE_GATE,  OS_ROLE_DIMSE, OS_ROLE_WEB,
                                            OS_ROLE_GATE,  OS_ROLE_DIMSE, OS_ROLE_WEB,
                                            OS_ROLE_AUTH,  OS_ROLE_ARCHIVE, OS_ROLE_FETCH};
