@@ -60,6 +60,23 @@ def raw(archive, data=b""):
     return s
 
 
+def await_web_connections(archive, count):
+    end = time.monotonic() + 15
+    while archive.status()["connections_web"] != str(count):
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
+def connected(archive, role):
+    """Twice the same, since a template holds its child's end for a moment too."""
+    found = None
+    while True:
+        last, found = found, {p for p in archive.processes()[role] if is_connected(p)}
+        if found == last:
+            return found
+        time.sleep(0.1)
+
+
 @pytest.mark.parametrize("name", ["localhost", "127.0.0.1", "::1"])
 def test_the_certificate_is_good_for(archive, name):
     with connect(archive, name=name) as s:
@@ -129,9 +146,10 @@ def test_a_browser_without_our_authority_is_named(archive):
 
 
 def test_the_web_worker_is_confined(archive):
+    await_web_connections(archive, 0)
     with connect(archive) as s:
-        workers = [p for p in archive.processes()["web"] if is_connected(p)]
-        assert workers
+        await_web_connections(archive, 1)
+        assert connected(archive, "web")
         for pid in archive.processes()["web"]:
             found = status(pid)
             assert (found["Seccomp"], found["NoNewPrivs"]) == ("2", "1")
@@ -141,13 +159,6 @@ def test_the_web_worker_is_confined(archive):
             for fd in os.listdir("/proc/%d/fd" % pid):
                 assert archive.dir not in os.readlink("/proc/%d/fd/%s" % (pid, fd))
         assert is_served(s)
-
-
-def await_web_connections(archive, count):
-    end = time.monotonic() + 15
-    while archive.status()["connections_web"] != str(count):
-        assert time.monotonic() < end
-        time.sleep(0.1)
 
 
 def test_status_counts_web_connections(archive):
@@ -222,16 +233,6 @@ def test_a_certificate_of_the_sites_own(fresh):
     assert "does not belong to its certificate" in fresh.log()
     with connect(fresh, name="pacs.example", trust="tls/https.cert.pem") as s:
         assert is_served(s)
-
-
-def connected(archive, role):
-    """Twice the same, since a template holds its child's end for a moment too."""
-    found = None
-    while True:
-        last, found = found, {p for p in archive.processes()[role] if is_connected(p)}
-        if found == last:
-            return found
-        time.sleep(0.1)
 
 
 @pytest.mark.parametrize("how", [signal.SIGSEGV, signal.SIGKILL])
