@@ -16,6 +16,7 @@ void query_put(struct buf *b, const struct query_condition *c) {
 static bool count_fits(uint8_t kind, uint16_t count) {
     switch (kind) {
     case QUERY_SINGLE:
+    case QUERY_FUZZY:
         return count == 1;
     case QUERY_RANGE:
         return count >= 2 && count % 2 == 0;
