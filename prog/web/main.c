@@ -1,19 +1,15 @@
 // galena-web: the template of the web workers, and one worker a connection.
-#include <poll.h>
 #include <stdlib.h>
-#include <sys/mman.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "dicom/charset.h"
-#include "ipc/ipc.h"
+#include "os/clock.h"
 #include "os/fd.h"
-#include "os/log.h"
 #include "os/proc.h"
 #include "os/template.h"
-#include "worker/incoming.h"
+#include "site.h"
+#include "web.h"
 
 enum {
     FDS_MAX = 128,
@@ -22,52 +18,53 @@ enum {
     VIEWER_FD = 5,
 };
 
-static struct slice site, viewer;
-
-static enum err map_pack(int take_fd, struct slice *ret_pack, struct fault *f) {
-    CLEANUP_FD int fd = take_fd;
-    struct stat st;
-    if (fstat(fd, &st) < 0)
-        return fault_errno(f, "pack");
-    if (!S_ISREG(st.st_mode) || st.st_size <= 0)
-        return OK;
-    void *p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
-    if (p == MAP_FAILED)
-        return fault_errno(f, "pack");
-    *ret_pack = slice_of(p, (size_t)st.st_size);
-    return OK;
+static void archive_gone(void *owner) {
+    (void)owner;
+    exit(0);
 }
 
-static enum err map_packs(struct fault *f) {
-    enum err e = map_pack(SITE_FD, &site, f);
-    if (e == OK)
-        e = map_pack(VIEWER_FD, &viewer, f);
-    os_sandbox_allow_memory(site.n + viewer.n);
-    return e;
+static void take_settings(struct web *w, const struct ipc_connect *c, struct http_limits *limits) {
+    (void)slice_to_cstr(c->source, w->source, sizeof w->source);
+    (void)slice_to_cstr(c->name, w->name, sizeof w->name);
+    (void)slice_to_cstr(c->ae_title, w->ae_title, sizeof w->ae_title);
+    (void)slice_to_cstr(c->url, w->origin, sizeof w->origin);
+    (void)slice_to_cstr(c->proxies, w->proxies, sizeof w->proxies);
+    (void)slice_to_cstr(c->private_classes, w->private_classes, sizeof w->private_classes);
+    w->upload_max_bytes = c->upload_max;
+    limits->header_ms = c->header_ms;
+    limits->idle_ms = c->keep_alive_ms;
+    limits->body_idle_ms = c->body_idle_ms;
+    limits->send_idle_ms = c->body_idle_ms;
+    limits->streams = WEB_TASKS_MAX;
+    limits->error_field = answer_standing_fields;
+    limits->error_field_count = answer_standing_count;
 }
 
 // Waits for the connection; false when there will be none.
-static bool await_connect(int ctl, uint8_t *message, int *ret_client, int *ret_archive) {
+static bool await_connect(struct web *w, struct http_limits *limits) {
     struct ipc_msg m;
-    if (ipc_recv(ctl, IPC_SUPERVISOR_TO_CHILD, 0, message, &m, NULL) != OK || m.fd_count != 2)
+    CLEANUP_FREE uint8_t *message = malloc(IPC_MAX_BYTES);
+    if (!message || ipc_recv(w->ctl, IPC_SUPERVISOR_TO_CHILD, 0, message, &m, NULL) != OK || m.fd_count != 2)
         return false;
-    *ret_client = ipc_msg_take_fd(&m, 0);
-    *ret_archive = ipc_msg_take_fd(&m, 1);
-    return true;
+    take_settings(w, &m.u.connect, limits);
+    w->client = ipc_msg_take_fd(&m, 0);
+    return channel_open(&w->control, ipc_msg_take_fd(&m, 1), IPC_ARCHIVE_TO_WEB, archive_gone, w, NULL) == OK;
 }
 
 static int work(int ctl) {
-    static const char answer[] = "HTTP/1.1 503 Service Unavailable\r\n"
-                                 "Content-Length: 0\r\nConnection: close\r\n\r\n";
-    CLEANUP_FREE uint8_t *message = malloc(IPC_MAX_BYTES);
-    CLEANUP_FD int client = -1, archive = -1;
-    if (!message || !await_connect(ctl, message, &client, &archive))
+    static struct web w;
+    static struct request requests[WEB_TASKS_MAX];
+    struct http_limits limits = http_limits_default;
+    w.ctl = ctl;
+    w.requests = requests;
+    if (!await_connect(&w, &limits))
         return 0;
-    struct pollfd p[] = {{client, POLLIN, 0}, {ctl, POLLIN, 0}}; // ctl: the server stops
-    if (poll(p, 2, -1) > 0 && p[0].revents == 0)
+    w.http = http_conn_new(&limits, os_clock_ms());
+    if (!w.http)
         return 0;
-    if (recv(client, message, IPC_MAX_BYTES, 0) > 0)
-        (void)send(client, answer, sizeof answer - 1, MSG_NOSIGNAL);
+    web_serve(&w);
+    http_conn_free(w.http);
+    os_fd_close(&w.client);
     return 0;
 }
 
@@ -81,7 +78,7 @@ int main(void) {
     if (e == OK)
         e = incoming_preload(&f);
     if (e == OK)
-        e = map_packs(&f);
+        e = site_load(SITE_FD, VIEWER_FD, &f);
     if (e == OK)
         e = os_sandbox_enter_template(OS_ROLE_WEB, &f);
     if (e == OK)

@@ -1,0 +1,70 @@
+// What came with a request: its body, headers, parameters, and from where.
+#include "web.h"
+
+#include "interim.h"
+
+static void give_back(struct request *rq) {
+    if (rq->body.n > 0)
+        http_body_consumed(rq->web->http, rq->stream, rq->body.n);
+    rq->body_bytes += rq->body.n;
+    rq->body = slice_of(NULL, 0);
+}
+
+struct slice request_body(struct request *rq) {
+    give_back(rq);
+    http_body_want(rq->web->http, rq->stream);
+    while (rq->body.n == 0 && !rq->body_ended && !rq->gone) {
+        rq->waits_for_body = true;
+        task_wait();
+        rq->waits_for_body = false;
+    }
+    rq->body_too_long = rq->body_bytes + rq->body.n > rq->web->upload_max_bytes;
+    return rq->gone || rq->body_too_long ? slice_of(NULL, 0) : rq->body;
+}
+
+enum err request_body_whole(struct request *rq, size_t max, struct slice *ret_body, struct fault *f) {
+    struct buf b = BUF_INIT(max);
+    for (struct slice piece = request_body(rq); piece.n > 0; piece = request_body(rq))
+        buf_append_slice(&b, piece);
+    enum err e = rq->gone      ? fault_set(f, ERR_PEER_GONE, "the client broke off")
+                 : !buf_ok(&b) ? fault_set(f, ERR_LIMIT, "the body has more than %zu bytes", max)
+                               : OK;
+    if (e == OK && !arena_dup(&rq->arena, buf_slice(&b), ret_body))
+        e = fault_set(f, ERR_NO_MEMORY, "body");
+    buf_fini(&b);
+    return e;
+}
+
+struct slice request_header(const struct request *rq, const char *name) {
+    return http_header(rq->http, name);
+}
+
+struct slice request_parameter(struct request *rq, const char *name, size_t n) {
+    struct slice rest = rq->http->query, key, value;
+    while (http_query_next(&rest, &rq->arena, &key, &value))
+        if (slice_eq_str(key, name) && n-- == 0)
+            return value.p ? value : SLICE_LIT("");
+    return slice_of(NULL, 0);
+}
+
+struct slice request_origin(struct request *rq) {
+    if (rq->web->origin[0])
+        return slice_str(rq->web->origin);
+    struct buf b = BUF_INIT(512);
+    struct slice origin = {NULL, 0};
+    buf_append_str(&b, "https://");
+    buf_append_slice(&b, rq->http->authority);
+    (void)arena_dup(&rq->arena, buf_slice(&b), &origin);
+    buf_fini(&b);
+    return origin;
+}
+
+struct slice request_client(struct request *rq) {
+    return slice_str(rq->web->source);
+}
+
+struct incoming_tools *request_tools(struct request *rq) {
+    if (!rq->tools)
+        rq->tools = incoming_tools_new();
+    return rq->tools;
+}

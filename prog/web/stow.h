@@ -1,0 +1,31 @@
+// What the two forms of a store share (PS3.18 10.5): objects one after the other, and the report of what
+// became of each (Store Instances Response, Annex I).
+#ifndef WEB_STOW_H
+#define WEB_STOW_H
+
+#include "models.h"
+
+enum { STOW_INSTANCES_MAX = 100000 };
+
+struct stow {
+    struct request *rq;
+    struct arena arena; // of the report
+    struct dicom_dataset *report;
+    char path_study[65]; // that all objects must be of; "": any
+    uint32_t stored, failed;
+    char one_study[65]; // that all stored objects are of; "": none yet
+    bool several_studies;
+};
+
+enum err stow_begin(struct stow *s, struct request *rq, struct fault *f);
+void stow_free(struct stow *s);
+// One object's fate. sop_class and sop_instance may be empty: then it cannot be named, and counts among the
+// other failures (0008,119A).
+void stow_stored(struct stow *s, const struct incoming *in);
+void stow_failed(struct stow *s, struct slice sop_class, struct slice sop_instance, enum err e);
+// 200 all, 202 some, 409 none: Table 10.5.3-1.
+void stow_answer(struct stow *s, struct models *out);
+// May objects of this class be stored here? ERR_UNSUPPORTED.
+enum err stow_check_class(const struct stow *s, struct slice sop_class, struct fault *f);
+
+#endif

@@ -1,0 +1,17 @@
+#include "uids.h"
+
+#include "base/uid.h"
+#include "ipc/query.h"
+#include "std/index_attr.h"
+
+enum err uids_conditions(struct request *rq, struct buf *conditions, struct fault *f) {
+    static const uint16_t attributes[] = {INDEX_ATTR_StudyInstanceUID, INDEX_ATTR_SeriesInstanceUID,
+                                          INDEX_ATTR_SOPInstanceUID};
+    for (size_t i = 0; i < 3 && rq->parts[i].p; i++) {
+        if (!uid_tolerable(rq->parts[i]))
+            return fault_set(f, ERR_NO_SUCH_OBJECT, "the path names a UID that is none");
+        struct query_condition c = {attributes[i], QUERY_SINGLE, 1, &rq->parts[i]};
+        query_put(conditions, &c);
+    }
+    return buf_ok(conditions) ? OK : fault_set(f, ERR_LIMIT, "path");
+}
