@@ -341,6 +341,7 @@ enum err index_commit_durable(struct index *ix, struct fault *f) {
     enum err e = index_commit(ix, f);
     if (e != OK)
         return e;
+    queries_suspend(ix);
     int rc = sqlite3_exec(ix->db, "PRAGMA synchronous=FULL", NULL, NULL, NULL);
     if (rc == SQLITE_OK)
         rc = sqlite3_exec(ix->db, "UPDATE tick SET n=n+1", NULL, NULL, NULL);
