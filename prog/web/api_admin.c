@@ -52,6 +52,7 @@ void api_admin_users(struct request *rq) {
     static const struct api_column columns[] = {{"name", API_TEXT},
                                                 {"roles", API_WORDS_COMMA},
                                                 {"collections", API_WORDS_COMMA},
+                                                {"physician", API_TEXT},
                                                 {"second_factor", API_BOOL}};
     struct ipc_admin ask = {.what = USERS};
     api_answer_lines(rq, IPC_ADMIN, &ask, from, COLUMNS(columns));
@@ -59,7 +60,8 @@ void api_admin_users(struct request *rq) {
 
 void api_admin_today(struct request *rq) {
     static const struct api_column columns[] = {
-        {"hour", API_NUMBER}, {"peer", API_TEXT}, {"studies", API_NUMBER}, {"instances", API_NUMBER}};
+        {"hour", API_NUMBER}, {"peer", API_TEXT},
+                                                {"modality", API_TEXT}, {"studies", API_NUMBER}, {"instances", API_NUMBER}};
     struct ipc_admin ask = {.what = TODAY};
     api_answer_lines(rq, IPC_ADMIN, &ask, from, COLUMNS(columns));
 }
