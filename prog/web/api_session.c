@@ -31,14 +31,13 @@ void api_me(struct request *rq) {
     api_put_words(&b, api_roles, api_role_count, rq->roles);
     buf_append_str(&b, ",\"rights\":");
     api_put_words(&b, api_rights, api_right_count, rq->rights);
-    buf_printf(&b, ",\"expires_s\":%u,\"archive\":{\"name\":", rq->expires_s);
+    buf_printf(&b, ",\"expires_s\":%u,\"second_factor\":%s,\"archive\":{\"name\":", rq->expires_s,
+               rq->second_factor ? "true" : "false");
     dicom_json_string(&b, slice_str(rq->web->name));
     buf_append_str(&b, ",\"ae_title\":");
     dicom_json_string(&b, slice_str(rq->web->ae_title));
     buf_append_str(&b, ",\"version\":\"" GALENA_VERSION "\"}}\n");
-    struct answer a = {.status = 200, .type = "application/json", .etag = ""};
-    a.etag = NULL;
-    answer_whole(rq, &a, buf_slice(&b));
+    answer_json(rq, 200, buf_slice(&b));
     buf_fini(&b);
 }
 

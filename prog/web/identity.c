@@ -96,6 +96,7 @@ static bool ask(struct request *rq, uint8_t kind, struct slice credential) {
     rq->roles = who->roles;
     rq->rights = who->rights;
     rq->expires_s = who->expires_s;
+    rq->second_factor = who->second_factor;
     rq->by_cookie = kind == KIND_COOKIE;
     return true;
 }

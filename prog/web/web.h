@@ -63,7 +63,8 @@ struct request {
     // who asks, as the archive says; "" and no rights: nobody
     char user[65];
     uint32_t roles, rights, expires_s;
-    bool by_cookie; // signed in with a browser
+    bool by_cookie;     // signed in with a browser
+    bool second_factor; // has one
 
     // answering
     bool answered; // the status is out
