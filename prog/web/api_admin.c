@@ -59,9 +59,11 @@ void api_admin_users(struct request *rq) {
 }
 
 void api_admin_today(struct request *rq) {
-    static const struct api_column columns[] = {
-        {"hour", API_NUMBER}, {"peer", API_TEXT},
-                                                {"modality", API_TEXT}, {"studies", API_NUMBER}, {"instances", API_NUMBER}};
+    static const struct api_column columns[] = {{"hour", API_NUMBER},
+                                                {"peer", API_TEXT},
+                                                {"modality", API_TEXT},
+                                                {"studies", API_NUMBER},
+                                                {"instances", API_NUMBER}};
     struct ipc_admin ask = {.what = TODAY};
     api_answer_lines(rq, IPC_ADMIN, &ask, from, COLUMNS(columns));
 }

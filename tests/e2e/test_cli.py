@@ -191,7 +191,8 @@ def test_broken_settings_are_named(made):
 
 def verbs():
     text = galena("--help")
-    return [v.split() for v in re.findall(r"^  galena ((?:peer |user |token |collection )?[a-z-]+)", text, re.M)]
+    return [v.split() for v in
+            re.findall(r"^  galena ((?:peer |user |token |collection )?[a-z-]+)", text, re.M)]
 
 
 def test_each_verb_has_help_and_a_page():
