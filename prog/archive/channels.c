@@ -5,17 +5,22 @@
 #include "archive.h"
 #include "os/fd.h"
 
-static unsigned siblings(const struct archive *a, uint64_t id) {
-    unsigned n = 0;
-    for (const struct session *s = a->sessions; s; s = s->next)
-        n += s->id == id;
-    return n;
+// Altogether: the rest of our descriptors is for who connects next, such as a modality.
+enum { SESSIONS_MAX = 6144 };
+
+static bool is_room(const struct archive *a, uint64_t id) {
+    unsigned all = 0, siblings = 0;
+    for (const struct session *s = a->sessions; s; s = s->next) {
+        siblings += s->id == id;
+        all++;
+    }
+    return siblings < CHANNELS_MAX && all < SESSIONS_MAX;
 }
 
 void channels_on_new(struct archive *a, struct session *s) {
     struct ipc_channel m = {.error = ERR_LIMIT};
     int pair[2];
-    if (siblings(a, s->id) >= CHANNELS_MAX ||
+    if (!is_room(a, s->id) ||
         socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
         session_reply(a, s, IPC_CHANNEL, &m, -1);
         return;

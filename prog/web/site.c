@@ -5,6 +5,7 @@
 #include "site.h"
 
 #include "interim.h"
+#include "os/sandbox.h"
 
 #include <stdio.h>
 
@@ -21,6 +22,7 @@ static const char viewer_policy[] =
 enum err site_load(int take_site_fd, int take_viewer_fd, struct fault *f) {
     enum err e = pack_map(take_site_fd, &site_pack, f);
     enum err other = pack_map(take_viewer_fd, &viewer_pack, f);
+    os_sandbox_allow_memory(site_pack.bytes.n + viewer_pack.bytes.n); // shared by all workers
     return e == OK ? other : e;
 }
 
