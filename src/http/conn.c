@@ -30,9 +30,17 @@ struct http_conn *http_conn_new(const struct http_limits *limits, int64_t now_ms
     return c;
 }
 
+static void chunks_free(struct http_chunk *chunk) {
+    while (chunk) {
+        struct http_chunk *next = chunk->next;
+        free(chunk);
+        chunk = next;
+    }
+}
+
 static void stream_free(struct http_stream *s) {
     http_pieces_free(s);
-    http_stream_drop_input(s);
+    chunks_free(s->in_first);
     arena_fini(&s->arena);
     free(s);
 }
@@ -83,13 +91,16 @@ struct http_stream *http_stream_add(struct http_conn *c, uint32_t id) {
     return *at = s;
 }
 
-void http_stream_drop_input(struct http_stream *s) {
-    while (s->in_first) {
-        struct http_chunk *chunk = s->in_first;
-        s->in_first = chunk->next;
-        free(chunk);
+// But for the chunk that a BODY event out there points into: that lives as long as the stream.
+void http_stream_drop_input(struct http_conn *c, struct http_stream *s) {
+    h2_drop_input(c, s);
+    struct http_chunk *held = s->unconsumed ? s->in_first : NULL;
+    chunks_free(held ? held->next : s->in_first);
+    if (held) {
+        held->next = NULL;
+        held->from = held->n;
     }
-    s->in_last = NULL;
+    s->in_first = s->in_last = held;
 }
 
 void http_stream_gone(struct http_conn *c, struct http_stream *s) {
@@ -98,8 +109,8 @@ void http_stream_gone(struct http_conn *c, struct http_stream *s) {
     s->gone = true;
     s->out_end = true;
     s->waiting = false;
+    http_stream_drop_input(c, s);
     s->unconsumed = 0;
-    http_stream_drop_input(s);
     http_out_detach(c, s);
 }
 
@@ -124,13 +135,6 @@ void http_stream_sweep(struct http_conn *c) {
         http_conn_over(c, OK, "");
 }
 
-size_t http_conn_live(const struct http_conn *c) {
-    size_t n = 0;
-    for (const struct http_stream *s = c->streams; s; s = s->next)
-        n += !s->done || !s->out_end || s->first;
-    return n;
-}
-
 void http_conn_over(struct http_conn *c, enum err why, const char *detail) {
     if (why != OK)
         fault_set(&c->fault, why, "%s", detail);
@@ -139,9 +143,11 @@ void http_conn_over(struct http_conn *c, enum err why, const char *detail) {
     c->over = true;
     if (c->out_bytes == 0)
         c->linger_until_ms = c->now_ms + c->limits.linger_ms;
-    for (struct http_stream *s = c->streams; s; s = s->next)
-        if (!s->done)
+    for (struct http_stream *s = c->streams; s; s = s->next) {
+        s->h2_open = false;
+        if (!s->done || c->proto == PROTO_H2)
             http_stream_gone(c, s);
+    }
     c->h1.cur = NULL;
     c->in = (struct slice){NULL, 0};
 }
@@ -323,7 +329,7 @@ static bool field_name_ok(struct slice name) {
 }
 
 static bool response_ok(const struct http_response *r) {
-    if (r->status < 200 || r->status > 599)
+    if (r->status < 200 || r->status > 599 || r->field_count > HTTP_RESPONSE_FIELDS_MAX)
         return false;
     for (size_t i = 0; i < r->field_count; i++) {
         struct slice v = r->field[i].value;
@@ -391,6 +397,8 @@ static enum err give(struct http_conn *c, uint32_t stream, struct slice bytes, b
         return e;
     if (c->proto == PROTO_H1 && !http_out_has_room(c))
         return ERR_BUSY;
+    if (!http_conn_unsent(c))
+        c->send_from_ms = c->now_ms;
     if (bytes.n && !piece_add(s, bytes, copied))
         return ERR_NO_MEMORY;
     if (s->to_give > 0)
@@ -422,7 +430,7 @@ bool http_stream_alive(const struct http_conn *c, uint32_t stream) {
 
 static void break_off(struct http_conn *c, struct http_stream *s) {
     if (c->proto == PROTO_H2) {
-        h2_reset(c, s);
+        h2_reset(c, s, 500);
         http_stream_gone(c, s);
         return;
     }
@@ -452,8 +460,9 @@ void http_stream_done(struct http_conn *c, uint32_t stream) {
         break_off(c, s);
     s->done = true;
     s->unconsumed = 0;
-    if (c->proto == PROTO_H2 && !s->gone)
-        h2_consumed(c, s, 0); // what arrived and was not read
+    s->waiting = false;
+    if (!s->gone)
+        http_stream_drop_input(c, s);
     http_stream_sweep(c);
 }
 
@@ -462,9 +471,11 @@ void http_stream_done(struct http_conn *c, uint32_t stream) {
 void http_conn_shutdown(struct http_conn *c, int64_t now_ms) {
     c->now_ms = now_ms;
     c->shutdown = true;
-    if (c->proto == PROTO_H2)
+    if (c->proto == PROTO_H2) {
         h2_shutdown(c);
-    else if (!c->h1.cur && c->h1.head.n == 0 && c->in.n == 0)
+        return;
+    }
+    if (!c->h1.cur && c->h1.head.n == 0 && c->in.n == 0)
         http_conn_over(c, OK, "");
     c->h1.close = true;
 }

@@ -40,7 +40,7 @@ struct http_stream {
     struct arena arena;
     struct http_request req;
     struct http_field *field;
-    size_t header_bytes, pseudo;
+    size_t header_bytes, wasted_bytes;
 
     bool ready;                          // the request is complete and may be told
     bool told, end_told, gone_told;      // events that were handed out
@@ -57,8 +57,7 @@ struct http_stream {
     struct http_piece *first, *last;
     size_t pieces, borrowed, copied, unframed;
 
-    bool h2_open;                        // nghttp2 still knows it
-    bool h2_refused;
+    bool h2_open;                        // nghttp2 still knows it, and us as its user data
     int refuse;                          // HTTP/2: the status for a header found wrong
 };
 
@@ -119,9 +118,9 @@ struct http_stream *http_stream_find(const struct http_conn *c, uint32_t id); //
 struct http_stream *http_stream_add(struct http_conn *c, uint32_t id);
 void http_stream_sweep(struct http_conn *c); // frees the streams that nobody needs any more
 void http_stream_gone(struct http_conn *c, struct http_stream *s);
-void http_stream_drop_input(struct http_stream *s);
+void http_stream_drop_input(struct http_conn *c, struct http_stream *s);
 void http_conn_over(struct http_conn *c, enum err why, const char *detail); // all streams are gone
-size_t http_conn_live(const struct http_conn *c); // requests that are told or to be told, and not done
+bool http_conn_unsent(const struct http_conn *c); // something the client could take
 
 // output.c
 struct http_segment *http_out_push(struct http_conn *c, const uint8_t *p, size_t n, struct http_stream *s);
@@ -162,7 +161,9 @@ void h2_want(struct http_conn *c, struct http_stream *s);
 void h2_consumed(struct http_conn *c, struct http_stream *s, size_t n);
 enum err h2_respond(struct http_conn *c, struct http_stream *s, const struct http_response *r);
 void h2_resume(struct http_conn *c, struct http_stream *s);
-void h2_reset(struct http_conn *c, struct http_stream *s);
+// Breaks the answer off; when there was none yet it is this status.
+void h2_reset(struct http_conn *c, struct http_stream *s, int status);
+void h2_drop_input(struct http_conn *c, struct http_stream *s);
 void h2_pull(struct http_conn *c);
 void h2_shutdown(struct http_conn *c);
 void h2_timeout(struct http_conn *c, const char *detail);

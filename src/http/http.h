@@ -9,7 +9,7 @@
 //     while (http_conn_next(c, &ev)) handle(&ev);      after every other call, sent() included
 //     n = http_conn_output(c, iov, max); sendmsg(fd, iov, n); http_conn_sent(c, bytes, now);   until n is 0
 //     if (http_conn_closed(c)) close(fd);
-//     poll(fd, until http_conn_deadline(c)); http_conn_tick(c, now);
+//     poll(fd, until http_conn_deadline(c)); http_conn_tick(c, now);       always: it sets the clock, too
 // A socket that fails (ECONNRESET, EPIPE): http_conn_lost().
 //
 // A request in the eyes of its handler:
@@ -114,9 +114,11 @@ struct http_response {
     int64_t length;             // of the body; -1: not known
     bool no_body; // the response is complete with this (its length is what it would be: HEAD, 304)
 };
+enum { HTTP_RESPONSE_FIELDS_MAX = 64 };
 // Copies what it is given. To HEAD, with 204, with 304 and with length 0 the response is complete then, and
 // bodies are ignored.
-// ERR_SYNTAX: a field that cannot be sent (line breaks, ...). ERR_PROTOCOL: answered already. ERR_PEER_GONE.
+// ERR_SYNTAX: a field that cannot be sent (line breaks, ...), or too many.
+// ERR_PROTOCOL: answered already. ERR_PEER_GONE.
 enum err http_respond(struct http_conn *c, uint32_t stream, const struct http_response *r);
 // May be called again before the former bytes are sent, HTTP_PIECES_MAX times. Borrows, until
 // http_body_pending() (in order) or GONE says it is sent.

@@ -45,7 +45,7 @@ void http_out_own(struct http_conn *c, const void *p, size_t n) {
 
 void http_out_pieces(struct http_conn *c, struct http_stream *s, size_t n) {
     struct http_piece *piece = s->first;
-    while (n) {
+    while (n && !c->lost) { // lost: in between, for want of memory
         while (piece->framed == piece->n)
             piece = piece->next;
         size_t run = piece->n - piece->framed < n ? piece->n - piece->framed : n;

@@ -33,7 +33,7 @@ void http_wait_arrived(struct http_conn *c, struct http_stream *s, size_t n) {
         s->wait_until_ms += (int64_t)earned;
 }
 
-static bool unsent(const struct http_conn *c) {
+bool http_conn_unsent(const struct http_conn *c) {
     if (c->out_bytes)
         return true;
     for (const struct http_stream *s = c->streams; s; s = s->next)
@@ -54,7 +54,7 @@ int64_t http_conn_deadline(const struct http_conn *c) {
     int64_t at = INT64_MAX;
     if (http_conn_closed(c))
         return c->now_ms;
-    if (unsent(c))
+    if (http_conn_unsent(c))
         at = earlier(at, c->send_from_ms + c->limits.send_idle_ms);
     if (c->over)
         return c->out_bytes ? at : earlier(at, c->linger_until_ms);
@@ -76,8 +76,7 @@ static void body_timeouts(struct http_conn *c) {
             h1_fail(c, 408, ERR_TIMEOUT, "a body came too slowly");
             return;
         }
-        h2_reset(c, s);
-        http_stream_gone(c, s);
+        h2_reset(c, s, 408);
     }
 }
 
@@ -94,7 +93,7 @@ void http_conn_tick(struct http_conn *c, int64_t now_ms) {
     c->now_ms = now_ms;
     if (c->lost)
         return;
-    if (unsent(c) && now_ms >= c->send_from_ms + c->limits.send_idle_ms) {
+    if (http_conn_unsent(c) && now_ms >= c->send_from_ms + c->limits.send_idle_ms) {
         fault_set(&c->fault, ERR_TIMEOUT, "the client does not read");
         http_conn_lost(c);
         return;
