@@ -63,6 +63,9 @@ static int work(int ctl) {
     if (!w.http)
         return 0;
     web_serve(&w);
+    const struct fault *f = http_conn_fault(w.http);
+    if (f->code != OK)
+        web_log(&w, OS_LOG_WARN, "a web client broke the protocol: %s: %s", err_text(f->code), f->detail);
     http_conn_free(w.http);
     os_fd_close(&w.client);
     return 0;
