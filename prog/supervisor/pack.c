@@ -59,7 +59,10 @@ enum err pack_open(enum pack_kind kind, int *ret_fd, struct fault *f) {
     const char *named = kind == PACK_VIEWER ? getenv("GALENA_VIEWER") : NULL;
     if (named && named[0])
         return open_file(named, ret_fd, f);
-    enum err e = open_ours(names[kind], ret_fd, f);
+    struct fault why = {0};
+    enum err e = open_ours(names[kind], ret_fd, &why);
+    if (e != OK && e != ERR_NO_SUCH_OBJECT)
+        *f = why;
     if (e != ERR_NO_SUCH_OBJECT)
         return e;
     *ret_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);

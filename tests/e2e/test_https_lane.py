@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from conftest import GALENA
 from test_processes import is_connected, status
 
 H1, BOTH = ["http/1.1"], ["h2", "http/1.1"]
@@ -294,3 +295,16 @@ def test_strangers_on_the_web_leave_room_for_equipment(fresh):
         assert a.echo() == 0
     for s in held:
         s.close()
+
+
+@pytest.mark.parametrize("mode,says", [(None, "there is no such file"), (0o666, "not writable by others")])
+def test_a_viewer_that_is_none_or_anybodys_is_refused(fresh, tmp_path, mode, says):
+    """What a pack holds runs in the browsers of those who sign in."""
+    fresh.stop()
+    pack = tmp_path / "viewer.pack"
+    if mode:
+        pack.write_bytes(b"GALENAPK")
+        pack.chmod(mode)
+    done = subprocess.run([GALENA, "serve", fresh.dir], env=dict(os.environ, GALENA_VIEWER=str(pack)),
+                          capture_output=True, text=True, timeout=30, stdin=subprocess.DEVNULL)
+    assert done.returncode != 0 and says in done.stderr
