@@ -121,9 +121,10 @@ static bool parse_path(struct slice s, struct path *ret_path) {
     return true;
 }
 
+// Of a private attribute nobody but its maker knows the VR: it is matched as text.
 static enum vr vr_of(uint32_t tag) {
     const struct std_tag *known = std_tag_find(tag);
-    return known ? (enum vr)known->vr[0] : tag_is_private_creator(tag) ? VR_LO : VR_UN;
+    return known ? (enum vr)known->vr[0] : VR_LO;
 }
 
 // --- values: the text of the URL as the element's raw value
