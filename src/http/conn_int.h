@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "http/h1_body.h"
+#include "http/authority.h"
 #include "http/http.h"
 
 enum {
@@ -141,7 +142,6 @@ void http_wait_arrived(struct http_conn *c, struct http_stream *s, size_t n);
 int http_request_field(struct http_conn *c, struct http_stream *s, struct slice name, struct slice value);
 int http_request_target(struct http_conn *c, struct http_stream *s, struct slice target);
 int http_request_finish(struct http_stream *s);
-bool http_authority_valid(struct slice s);
 const char *http_reason(int status);
 
 // h1.c

@@ -28,7 +28,6 @@ static bool host_byte(uint8_t b) {
            (b != 0 && strchr("-._~%!$&'()*+,;=:[]", b));
 }
 
-// uri-host [":" port], RFC 9110 7.2, no user information. What the host is, is not judged here.
 bool http_authority_valid(struct slice s) {
     if (s.n == 0 || s.n > 255 + 6)
         return false;
