@@ -158,29 +158,38 @@ static enum err fill(const struct conf *c, char ret_password[32], struct fault *
     return e != OK ? e : conf_save(".", c, f);
 }
 
-static void say_what_next(const char *dir, const struct conf *c, const char *password) {
+static void say_where(const char *dir, const struct conf *c) {
     char dicom[CONF_ADDR_TEXT_MAX], https[CONF_ADDR_TEXT_MAX];
+    bool has_dicom = conf_addr_is_set(&c->dicom), has_web = conf_addr_is_set(&c->https);
     conf_addr_format(&c->dicom, dicom);
     conf_addr_format(&c->https, https);
+    printf("\nAE title %s", c->ae_title);
+    if (has_dicom)
+        printf(", DICOM over TLS at %s", dicom);
+    if (has_web)
+        printf(", web pages over HTTPS at %s", https);
+    printf(".\n");
+    bool reached = (has_dicom && !conf_addr_is_loopback(&c->dicom)) ||
+                   (has_web && !conf_addr_is_loopback(&c->https));
+    if (!reached)
+        printf("It listens on this machine only. To be reached by others, set dicom and https in "
+               "%s/galena.conf.\n",
+               dir);
+}
+
+static void say_what_next(const char *dir, const struct conf *c, const char *password) {
     printf("Made the archive \"%s\" in %s.\n\n", c->name, dir);
     printf("  user      administrator\n  password  %s\n\n", password);
     printf("This password is shown once. galena user password makes a new one.\n"
            "Copy %s/keys/root.key to a safe place: without it, nobody can read the images, you "
            "included.\n\n",
            dir);
-    printf(
-        "Next:\n"
-        "  galena peer add %s NAME --ae AE_TITLE --can store    for each device that may send images\n"
-        "  galena serve %s                                      AE title %s, DICOM over TLS at %s\n",
-        dir, dir, c->ae_title, dicom);
-    if (conf_addr_is_set(&c->https))
-        printf(
-            "  galena user add %s NAME --role radiographer         for each person; then https://%s/\n",
-            dir, https);
-    if (conf_addr_is_loopback(&c->dicom))
-        printf(
-            "\nIt listens on this machine only. To be reached by others, set dicom in %s/galena.conf.\n",
-            dir);
+    printf("Next:\n"
+           "  galena peer add %s NAME --ae AE_TITLE --can store    for each device that may send images\n"
+           "  galena user add %s NAME --role radiographer          for each person who may send and see them\n"
+           "  galena serve %s\n",
+           dir, dir, dir);
+    say_where(dir, c);
 }
 
 static int run_init(const struct cli_args *args) {

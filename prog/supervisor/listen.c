@@ -13,17 +13,18 @@ enum {
     OUT_OF_FDS_PAUSE_MS = 1000,
 };
 
-static enum err open_tcp(struct supervisor *s, enum ipc_lane lane, const struct conf_addr *address,
-                         struct fault *f) {
+static enum err open_tcp(struct supervisor *s, enum ipc_lane lane, const char *setting,
+                         const struct conf_addr *address, struct fault *f) {
     if (!conf_addr_is_set(address))
         return OK;
     struct listener *l = &s->listeners[s->listener_count];
     struct os_addr a;
     if (!conf_addr_to_sockaddr(address, &a.sa, &a.n))
         return fault_set(f, ERR_CONFIG, "listening needs a numeric address, not %.80s", address->host);
-    enum err e = os_listen_tcp(&a, &l->fd, f);
+    struct fault why = {0};
+    enum err e = os_listen_tcp(&a, &l->fd, &why);
     if (e != OK)
-        return e;
+        return fault_set(f, e, "%s in galena.conf: %.150s", setting, why.detail);
     l->lane = lane;
     l->watch.fd = -1;
     struct conf_addr bound = *address;
@@ -34,11 +35,11 @@ static enum err open_tcp(struct supervisor *s, enum ipc_lane lane, const struct 
 }
 
 enum err listen_open(struct supervisor *s, struct fault *f) {
-    enum err e = open_tcp(s, IPC_LANE_TLS, &s->conf.dicom, f);
+    enum err e = open_tcp(s, IPC_LANE_TLS, "dicom", &s->conf.dicom, f);
     if (e == OK)
-        e = open_tcp(s, IPC_LANE_PLAIN, &s->conf.plain, f);
+        e = open_tcp(s, IPC_LANE_PLAIN, "plain", &s->conf.plain, f);
     if (e == OK)
-        e = open_tcp(s, IPC_LANE_HTTPS, &s->conf.https, f);
+        e = open_tcp(s, IPC_LANE_HTTPS, "https", &s->conf.https, f);
     s->serves_web = conf_addr_is_set(&s->conf.https);
     return e;
 }
