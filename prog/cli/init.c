@@ -186,7 +186,7 @@ static void say_what_next(const char *dir, const struct conf *c, const char *pas
            dir);
     printf("Next:\n"
            "  galena peer add %s NAME --ae AE_TITLE --can store    for each device that may send images\n"
-           "  galena user add %s NAME --role radiographer          for each person who may send and see them\n"
+           "  galena user add %s NAME --role radiographer          for each person who may see them\n"
            "  galena serve %s\n",
            dir, dir, dir);
     say_where(dir, c);
