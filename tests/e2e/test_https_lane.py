@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from conftest import GALENA
+from conftest import BUILD, GALENA
 from test_processes import is_connected, status
 
 H1, BOTH = ["http/1.1"], ["h2", "http/1.1"]
@@ -308,3 +308,20 @@ def test_a_viewer_that_is_none_or_anybodys_is_refused(fresh, tmp_path, mode, say
     done = subprocess.run([GALENA, "serve", fresh.dir], env=dict(os.environ, GALENA_VIEWER=str(pack)),
                           capture_output=True, text=True, timeout=30, stdin=subprocess.DEVNULL)
     assert done.returncode != 0 and says in done.stderr
+
+
+def test_idle_browsers_cost_little(fresh):
+    """Gate and worker together: under 1 MB of private memory, when they have served something."""
+    many = [connect(fresh) for _ in range(20)]
+    assert all(is_served(s) for s in many)
+    time.sleep(2)  # memory is given back after a second
+    pids = connected(fresh, "gate") | connected(fresh, "web")
+    total = 0
+    for pid in pids:
+        with open("/proc/%d/smaps_rollup" % pid) as f:
+            total += sum(int(line.split()[1]) for line in f if line.startswith("Private_"))
+    for s in many:
+        s.close()
+    if "sanitized" in BUILD:
+        pytest.skip("the sanitizer's shadow memory counts too")
+    assert len(pids) == 40 and total / 20 < 1024, "%d KB a connection" % (total / 20)
