@@ -164,7 +164,7 @@ void api_answer_lines(struct request *rq, enum ipc_type type, void *body,
     }
     buf_append_str(&out, "]\n");
     if (e != OK || !buf_ok(&out))
-        api_answer_error(rq, e != OK ? e : ERR_LIMIT, slice_of(NULL, 0));
+        api_answer_error(rq, e != OK ? e : ERR_LIMIT, SLICE_LIT(""));
     else
         answer_json(rq, 200, buf_slice(&out));
     buf_fini(&out);

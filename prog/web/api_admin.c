@@ -16,7 +16,7 @@ static void from(void *body, uint32_t lines) {
 void api_admin_status(struct request *rq) {
     struct ipc_msg m = channel_call(&rq->archive, IPC_ADMIN, &(struct ipc_admin){.what = STATUS}, IPC_LINES);
     if (m.u.lines.error != OK) {
-        api_answer_error(rq, (enum err)m.u.lines.error, slice_of(NULL, 0));
+        api_answer_error(rq, (enum err)m.u.lines.error, SLICE_LIT(""));
         return;
     }
     struct buf b = BUF_INIT(256 * 1024);

@@ -1,0 +1,41 @@
+// Stored objects, one after the other, and parts of their bodies: PS3.18 10.4.
+//
+// Bodies go from the shared memory straight to the client: while one half of it goes out, the archive opens
+// the next. No byte of an image is copied or looked at here, but where it must be re-encoded.
+#ifndef WEB_RETRIEVE_H
+#define WEB_RETRIEVE_H
+
+#include "dicom/summary.h"
+#include "std/uid.h"
+#include "web.h"
+
+struct retrieval {
+    struct request *rq;
+    struct channel *archive;
+    uint32_t count;   // objects
+    struct buf pairs; // their distinct "class NUL transfer syntax NUL"
+    bool open;
+};
+
+struct object {
+    enum err error; // OK: it can be read
+    char sop_class[65], sop_instance[65], study[65], series[65], transfer[65];
+    uint64_t length, tag;
+};
+
+// What the path names. ERR_NO_SUCH_OBJECT: nothing. retrieval_close() in any case.
+enum err retrieval_open(struct retrieval *r, struct request *rq, struct fault *f);
+void retrieval_close(struct retrieval *r);
+bool retrieval_next(struct retrieval *r, struct object *ret_object); // false: there are no more
+// Summary and frame table of the object at hand, in the arena.
+enum err retrieval_front(struct retrieval *r, struct arena *a, struct slice *ret_summary,
+                         struct dicom_frames *ret_frames, struct fault *f);
+// Sends a range of its body as it is stored. `last`: the answer ends with it.
+enum err retrieval_send(struct retrieval *r, uint64_t offset, uint64_t n, bool last, struct fault *f);
+
+// The same, with each piece to a function of the caller (re-encoding).
+typedef enum err retrieval_piece_fn(void *ctx, struct slice piece, bool last, struct fault *f);
+enum err retrieval_read(struct retrieval *r, uint64_t offset, uint64_t n, retrieval_piece_fn *fn, void *ctx,
+                        struct fault *f);
+
+#endif

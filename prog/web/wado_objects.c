@@ -1,0 +1,215 @@
+// Objects: studies, series, instances as DICOM files (PS3.18 10.4.1.1.1), whole or as parts of a multipart.
+//
+// What is compressed is sent as it is stored: there is no decoder yet. What is not is sent in the transfer
+// syntax that was asked for, re-encoded on the way where it is stored in another; Implicit VR and big
+// endian are never sent (8.7.3).
+#include "retrieve.h"
+#include "route.h"
+
+#include "dicom/part10.h"
+#include "dicom/recode.h"
+#include "http/multipart.h"
+
+#include <stdio.h>
+
+struct objects {
+    struct request *rq;
+    struct retrieval from;
+    char wanted[65]; // transfer syntax; "": Explicit VR Little Endian, "*": as stored
+    char boundary[40];
+    struct buf head; // what comes before a body: part header, File Meta Information
+    struct buf out;  // of re-encoding
+    bool first;
+    uint32_t left_out;
+};
+
+static const struct std_ts *explicit_le(void) {
+    return std_ts_find(SLICE_LIT(UID_ExplicitVRLittleEndian));
+}
+
+// The syntax in which an object stored so is sent; NULL: it cannot be sent as wanted.
+static const struct std_ts *syntax_for(const struct objects *o, struct slice stored) {
+    const struct std_ts *from = std_ts_find(stored);
+    if (!from)
+        return strcmp(o->wanted, "*") == 0 ? explicit_le() : NULL;
+    bool plain = dicom_recode_possible(from, explicit_le());
+    if (strcmp(o->wanted, "*") == 0)
+        return plain ? explicit_le() : from;
+    if (o->wanted[0] == '\0') // 8.7.3.5.2: where only a lossy form exists, that form
+        return plain ? explicit_le() : from->lossy ? from : NULL;
+    const struct std_ts *to = std_ts_find(slice_str(o->wanted));
+    if (!to || to == from)
+        return to;
+    return plain && dicom_recode_possible(from, to) ? to : NULL;
+}
+
+// --- one object
+
+static void put_part10(struct objects *o, const struct object *object, const struct std_ts *ts) {
+    dicom_meta_write(&o->head, slice_str(object->sop_class), slice_str(object->sop_instance),
+                     slice_str(ts->uid), NULL);
+}
+
+struct recoding {
+    struct objects *o;
+    struct dicom_recoder *recoder;
+    bool last; // of the answer
+};
+
+static enum err recode_piece(void *ctx, struct slice piece, bool last, struct fault *f) {
+    struct recoding *r = ctx;
+    buf_reset(&r->o->out);
+    enum err e = dicom_recoder_feed(r->recoder, piece, &r->o->out, f);
+    if (e == OK && last)
+        e = dicom_recoder_finish(r->recoder, &r->o->out, f);
+    if (e != OK || (r->o->out.n == 0 && !last))
+        return e;
+    return answer_body(r->o->rq, buf_slice(&r->o->out), last && r->last)
+               ? OK
+               : fault_set(f, ERR_PEER_GONE, "the client is gone");
+}
+
+static enum err send_recoded(struct objects *o, const struct object *object, const struct std_ts *to,
+                             bool last, struct fault *f) {
+    struct recoding r = {o, dicom_recoder_new(std_ts_find(slice_str(object->transfer)), to), last};
+    if (!r.recoder)
+        return fault_set(f, ERR_NO_MEMORY, "re-encoding");
+    enum err e = retrieval_read(&o->from, 0, object->length, recode_piece, &r, f);
+    dicom_recoder_free(r.recoder);
+    return e;
+}
+
+// The head goes out with the first piece of the body.
+static enum err send_object(struct objects *o, const struct object *object, const struct std_ts *ts,
+                            bool last, struct fault *f) {
+    if (!answer_body_begin(o->rq, buf_slice(&o->head), false))
+        return fault_set(f, ERR_PEER_GONE, "the client is gone");
+    if (strcmp(ts->uid, object->transfer) != 0)
+        return send_recoded(o, object, ts, last, f);
+    return retrieval_send(&o->from, 0, object->length, last, f);
+}
+
+// --- a multipart of them
+
+static void put_part_header(struct objects *o, const struct object *object, const struct std_ts *ts) {
+    char type[160], location[512];
+    snprintf(type, sizeof type, "application/dicom; transfer-syntax=%s", ts->uid);
+    snprintf(location, sizeof location, "%.*s/dicomweb/studies/%s/series/%s/instances/%s",
+             SLICE_FMT(request_origin(o->rq)), object->study, object->series, object->sop_instance);
+    const struct http_field fields[] = {{SLICE_LIT("Content-Type"), slice_str(type)},
+                                        {SLICE_LIT("Content-Location"), slice_str(location)}};
+    buf_reset(&o->head);
+    multipart_write_part(&o->head, o->boundary, o->first, fields, 2);
+    o->first = false;
+    put_part10(o, object, ts);
+}
+
+static enum err send_all(struct objects *o, struct fault *f) {
+    struct object object;
+    enum err e = OK;
+    while (e == OK && retrieval_next(&o->from, &object)) {
+        const struct std_ts *ts = syntax_for(o, slice_str(object.transfer));
+        if (object.error != OK)
+            return fault_set(f, object.error, "an object cannot be read");
+        if (!ts)
+            continue;
+        put_part_header(o, &object, ts);
+        e = send_object(o, &object, ts, false, f);
+    }
+    buf_reset(&o->head);
+    multipart_write_end(&o->head, o->boundary, o->first);
+    return e == OK && !answer_body(o->rq, buf_slice(&o->head), true)
+               ? fault_set(f, ERR_PEER_GONE, "the client is gone")
+               : e;
+}
+
+// Of the distinct pairs of what will be sent: how many cannot be sent as wanted.
+static void survey(const struct objects *o, size_t *ret_good, size_t *ret_bad) {
+    struct slice rest = buf_slice(&o->from.pairs);
+    *ret_good = *ret_bad = 0;
+    while (rest.p && rest.n > 0) {
+        (void)slice_split(rest, 0, &rest);
+        struct slice transfer = rest.p ? slice_split(rest, 0, &rest) : rest;
+        if (transfer.n > 0)
+            ++*(syntax_for(o, transfer) ? ret_good : ret_bad);
+    }
+}
+
+static void send_multipart(struct objects *o, size_t bad) {
+    struct fault f = {0};
+    struct buf type = BUF_INIT(512);
+    char text[512];
+    struct answer a = {.status = bad ? 206 : 200, .type = text, .length = -1};
+    request_boundary(o->boundary);
+    multipart_write_type(&type, "application/dicom", o->boundary);
+    (void)slice_to_cstr(buf_slice(&type), text, sizeof text);
+    if (bad)
+        answer_header(
+            &a, "warning",
+            SLICE_LIT("299 Galena: \"Some objects are compressed and cannot be decompressed: ask for "
+                      "transfer-syntax=*\""));
+    o->first = true;
+    if (answer_begin(o->rq, &a) && send_all(o, &f) != OK)
+        answer_break(o->rq);
+    buf_fini(&type);
+}
+
+// --- one alone
+
+static void send_single(struct objects *o) {
+    struct object object;
+    struct fault f = {0};
+    if (!retrieval_next(&o->from, &object) || object.error != OK) {
+        answer_error(o->rq, 503, "read", "The object cannot be read just now.");
+        return;
+    }
+    const struct std_ts *ts = syntax_for(o, slice_str(object.transfer));
+    bool as_stored = strcmp(ts->uid, object.transfer) == 0;
+    char type[160], etag[40], name[120];
+    snprintf(type, sizeof type, "application/dicom; transfer-syntax=%s", ts->uid);
+    snprintf(etag, sizeof etag, "\"%016llx%s\"", (unsigned long long)object.tag, as_stored ? "" : "-r");
+    snprintf(name, sizeof name, "attachment; filename=\"%s.dcm\"", object.sop_instance);
+    struct answer a = {.status = 200, .type = type, .etag = etag, .length = -1};
+    answer_header(&a, "content-disposition", slice_str(name));
+    if (answer_not_modified(o->rq, &a))
+        return;
+    buf_reset(&o->head);
+    put_part10(o, &object, ts);
+    if (as_stored)
+        a.length = (int64_t)(o->head.n + object.length);
+    if (answer_begin(o->rq, &a) && send_object(o, &object, ts, true, &f) != OK)
+        answer_break(o->rq);
+}
+
+static void serve(struct request *rq, bool one) {
+    struct objects o = {.rq = rq, .head = BUF_INIT(64 * 1024), .out = BUF_INIT(16 * 1024 * 1024)};
+    struct fault f = {0};
+    size_t good, bad;
+    static const char *const offers[] = {"multipart/related; type=\"application/dicom\"",
+                                         "application/dicom"};
+    int chosen = request_accepts_syntax(rq, offers, one ? 2 : 1, o.wanted, sizeof o.wanted);
+    if (chosen < 0)
+        return;
+    enum err e = retrieval_open(&o.from, rq, &f);
+    survey(&o, &good, &bad);
+    if (e != OK)
+        answer_fault(rq, e, &f);
+    else if (good == 0)
+        answer_error(rq, 406, "transfer_syntax",
+                     "It is compressed and cannot be decompressed yet: ask for transfer-syntax=*.");
+    else if (chosen == 1)
+        send_single(&o);
+    else
+        send_multipart(&o, bad);
+    retrieval_close(&o.from);
+    buf_fini(&o.head);
+    buf_fini(&o.out);
+}
+
+void wado_study(struct request *rq) {
+    serve(rq, false);
+}
+
+void wado_instance(struct request *rq) {
+    serve(rq, true);
+}
