@@ -25,6 +25,7 @@ struct http_conn *http_conn_new(const struct http_limits *limits, int64_t now_ms
         return NULL;
     c->limits = *limits;
     c->now_ms = c->idle_from_ms = c->send_from_ms = c->header_from_ms = now_ms;
+    c->linger_until_ms = TIME_NONE;
     c->own = BUF_INIT(OWN_BYTES_MAX);
     c->h1.head = BUF_INIT(limits->header_bytes + limits->target_bytes + 1024);
     return c;
@@ -83,6 +84,7 @@ struct http_stream *http_stream_add(struct http_conn *c, uint32_t id) {
     }
     s->id = id;
     s->to_give = -1;
+    s->wait_until_ms = TIME_NONE;
     s->req.content_length = -1;
     s->req.field = s->field;
     struct http_stream **at = &c->streams; // in order of arrival, so that nobody is overtaken
@@ -131,7 +133,10 @@ void http_stream_sweep(struct http_conn *c) {
         *at = s->next;
         stream_free(s);
     }
-    if (!c->streams && c->proto == PROTO_H2 && c->shutdown && c->out_bytes == 0)
+    if (c->streams || c->proto != PROTO_H2 || !c->shutdown || c->over)
+        return;
+    h2_pull(c); // what was said last
+    if (c->out_bytes == 0)
         http_conn_over(c, OK, "");
 }
 

@@ -18,6 +18,7 @@ enum {
     IN_CHUNK_BYTES = 16 * 1024,
     LINGER_BYTES_MAX = 4 << 20,
 };
+#define TIME_NONE INT64_MIN
 
 // A run of an answer, given by the handler.
 struct http_piece {
@@ -106,7 +107,7 @@ struct http_conn {
     size_t lingered;
     int64_t linger_until_ms;
     int64_t idle_from_ms;
-    int64_t header_from_ms; // 0: no header has begun
+    int64_t header_from_ms; // TIME_NONE: no header has begun
     int64_t send_from_ms;
     struct fault fault;
 

@@ -176,7 +176,7 @@ static void begin(struct http_conn *c) {
     struct slice bytes = buf_slice(&c->h1.head);
     struct http_stream *s = http_stream_add(c, ++c->last_id);
     struct h1_head head = {false, false};
-    c->header_from_ms = 0;
+    c->header_from_ms = TIME_NONE;
     if (!s) {
         h1_fail(c, 503, ERR_NO_MEMORY, "a request");
         return;
@@ -225,7 +225,7 @@ static bool head_input(struct http_conn *c) {
     struct http_h1 *h = &c->h1;
     if (c->in.n == 0)
         return false;
-    if (c->header_from_ms == 0)
+    if (c->header_from_ms == TIME_NONE)
         c->header_from_ms = c->now_ms;
     const uint8_t *lf = memchr(c->in.p, '\n', c->in.n);
     size_t n = lf ? (size_t)(lf - c->in.p) + 1 : c->in.n;

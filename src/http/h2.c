@@ -129,7 +129,7 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
     struct http_stream *s = stream_of(session, frame->hd.stream_id);
     bool ended = frame->hd.flags & NGHTTP2_FLAG_END_STREAM;
     if (frame->hd.type == NGHTTP2_SETTINGS || frame->hd.type == NGHTTP2_HEADERS)
-        c->header_from_ms = 0;
+        c->header_from_ms = TIME_NONE;
     if (frame->hd.type == NGHTTP2_HEADERS && s && !s->ready)
         request_complete(c, s, ended);
     else if ((frame->hd.type == NGHTTP2_DATA || frame->hd.type == NGHTTP2_HEADERS) && s && ended)

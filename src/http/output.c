@@ -181,7 +181,7 @@ void http_conn_sent(struct http_conn *c, size_t n, int64_t now_ms) {
         if (seg->n == 0)
             segment_pop(c);
     }
-    if (c->out_bytes == 0 && c->over && c->linger_until_ms == 0)
+    if (c->out_bytes == 0 && c->over && c->linger_until_ms == TIME_NONE)
         c->linger_until_ms = now_ms + c->limits.linger_ms;
     http_stream_sweep(c);
 }

@@ -7,7 +7,7 @@ void http_wait_start(struct http_conn *c, struct http_stream *s) {
     if (s->waiting || s->in_done || s->gone)
         return;
     s->waiting = true;
-    if (s->wait_until_ms == 0)
+    if (s->wait_until_ms == TIME_NONE)
         s->wait_until_ms = c->now_ms + c->limits.body_idle_ms;
     else
         s->wait_until_ms += c->now_ms - s->waited_ms;
@@ -21,7 +21,7 @@ void http_wait_stop(struct http_conn *c, struct http_stream *s) {
 }
 
 void http_wait_arrived(struct http_conn *c, struct http_stream *s, size_t n) {
-    if (n == 0 || s->wait_until_ms == 0)
+    if (n == 0 || s->wait_until_ms == TIME_NONE)
         return;
     int64_t now = s->waiting ? c->now_ms : s->waited_ms;
     int64_t most = now + c->limits.body_idle_ms;
@@ -47,7 +47,7 @@ static int64_t earlier(int64_t a, int64_t b) {
 }
 
 static bool idle(const struct http_conn *c) {
-    return c->streams == NULL && c->header_from_ms == 0 && c->out_bytes == 0;
+    return c->streams == NULL && c->header_from_ms == TIME_NONE && c->out_bytes == 0;
 }
 
 int64_t http_conn_deadline(const struct http_conn *c) {
@@ -58,7 +58,7 @@ int64_t http_conn_deadline(const struct http_conn *c) {
         at = earlier(at, c->send_from_ms + c->limits.send_idle_ms);
     if (c->over)
         return c->out_bytes ? at : earlier(at, c->linger_until_ms);
-    if (c->header_from_ms)
+    if (c->header_from_ms != TIME_NONE)
         at = earlier(at, c->header_from_ms + c->limits.header_ms);
     if (idle(c))
         at = earlier(at, c->idle_from_ms + c->limits.idle_ms);
@@ -100,7 +100,7 @@ void http_conn_tick(struct http_conn *c, int64_t now_ms) {
     }
     if (c->over)
         return;
-    if (c->header_from_ms && now_ms >= c->header_from_ms + c->limits.header_ms)
+    if (c->header_from_ms != TIME_NONE && now_ms >= c->header_from_ms + c->limits.header_ms)
         header_timeout(c);
     else if (idle(c) && now_ms >= c->idle_from_ms + c->limits.idle_ms) {
         if (c->proto == PROTO_H2)
