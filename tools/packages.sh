@@ -2,7 +2,8 @@
 # shellcheck shell=sh disable=SC2034
 
 build_packages="gcc libc6-dev meson ninja-build pkg-config python3 libssl-dev libseccomp-dev libconfuse-dev
-libargon2-dev libarchive-dev zlib1g-dev libexpat1-dev libsqlite3-dev libnghttp2-dev libhttp-parser-dev"
+libargon2-dev libarchive-dev zlib1g-dev libexpat1-dev libsqlite3-dev libnghttp2-dev libhttp-parser-dev
+libcjose-dev libjansson-dev libcurl4-openssl-dev"
 # The lines that ./run prints use these.
 demo_packages="dcmtk socat"
 test_packages="clang libcmocka-dev python3-pytest python3-pydicom openssl procps man-db unzip zip"

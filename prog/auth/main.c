@@ -9,6 +9,7 @@
 #include "os/sandbox.h"
 #include "os/template.h"
 
+#include <jansson.h>
 #include <malloc.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -110,9 +111,13 @@ static void use_settings(struct auth *a) {
 }
 
 static enum err load(struct auth *a, int take_users, int take_tokens, int take_settings, struct fault *f) {
+    struct settings before = a->settings;
     enum err e = settings_load(&a->settings, take_settings, f);
     enum err tokens = tokens_load(&a->tokens, take_tokens, f), users = users_load(&a->users, take_users, f);
     use_settings(a);
+    if (memcmp(&before, &a->settings, sizeof before) != 0)
+        oidc_settings_changed(a);
+    explicit_bzero(&before, sizeof before);
     return e != OK ? e : tokens != OK ? tokens : users;
 }
 
@@ -127,6 +132,8 @@ static void on_supervisor(struct auth *a) {
             settings = ipc_msg_take_fd(&m, 2);
         e = load(a, users, tokens, settings, &f);
         auth_forget(""); // anyone's rights may be others now
+    } else if (e == OK && m.type == IPC_FETCH_CHANNEL) {
+        oidc_use_channel(a, ipc_msg_take_fd(&m, 0));
     }
     if (e == OK)
         ipc_msg_close_fds(&m);
@@ -146,26 +153,43 @@ static int64_t work_off(struct auth *a) {
     return next_ms;
 }
 
+static int wait_ms(int64_t until_ms) {
+    int64_t left_ms = until_ms - os_clock_ms();
+    return until_ms == INT64_MAX ? -1 : left_ms < 0 ? 0 : left_ms > INT32_MAX ? INT32_MAX : (int)left_ms;
+}
+
 static _Noreturn void loop(struct auth *a) {
     for (;;) {
-        int64_t next_ms = work_off(a), left_ms = next_ms - os_clock_ms();
-        struct pollfd p[2] = {{.fd = CTL_FD, .events = POLLIN}, {.fd = ARCHIVE_FD, .events = POLLIN}};
-        if (poll(p, 2, next_ms == INT64_MAX ? -1 : left_ms > 0 ? (int)left_ms : 0) <= 0)
+        int64_t password_ms = work_off(a), provider_ms = oidc_tick(a, os_clock_ms());
+        struct pollfd p[3] = {{.fd = CTL_FD, .events = POLLIN},
+                              {.fd = ARCHIVE_FD, .events = POLLIN},
+                              {.fd = oidc_channel(a), .events = POLLIN}};
+        if (poll(p, 3, wait_ms(password_ms < provider_ms ? password_ms : provider_ms)) <= 0)
             continue;
-        if (p[0].revents) // first: what the archive says now may rest on it
+        if (p[2].revents)
+            oidc_on_fetched(a);
+        if (p[0].revents) // before the archive: what that says now may rest on it
             on_supervisor(a);
         if (p[1].revents)
             on_archive(a);
     }
 }
 
+// The library's hash tables: later it could not read a seed.
+static void seed_json(void) {
+    size_t seed;
+    secrets_random(&seed, sizeof seed);
+    json_object_seed(seed | 1);
+}
+
 static enum err start(struct auth *a, struct fault *f) {
     mallopt(M_MMAP_THRESHOLD, 1024 * 1024); // Argon2's 19 MiB go back to the system each time
     secrets_warm_up();
     a->message = malloc(IPC_MAX_BYTES);
-    if (!a->message || !queue_init(&a->queue) || !sessions_init(&a->sessions))
+    if (!a->message || !queue_init(&a->queue) || !sessions_init(&a->sessions) || !oidc_init(a))
         return fault_set(f, ERR_NO_MEMORY, "start");
     secrets_random(a->throttle.key, sizeof a->throttle.key);
+    seed_json();
     enum err e = os_proc_harden(FDS_MAX, f);
     if (e == OK)
         e = verify_init(f);

@@ -1,10 +1,12 @@
 // What auth has to know of the archive's folder: it can open no file itself.
 #include "supervisor.h"
 
+#include "conf/oidc.h"
 #include "conf/token.h"
 #include "conf/user.h"
 #include "os/fd.h"
 #include "os/memfd.h"
+#include "trust.h"
 
 enum { RECORDS_MAX_BYTES = 64 * 1024 * 1024 };
 
@@ -55,11 +57,52 @@ static enum err read_tokens(int *ret_fd, struct fault *f) {
     return e;
 }
 
-static enum err read_settings(const struct conf *c, int *ret_fd, struct fault *f) {
+static enum err read_secret(const char *name, struct buf *ret_secret, struct fault *f) {
+    CLEANUP_FD int fd = -1;
+    if (!name[0])
+        return OK;
+    enum err e = trust_open(name, &fd, f);
+    return e == OK ? os_fd_read_all(fd, ret_secret, f) : e;
+}
+
+// oidc.conf, if it is there.
+static enum err put_provider(struct supervisor *s, struct buf *b, struct fault *f) {
+    static struct conf_oidc o;
+    struct buf secret = BUF_INIT(CONF_OIDC_TEXT_MAX);
+    struct fault why = {0};
+    s->has_provider = false;
+    s->provider_name[0] = '\0';
+    enum err e = conf_oidc_load(".", &o, &why);
+    if (e == ERR_NO_SUCH_OBJECT)
+        return OK;
+    if (e != OK)
+        return fault_set(f, e, "%s", why.detail);
+    e = read_secret(o.client_secret_file, &secret, f);
+    if (e == OK) {
+        conf_oidc_lines_put(b, &o, slice_trim(buf_slice(&secret), " \t\r\n"));
+        s->has_provider = true;
+        strcpy(s->provider_name, o.name);
+        strcpy(s->provider_ca_file, o.ca_file);
+    }
+    if (e == OK && !s->conf.web.url[0])
+        os_log(OS_LOG_WARN,
+               "oidc.conf is there, but https_url is not set: nobody can sign in with the provider");
+    if (secret.p)
+        explicit_bzero(secret.p, secret.n);
+    buf_fini(&secret);
+    return e;
+}
+
+static enum err read_settings(struct supervisor *s, int *ret_fd, struct fault *f) {
+    const struct conf *c = &s->conf;
     struct buf b = BUF_INIT(RECORDS_MAX_BYTES);
     buf_printf(&b, "session_idle_s\t%u\nsession_max_s\t%u\narchive_name\t%s\nurl\t%s\n",
                c->web.session_idle_s, c->web.session_max_s, c->name, c->web.url);
-    return seal("settings", &b, ret_fd, f);
+    enum err e = put_provider(s, &b, f);
+    if (e == OK)
+        return seal("settings", &b, ret_fd, f);
+    buf_fini(&b);
+    return e;
 }
 
 enum err accounts_read(struct supervisor *s, struct accounts *ret_accounts, struct fault *f) {
@@ -68,7 +111,7 @@ enum err accounts_read(struct supervisor *s, struct accounts *ret_accounts, stru
     if (e == OK)
         e = read_tokens(&a.fd[1], f);
     if (e == OK)
-        e = read_settings(&s->conf, &a.fd[2], f);
+        e = read_settings(s, &a.fd[2], f);
     if (e != OK)
         return e;
     *ret_accounts = a;
@@ -86,5 +129,7 @@ enum err accounts_reload(struct supervisor *s, struct fault *f) {
     enum err e = accounts_read(s, &a, f);
     if (e != OK || s->auth.fd < 0) // without it: it gets them when it starts
         return e;
-    return ipc_send(s->auth.fd, IPC_USERS, &(struct ipc_users){0}, a.fd, 3);
+    e = ipc_send(s->auth.fd, IPC_USERS, &(struct ipc_users){0}, a.fd, 3);
+    fetch_restart(s); // its certificates may be others
+    return e;
 }

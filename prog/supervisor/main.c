@@ -193,6 +193,9 @@ static void handle(struct supervisor *s, const struct watch *w) {
     case WATCH_AUTH:
         auth_on_message(s);
         break;
+    case WATCH_FETCH:
+        fetch_on_message(s);
+        break;
     case WATCH_CHILD:
         session_on_child_message(s, w->owner);
         break;
@@ -242,6 +245,7 @@ static void tick(struct supervisor *s) {
         return;
     }
     restart_programs(s, now_ms);
+    fetch_tick(s, now_ms);
     if (s->listen_again_at_ms != 0 && s->listen_again_at_ms <= now_ms && s->archive_ready) {
         s->listen_again_at_ms = 0;
         listen_watch(s, true);
@@ -289,6 +293,7 @@ int __lsan_is_turned_off(void) {
 int main(int argc, char **argv) {
     static struct supervisor s = {
         .epoll = -1, .dir_fd = -1, .signals = {.fd = -1}, .archive = {.fd = -1}, .auth = {.fd = -1},
+        .fetch = {.fd = -1},
         .stderr_lines = {.fd = -1}, .control_listener = {.fd = -1}, .stderr_fd = -1,
         .templates = {{.role = OS_ROLE_GATE, .ctl = -1}, {.role = OS_ROLE_DIMSE, .ctl = -1},
                       {.role = OS_ROLE_WEB, .ctl = -1}},

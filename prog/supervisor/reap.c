@@ -72,6 +72,9 @@ static void on_exit_of(struct supervisor *s, pid_t pid, int status) {
         if (!s->draining && s->archive_ready)
             log_end("auth ended", status);
         s->auth_retry_at_ms = os_clock_ms() + 1000;
+    } else if (pid == s->fetch_pid) {
+        log_end("fetch ended", status);
+        fetch_gone(s);
     } else {
         for (unsigned i = 0; i < TEMPLATES; i++)
             if (pid == s->templates[i].pid && !s->draining) {

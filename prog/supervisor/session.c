@@ -82,7 +82,8 @@ static void join_proxies(const struct conf_web *c, char dst[CONF_PROXIES_MAX * 6
     }
 }
 
-static void add_web_settings(const struct conf *c, const char *proxies, struct ipc_connect *m) {
+static void add_web_settings(const struct conf *c, const char *proxies, const char *provider,
+                             struct ipc_connect *m) {
     m->artim_ms = c->web.http_header_s * 1000; // the gate's time for the handshake
     m->http_two = c->web.https_http2;
     m->name = slice_str(c->name);
@@ -93,6 +94,7 @@ static void add_web_settings(const struct conf *c, const char *proxies, struct i
     m->keep_alive_ms = c->web.http_idle_s * 1000;
     m->body_idle_ms = c->web.http_body_idle_s * 1000;
     m->upload_max = c->web.upload_max_bytes;
+    m->provider = slice_str(provider);
 }
 
 static bool connect_child(struct supervisor *s, const struct session *session, struct child *c,
@@ -115,7 +117,7 @@ static bool connect_child(struct supervisor *s, const struct session *session, s
         .private_classes = slice_str(classes),
     };
     if (session->lane == IPC_LANE_HTTPS)
-        add_web_settings(&s->conf, proxies, &m);
+        add_web_settings(&s->conf, proxies, s->provider_name, &m);
     return ipc_send(c->ctl.fd, IPC_CONNECT, &m, fds, n) == OK;
 }
 

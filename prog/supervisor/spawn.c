@@ -18,9 +18,8 @@ enum {
     RETRY_MS = 1000,
 };
 
-// Starts PROGRAM with one end of a new channel as descriptor 3, and fd[1 …] as spec has them.
-static enum err start(const char *program, const char *argument, struct os_proc_spec *spec, pid_t *ret_pid,
-                      int *ret_ctl, struct fault *f) {
+enum err spawn_program(const char *program, const char *argument, struct os_proc_spec *spec, pid_t *ret_pid,
+                       int *ret_ctl, struct fault *f) {
     char path[4096];
     int pair[2];
     enum err e = os_proc_sibling_path(program, path, sizeof path, f);
@@ -45,7 +44,7 @@ enum err spawn_archive(struct supervisor *s, struct fault *f) {
     // It also holds the folder, and with it our lock: no other server begins before it has ended, too.
     struct os_proc_spec spec = {.fd = {[1] = s->dir_fd}, .fd_count = 2};
     int ctl = -1;
-    enum err e = start("galena-archive", ".", &spec, &s->archive_pid, &ctl, f);
+    enum err e = spawn_program("galena-archive", ".", &spec, &s->archive_pid, &ctl, f);
     if (e != OK)
         return e;
     // A message that it cannot take now ends a connection, not the supervisor's patience.
@@ -69,7 +68,7 @@ enum err spawn_auth(struct supervisor *s, struct fault *f) {
                                 .fd_count = 5,
                                 .stderr_fd = s->stderr_fd};
     watch_close(s, &s->auth); // an old one ends with its channel
-    e = start("galena-auth", NULL, &spec, &s->auth_pid, &ctl, f);
+    e = spawn_program("galena-auth", NULL, &spec, &s->auth_pid, &ctl, f);
     if (e != OK)
         return e;
     e = os_template_await_ready(ctl, READY_WITHIN_MS, f);
@@ -80,7 +79,10 @@ enum err spawn_auth(struct supervisor *s, struct fault *f) {
     }
     watch_add(s, &s->auth, WATCH_AUTH, ctl, NULL);
     e = ipc_send(s->archive.fd, IPC_AUTH_CHANNEL, &(struct ipc_auth_channel){0}, &archives, 1);
-    return e == OK ? OK : fault_set(f, e, "the archive does not take the channel to auth");
+    if (e != OK)
+        return fault_set(f, e, "the archive does not take the channel to auth");
+    fetch_restart(s); // its channel went with the old auth
+    return OK;
 }
 
 struct template_process *spawn_template_of(struct supervisor *s, enum os_role role) {
@@ -119,7 +121,7 @@ static enum err start_gate(struct os_proc_spec *spec, pid_t *ret_pid, int *ret_c
     memcpy(&spec->fd[1], fds, sizeof fds);
     spec->fd_count = 1 + N;
     if (e == OK)
-        e = start("galena-gate", NULL, spec, ret_pid, ret_ctl, f);
+        e = spawn_program("galena-gate", NULL, spec, ret_pid, ret_ctl, f);
     for (unsigned i = 0; i < N; i++)
         os_fd_close(&fds[i]);
     return e;
@@ -136,7 +138,7 @@ static enum err start_web(struct os_proc_spec *spec, pid_t *ret_pid, int *ret_ct
     spec->fd[1] = site;
     spec->fd[2] = viewer;
     spec->fd_count = 3;
-    return start("galena-web", NULL, spec, ret_pid, ret_ctl, f);
+    return spawn_program("galena-web", NULL, spec, ret_pid, ret_ctl, f);
 }
 
 static enum err start_template(struct supervisor *s, enum os_role role, pid_t *ret_pid, int *ret_ctl,
@@ -146,7 +148,7 @@ static enum err start_template(struct supervisor *s, enum os_role role, pid_t *r
         return start_gate(&spec, ret_pid, ret_ctl, f);
     if (role == OS_ROLE_WEB)
         return start_web(&spec, ret_pid, ret_ctl, f);
-    return start("galena-dimse", NULL, &spec, ret_pid, ret_ctl, f);
+    return spawn_program("galena-dimse", NULL, &spec, ret_pid, ret_ctl, f);
 }
 
 enum err spawn_template(struct supervisor *s, enum os_role role, struct fault *f) {

@@ -22,6 +22,7 @@ enum watch_kind {
     WATCH_LISTENER,
     WATCH_ARCHIVE,
     WATCH_AUTH,
+    WATCH_FETCH,
     WATCH_CHILD,
     WATCH_DIALER,
     WATCH_CONTROL_LISTENER,
@@ -107,7 +108,7 @@ struct supervisor {
     struct conf conf;
     uid_t dir_owner;
     int epoll, dir_fd;
-    struct watch signals, archive, auth, stderr_lines, control_listener;
+    struct watch signals, archive, auth, fetch, stderr_lines, control_listener;
     int stderr_fd; // the end that confined programs write to
     struct listener listeners[LISTENERS_MAX];
     unsigned listener_count;
@@ -121,7 +122,11 @@ struct supervisor {
     unsigned session_count, web_count, web_unproven;
     bool serves_web; // https has an address
 
-    pid_t archive_pid, auth_pid; // 0: none
+    pid_t archive_pid, auth_pid, fetch_pid; // 0: none
+    bool has_provider;                      // oidc.conf is there
+    char provider_name[CONF_NAME_MAX + 1];  // of the sign-in provider, for the button; "": none
+    char provider_ca_file[CONF_NAME_MAX + 1];
+    int64_t fetch_retry_at_ms;
     bool archive_ready, serving, draining;
     int64_t archive_started_ms, archive_retry_at_ms, archive_backoff_ms, auth_retry_at_ms;
     int64_t started_ms, drain_until_ms, listen_again_at_ms;
@@ -144,6 +149,10 @@ void listen_close(struct supervisor *s);
 void listen_on_event(struct supervisor *s, struct listener *l);
 
 // --- spawn.c
+struct os_proc_spec;
+// Starts PROGRAM with one end of a new channel as descriptor 3, and fd[1 …] as spec has them.
+enum err spawn_program(const char *program, const char *argument, struct os_proc_spec *spec, pid_t *ret_pid,
+                       int *ret_ctl, struct fault *f);
 enum err spawn_archive(struct supervisor *s, struct fault *f);
 enum err spawn_auth(struct supervisor *s, struct fault *f);
 enum err spawn_template(struct supervisor *s, enum os_role role, struct fault *f); // replaces the old one
@@ -153,6 +162,12 @@ struct child *spawn_take(struct supervisor *s, enum os_role role); // NULL: none
 struct template_process *spawn_template_of(struct supervisor *s, enum os_role role);
 void spawn_unspare(struct supervisor *s, struct child *c); // it is not to be taken any more
 void spawn_forget_child(struct supervisor *s, struct child *take_c);
+
+// --- fetch.c: galena-fetch, as long as there is a sign-in provider
+void fetch_restart(struct supervisor *s); // or ends it
+void fetch_tick(struct supervisor *s, int64_t now_ms);
+void fetch_gone(struct supervisor *s);
+void fetch_on_message(struct supervisor *s);
 
 // --- accounts.c: what auth has to know, as sealed memory files: users, tokens, settings
 struct accounts {

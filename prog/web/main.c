@@ -30,6 +30,7 @@ static void take_settings(struct web *w, const struct ipc_connect *c, struct htt
     (void)slice_to_cstr(c->url, w->origin, sizeof w->origin);
     (void)slice_to_cstr(c->proxies, w->proxies, sizeof w->proxies);
     (void)slice_to_cstr(c->private_classes, w->private_classes, sizeof w->private_classes);
+    (void)slice_to_cstr(c->provider, w->oidc_name, sizeof w->oidc_name);
     w->upload_max_bytes = c->upload_max;
     limits->header_ms = c->header_ms;
     limits->idle_ms = c->keep_alive_ms;
