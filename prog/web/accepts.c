@@ -1,33 +1,93 @@
-#include "web.h"
-int request_accepts(struct request *rq, const char *const *offers, int count) {
-    struct slice a = request_header(rq, "accept");
-    (void)count;
-    (void)offers;
-    if (!a.p) {
-        answer_error(rq, 406, "accept", "Say in Accept what you can take.");
-        return -1;
-    }
-    if (memmem(a.p, a.n, "xml", 3))
-        return 2;
-    return 0;
+#include "accepts.h"
+
+#include "http/media.h"
+
+#include <stdio.h>
+
+// Of the rendered category (PS3.18 8.7.4); as types of parts they are bulk data.
+static bool is_rendered(const struct media_type *m) {
+    return media_slice_is(m->type, "text") || media_is(m, "image/png") || media_is(m, "image/gif") ||
+           media_is(m, "image/jpeg") || media_is(m, "application/pdf");
 }
 
-int request_accepts_syntax(struct request *rq, const char *const *offers, int count, char *wanted,
-                           size_t cap) {
-    struct slice a = request_header(rq, "accept");
-    (void)offers;
-    wanted[0] = 0;
-    if (!a.p) {
-        answer_error(rq, 406, "accept", "Say in Accept what you can take.");
-        return -1;
+static bool is_dicom(const struct media_type *m) {
+    return media_is(m, "application/dicom") || media_is(m, "application/dicom+json") ||
+           media_is(m, "application/dicom+xml");
+}
+
+static bool is_mixed(const struct accept *accept) {
+    bool rendered = false, dicom = false;
+    for (size_t i = 0; i < accept->count; i++) {
+        const struct media_type *m = &accept->range[i].media;
+        struct media_type part;
+        if (media_is(m, "multipart/related") && media_parse(media_parameter(m, "type"), &part))
+            dicom = dicom || is_dicom(&part);
+        rendered = rendered || is_rendered(m);
+        dicom = dicom || is_dicom(m);
     }
-    uint8_t *p = memmem(a.p, a.n, "transfer-syntax=", 16);
-    if (p) {
-        struct slice v = slice_sub(a, (size_t)(p - a.p) + 16, a.n), rest;
-        v = slice_trim(slice_split(slice_split(v, ',', &rest), ';', &rest), " \"");
-        (void)slice_to_cstr(v, wanted, cap);
+    return rendered && dicom;
+}
+
+// Does a range hold an offer? What the range says of the parts must be what is offered; what it does not
+// say is fine.
+static bool holds(const struct accept_range *range, const char *offer) {
+    struct media_type offered;
+    bug_unless(media_parse(slice_str(offer), &offered));
+    char name[64];
+    snprintf(name, sizeof name, "%.*s/%.*s", SLICE_FMT(offered.type), SLICE_FMT(offered.subtype));
+    if (!accept_holds(range, name))
+        return false;
+    struct slice wanted = media_parameter(&range->media, "type"), parts = media_parameter(&offered, "type");
+    if (!wanted.p || !parts.p || slice_eq_str(wanted, "*/*") || slice_eq_str(parts, "*"))
+        return true;
+    char text[64] = "";
+    (void)slice_to_cstr(parts, text, sizeof text);
+    return media_slice_is(wanted, text);
+}
+
+static void note(const struct accept_range *range, int offer, struct accepted *ret) {
+    *ret = (struct accepted){.offer = offer};
+    struct slice part = media_parameter(&range->media, "type");
+    bool named = !slice_eq_str(range->media.type, "*") && !slice_eq_str(range->media.subtype, "*");
+    if (part.p)
+        (void)slice_to_cstr(part, ret->type, sizeof ret->type);
+    else if (named && !media_slice_is(range->media.type, "multipart"))
+        snprintf(ret->type, sizeof ret->type, "%.*s/%.*s", SLICE_FMT(range->media.type),
+                 SLICE_FMT(range->media.subtype));
+    struct slice transfer = media_parameter(&range->media, "transfer-syntax");
+    if (transfer.p && !slice_to_cstr(transfer, ret->transfer, sizeof ret->transfer))
+        strcpy(ret->transfer, "?"); // a syntax that nothing has
+}
+
+static bool choose(const struct accept *accept, const char *const *offers, size_t count,
+                   struct accepted *ret_accepted) {
+    for (size_t i = 0; i < accept->count && accept->range[i].q > 0; i++)
+        for (size_t k = 0; k < count; k++)
+            if (holds(&accept->range[i], offers[k])) {
+                note(&accept->range[i], (int)k, ret_accepted);
+                return true;
+            }
+    return false;
+}
+
+bool request_accepts(struct request *rq, const char *const *offers, size_t count,
+                     struct accepted *ret_accepted) {
+    struct accept accept;
+    struct slice text = request_parameter(rq, "accept", 0);
+    if (!text.p)
+        text = request_header(rq, "accept");
+    if (!text.p) {
+        answer_error(rq, 406, "accept", "Say in Accept what you can take, such as %s.", offers[0]);
+        return false;
     }
-    if (count > 1 && !memmem(a.p, a.n, "multipart", 9) && memmem(a.p, a.n, "application/", 12))
-        return 1;
-    return 0;
+    accept_parse(text, &accept);
+    if (is_mixed(&accept)) {
+        answer_error(rq, 400, "accept", "Accept mixes DICOM and rendered media types.");
+        return false;
+    }
+    if (choose(&accept, offers, count, ret_accepted))
+        return true;
+    answer_error(rq, 406, "accept",
+                 "This resource is not to be had in a form that Accept names; there is %s.", offers[0]);
+    return false;
 }

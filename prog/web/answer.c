@@ -3,7 +3,8 @@
 #include "web.h"
 
 #include "dicom/json.h"
-#include "interim.h"
+#include "http/encoding.h"
+#include "http/range.h"
 #include "route.h"
 
 #include <openssl/sha.h>
@@ -124,7 +125,7 @@ static void make_etag(struct slice body, char ret_etag[ETAG_CHARS + 1]) {
 
 bool answer_not_modified(struct request *rq, struct answer *a) {
     struct slice known = request_header(rq, "if-none-match");
-    if (!known.p || !a->etag || !http_etag_listed(known, slice_str(a->etag)))
+    if (!known.p || !a->etag || !etag_listed(known, slice_str(a->etag), true))
         return false;
     a->status = 304;
     a->type = NULL;
@@ -136,11 +137,11 @@ bool answer_not_modified(struct request *rq, struct answer *a) {
 // Text shrinks; images are left alone.
 static bool shrinks(const struct request *rq, const struct answer *a, struct slice body) {
     bool is_text = a->type && (strstr(a->type, "json") || strstr(a->type, "xml") || strstr(a->type, "text/"));
-    return is_text && body.n >= GZIP_MIN_BYTES && http_gzip_wanted(request_header(rq, "accept-encoding"));
+    return is_text && body.n >= GZIP_MIN_BYTES && gzip_wanted(request_header(rq, "accept-encoding"));
 }
 
 static void compress(struct answer *a, struct slice *body, struct buf *out) {
-    if (http_gzip(*body, GZIP_LEVEL, out) != OK)
+    if (gzip_whole(GZIP_LEVEL, *body, out) != OK)
         return;
     answer_header(a, "content-encoding", SLICE_LIT("gzip"));
     *body = buf_slice(out);

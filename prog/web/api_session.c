@@ -5,7 +5,6 @@
 #include "web_names.h"
 
 #include "dicom/json.h"
-#include "interim.h"
 
 #include <stdio.h>
 
@@ -87,7 +86,7 @@ static void sign_in(struct request *rq, struct api_body *body) {
     struct ipc_sign_in ask = {.user = api_text(rq, body, "user"),
                               .password = api_text(rq, body, "password"),
                               .code = api_text(rq, body, "code"),
-                              .device = http_cookie(request_header(rq, "cookie"), WEB_COOKIE_DEVICE),
+                              .device = request_cookie(rq, WEB_COOKIE_DEVICE),
                               .client = request_client(rq)};
     if (ask.user.n == 0 || ask.user.n > 64 || ask.password.n > 1024 || ask.code.n > 16) {
         answer_error(rq, 400, "form", "user, password and, with a second factor, code are needed.");
@@ -167,7 +166,7 @@ static bool is_own_path(struct slice path) {
 }
 
 void api_oidc_callback(struct request *rq) {
-    struct ipc_oidc_finish ask = {.cookie = http_cookie(request_header(rq, "cookie"), WEB_COOKIE_OIDC),
+    struct ipc_oidc_finish ask = {.cookie = request_cookie(rq, WEB_COOKIE_OIDC),
                                   .state = request_parameter(rq, "state", 0),
                                   .code = request_parameter(rq, "code", 0),
                                   .client = request_client(rq)};

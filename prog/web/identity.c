@@ -3,7 +3,7 @@
 #include "identity.h"
 
 #include "base/cleanup.h"
-#include "interim.h"
+#include "http/cookie.h"
 #include "ipc/ipc.h"
 #include "web_names.h"
 
@@ -82,8 +82,8 @@ static bool credential_of(struct request *rq, uint8_t *ret_kind, struct slice *r
         return bearer_of(authorization, ret_credential);
     }
     *ret_kind = KIND_COOKIE;
-    *ret_credential = http_cookie(request_header(rq, "cookie"), WEB_COOKIE_SESSION);
-    return ret_credential->n > 0;
+    return cookie_get(request_header(rq, "cookie"), WEB_COOKIE_SESSION, ret_credential) &&
+           ret_credential->n > 0;
 }
 
 static bool ask(struct request *rq, uint8_t kind, struct slice credential) {

@@ -1,5 +1,7 @@
 #include "models.h"
 
+#include "accepts.h"
+
 #include "dicom/xml_write.h"
 
 #include <stdio.h>
@@ -19,16 +21,16 @@ bool models_choose(struct models *m, struct request *rq) {
     *m = (struct models){.rq = rq, .body = BUF_INIT(BODY_MAX_BYTES)};
     static const char *const offers[] = {"application/dicom+json", "application/json",
                                          "multipart/related; type=\"application/dicom+xml\""};
-    int chosen = request_accepts(rq, offers, 3);
-    if (chosen < 0)
+    struct accepted accepted;
+    if (!request_accepts(rq, offers, 3, &accepted))
         return false;
-    m->xml = chosen == 2;
+    m->xml = accepted.offer == 2;
     if (m->xml) {
         request_boundary(m->boundary);
         snprintf(m->type, sizeof m->type, "multipart/related; type=\"application/dicom+xml\"; boundary=%s",
                  m->boundary);
     } else {
-        snprintf(m->type, sizeof m->type, "%s", offers[chosen]);
+        snprintf(m->type, sizeof m->type, "%s", offers[accepted.offer]);
     }
     return true;
 }

@@ -1,7 +1,7 @@
 #include "qido_query.h"
 
 #include "base/uid.h"
-#include "interim.h"
+#include "http/target.h"
 #include "std/tag.h"
 #include "worker/indexed.h"
 
@@ -273,12 +273,12 @@ static enum err take(struct request *rq, struct qido_query *q, struct slice name
 }
 
 static enum err take_query(struct request *rq, struct qido_query *q, struct fault *f) {
-    struct slice rest = rq->http->query, name, value;
+    struct query pairs = query_init(rq->http->query);
+    struct slice name, value;
     enum err e = OK;
-    for (size_t n = 0; e == OK && http_query_next(&rest, &rq->arena, &name, &value); n++)
-        e = n < QIDO_MATCH_KEYS_MAX ? take(rq, q, name, value, f)
-                                    : fault_set(f, ERR_LIMIT, "more than %d parameters", QIDO_MATCH_KEYS_MAX);
-    return e;
+    while (e == OK && query_next(&pairs, &rq->arena, &name, &value))
+        e = take(rq, q, name, value, f);
+    return e == OK && pairs.error != OK ? fault_set(f, pairs.error, "the query of the URL") : e;
 }
 
 // A private attribute means something only together with its creator: PS3.5 7.8.1.

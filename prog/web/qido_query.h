@@ -6,7 +6,7 @@
 #include "web.h"
 #include "worker/find.h"
 
-enum { QIDO_MATCH_KEYS_MAX = 256, QIDO_DEPTH_MAX = 4 };
+enum { QIDO_DEPTH_MAX = 4 };
 
 struct qido_query {
     struct identifier id;

@@ -1,7 +1,9 @@
 // What came with a request: its body, headers, parameters, and from where.
 #include "web.h"
 
-#include "interim.h"
+#include "http/forwarded.h"
+#include "http/target.h"
+#include "http/cookie.h"
 
 static void give_back(struct request *rq) {
     if (rq->body.n > 0)
@@ -40,8 +42,9 @@ struct slice request_header(const struct request *rq, const char *name) {
 }
 
 struct slice request_parameter(struct request *rq, const char *name, size_t n) {
-    struct slice rest = rq->http->query, key, value;
-    while (http_query_next(&rest, &rq->arena, &key, &value))
+    struct query q = query_init(rq->http->query);
+    struct slice key, value;
+    while (query_next(&q, &rq->arena, &key, &value))
         if (slice_eq_str(key, name) && n-- == 0)
             return value.p ? value : SLICE_LIT("");
     return slice_of(NULL, 0);
@@ -59,8 +62,20 @@ struct slice request_origin(struct request *rq) {
     return origin;
 }
 
+// What a proxy says of its client is handed on as it is: the archive believes it only where the connection
+// comes from a proxy that the administrator trusts.
 struct slice request_client(struct request *rq) {
+    struct forwarded said;
+    struct slice address = {NULL, 0};
+    if (forwarded_read(rq->http, &said) && said.address[0] &&
+        arena_dup(&rq->arena, slice_str(said.address), &address))
+        return address;
     return slice_str(rq->web->source);
+}
+
+struct slice request_cookie(struct request *rq, const char *name) {
+    struct slice value;
+    return cookie_get(request_header(rq, "cookie"), name, &value) ? value : slice_of(NULL, 0);
 }
 
 struct incoming_tools *request_tools(struct request *rq) {

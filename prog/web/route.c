@@ -3,7 +3,7 @@
 #include "identity.h"
 
 #include "base/cleanup.h"
-#include "interim.h"
+#include "http/target.h"
 #include "ipc/ipc.h"
 
 #define STUDIES "/dicomweb/studies"
@@ -64,7 +64,7 @@ const struct route route_table[] = {
 const size_t route_count = sizeof route_table / sizeof *route_table;
 
 // Does the path, cut into segments, follow the row's pattern? `parts` gets what stands where {} is.
-static bool follows(const char *pattern, const struct http_path *path, struct slice parts[ROUTE_PARTS_MAX]) {
+static bool follows(const char *pattern, const struct target *path, struct slice parts[ROUTE_PARTS_MAX]) {
     struct slice rest = slice_str(pattern + 1);
     size_t n = 0;
     for (size_t i = 0; rest.p; i++) {
@@ -74,10 +74,10 @@ static bool follows(const char *pattern, const struct http_path *path, struct sl
         if (i >= path->count)
             return false;
         if (slice_eq_str(segment, "{}")) {
-            if (path->segments[i].n == 0 || n == ROUTE_PARTS_MAX)
+            if (path->segment[i].n == 0 || n == ROUTE_PARTS_MAX)
                 return false;
-            parts[n++] = path->segments[i];
-        } else if (!slice_eq(segment, path->segments[i])) {
+            parts[n++] = path->segment[i];
+        } else if (!slice_eq(segment, path->segment[i])) {
             return false;
         }
         if (!rest.p)
@@ -91,7 +91,7 @@ static bool method_fits(const struct route *r, struct slice method) {
 }
 
 // The row for the request; NULL: none. Others at the same path go into `allow`.
-static const struct route *find(struct request *rq, const struct http_path *path, struct buf *allow) {
+static const struct route *find(struct request *rq, const struct target *path, struct buf *allow) {
     for (size_t i = 0; i < route_count; i++) {
         const struct route *r = &route_table[i];
         if (!follows(r->path, path, rq->parts))
@@ -119,11 +119,10 @@ static void serve_row(struct request *rq, const struct route *r) {
 }
 
 void route_serve(struct request *rq) {
-    struct http_path path;
-    struct fault f = {0};
+    struct target path;
     CLEANUP(buf_fini) struct buf allow = BUF_INIT(256);
-    if (http_path_split(rq->http->path, &rq->arena, &path, &f) != OK) {
-        answer_error(rq, 400, "path", "The path of the URL cannot be understood: %s", f.detail);
+    if (target_split(rq->http->path, &rq->arena, &path) != OK) {
+        answer_error(rq, 400, "path", "The path of the URL is none: see RFC 3986.");
         return;
     }
     const struct route *r = find(rq, &path, &allow);

@@ -4,7 +4,8 @@
 #include "route.h"
 #include "site.h"
 
-#include "interim.h"
+#include "http/encoding.h"
+#include "http/target.h"
 #include "os/sandbox.h"
 
 #include <stdio.h>
@@ -43,7 +44,7 @@ static void put_file(struct request *rq, const struct pack_file *file, bool view
     if (answer_not_modified(rq, &a))
         return;
     struct slice body = file->plain;
-    if (file->gzip.n > 0 && http_gzip_wanted(request_header(rq, "accept-encoding"))) {
+    if (file->gzip.n > 0 && gzip_wanted(request_header(rq, "accept-encoding"))) {
         body = file->gzip;
         answer_header(&a, "content-encoding", SLICE_LIT("gzip"));
     }
@@ -77,10 +78,10 @@ static bool names_a_file(struct slice path) {
 static void send_to_sign_in(struct request *rq) {
     struct buf b = BUF_INIT(32 * 1024);
     buf_append_str(&b, "/?return=");
-    http_escape(&b, rq->http->path);
+    target_escape(rq->http->path, &b);
     if (rq->http->query.n > 0) {
         buf_append_str(&b, "%3F");
-        http_escape(&b, rq->http->query);
+        target_escape(rq->http->query, &b);
     }
     if (buf_ok(&b))
         answer_redirect(rq, buf_slice(&b));

@@ -1,4 +1,5 @@
 // Frames, bulk data and pixel data of one instance: PS3.18 10.4.1.1.3, .5, .6. A frame is one read.
+#include "accepts.h"
 #include "retrieve.h"
 #include "route.h"
 
@@ -194,26 +195,39 @@ static bool all_exist(const struct frames *x, const uint32_t *numbers, size_t co
     return true;
 }
 
+// Is what is stored what the client takes? 8.7.3.3: uncompressed as bytes; compressed where it asks for
+// this very syntax or for any, or for the media type of it; and where there is only a lossy form
+// (8.7.3.5.2).
+static bool is_sent_as(const struct frames *x, const struct accepted *a) {
+    bool any = strcmp(a->transfer, "*") == 0, same = strcmp(a->transfer, x->object.transfer) == 0;
+    bool bytes = a->type[0] == '\0' || strcmp(a->type, "application/octet-stream") == 0;
+    if (!is_direct(x->ts))
+        return false;
+    if (!x->ts->encapsulated)
+        return bytes &&
+               (any || a->transfer[0] == '\0' || strcmp(a->transfer, UID_ExplicitVRLittleEndian) == 0);
+    bool media = strcmp(a->type, media_type(x->ts)) == 0 && a->transfer[0] == '\0';
+    return any || same || media || (bytes && a->transfer[0] == '\0' && x->ts->lossy);
+}
+
 void wado_frames(struct request *rq) {
     struct frames x;
     struct fault f = {0};
     size_t count = 0;
-    char wanted[65];
-    static const char *const offers[] = {"multipart/related; type=\"application/octet-stream\"",
-                                         "application/octet-stream"};
-    int chosen = request_accepts_syntax(rq, offers, 2, wanted, sizeof wanted);
-    if (chosen < 0)
+    static const char *const offers[] = {"multipart/related; type=\"*\"", "application/octet-stream"};
+    struct accepted accepted;
+    if (!request_accepts(rq, offers, 2, &accepted))
         return;
     enum err e = open_instance(&x, rq, &f);
     uint32_t *numbers = arena_calloc(&x.arena, FRAMES_AT_ONCE_MAX, sizeof *numbers);
-    x.single = chosen == 1;
+    x.single = accepted.offer == 1;
     if (e != OK)
         answer_fault(rq, e, &f);
     else if (!numbers || !parse_list(&x, rq->parts[3], numbers, &count) || (x.single && count != 1))
         answer_error(rq, 400, "frames", "Frames are a list of numbers from 1 on, such as 1,2,5.");
     else if (!all_exist(&x, numbers, count))
         answer_error(rq, 404, "not_found", "There is no such frame.");
-    else if (!is_direct(x.ts) || (x.ts->encapsulated && wanted[0] == '\0' && !x.ts->lossy))
+    else if (!is_sent_as(&x, &accepted))
         answer_error(rq, 406, "transfer_syntax",
                      "It is compressed and cannot be decompressed yet: ask for transfer-syntax=*.");
     else

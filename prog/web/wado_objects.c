@@ -3,6 +3,7 @@
 // What is compressed is sent as it is stored: there is no decoder yet. What is not is sent in the transfer
 // syntax that was asked for, re-encoded on the way where it is stored in another; Implicit VR and big
 // endian are never sent (8.7.3).
+#include "accepts.h"
 #include "retrieve.h"
 #include "route.h"
 
@@ -187,9 +188,10 @@ static void serve(struct request *rq, bool one) {
     size_t good, bad;
     static const char *const offers[] = {"multipart/related; type=\"application/dicom\"",
                                          "application/dicom"};
-    int chosen = request_accepts_syntax(rq, offers, one ? 2 : 1, o.wanted, sizeof o.wanted);
-    if (chosen < 0)
+    struct accepted accepted;
+    if (!request_accepts(rq, offers, one ? 2 : 1, &accepted))
         return;
+    memcpy(o.wanted, accepted.transfer, sizeof o.wanted);
     enum err e = retrieval_open(&o.from, rq, &f);
     survey(&o, &good, &bad);
     if (e != OK)
@@ -197,7 +199,7 @@ static void serve(struct request *rq, bool one) {
     else if (good == 0)
         answer_error(rq, 406, "transfer_syntax",
                      "It is compressed and cannot be decompressed yet: ask for transfer-syntax=*.");
-    else if (chosen == 1)
+    else if (accepted.offer == 1)
         send_single(&o);
     else
         send_multipart(&o, bad);

@@ -94,10 +94,8 @@ struct slice request_header(const struct request *rq, const char *name); // p is
 struct slice request_parameter(struct request *rq, const char *name, size_t n);
 // "https://host:port", as the client sees us.
 struct slice request_origin(struct request *rq);
-// Which of the offers the client likes best (Accept, PS3.18 8.7.5); -1: none, and 406 is out.
-int request_accepts(struct request *rq, const char *const *offers, int count);
-// The same for what has a transfer-syntax parameter: *wanted becomes it, "*" or "".
-int request_accepts_syntax(struct request *rq, const char *const *offers, int count, char *wanted, size_t cap);
+// A cookie's value; empty when it is absent, or there twice.
+struct slice request_cookie(struct request *rq, const char *name);
 void request_boundary(char ret_boundary[40]);             // for a multipart answer
 struct slice request_client(struct request *rq);          // its address
 struct incoming_tools *request_tools(struct request *rq); // NULL: no memory

@@ -7,6 +7,7 @@
 
 #include "../../../prog/web/qido_query.h"
 
+#include "http/target.h"
 #include "std/tag.h"
 
 #include <stdio.h>
@@ -104,7 +105,7 @@ static void what_is_no_key(void **state) {
 static void what_is_refused(void **state) {
     (void)state;
     char many[6000] = "", one[32];
-    for (int i = 0; i < QIDO_MATCH_KEYS_MAX + 1; i++) {
+    for (int i = 0; i < QUERY_PAIRS_MAX + 1; i++) {
         snprintf(one, sizeof one, "%sincludefield=all", i ? "&" : "");
         strcat(many, one);
     }

@@ -1,0 +1,20 @@
+// What the client takes (Accept, or the parameter of that name: PS3.18 8.3.3.1, 8.7.5 to 8.7.8) against
+// what a resource offers.
+#ifndef WEB_ACCEPTS_H
+#define WEB_ACCEPTS_H
+
+#include "web.h"
+
+struct accepted {
+    int offer;
+    char type[64];     // of the range, or of its parts; "" for a wildcard
+    char transfer[65]; // its transfer-syntax: a UID, "*", or "": none was named
+};
+
+// Offers are media types; of a multipart with the type of its parts, "*" for any: `multipart/related;
+// type="…"`. The client's most wanted range decides, and among offers that it holds the first. False: 406,
+// or 400 where types of the DICOM and the rendered category are mixed (8.7.4), is out.
+bool request_accepts(struct request *rq, const char *const *offers, size_t count,
+                     struct accepted *ret_accepted);
+
+#endif
