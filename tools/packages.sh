@@ -6,7 +6,10 @@ libargon2-dev libarchive-dev zlib1g-dev libexpat1-dev libsqlite3-dev libnghttp2-
 libcjose-dev libjansson-dev libcurl4-openssl-dev"
 # The lines that ./run prints use these.
 demo_packages="dcmtk socat"
-test_packages="clang libcmocka-dev python3-pytest python3-pydicom openssl procps man-db unzip zip"
+# It gets the viewer (tools/get_viewer.sh). Where node came with its own, Debian's is not wanted.
+command -v npm >/dev/null || demo_packages="$demo_packages npm"
+test_packages="clang libcmocka-dev python3-pytest python3-pydicom openssl procps man-db unzip zip
+chromium nodejs"
 
 # install_missing PACKAGE...: says what it does; asks for nothing when all are there.
 install_missing() {

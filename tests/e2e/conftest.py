@@ -17,7 +17,10 @@ import dul  # noqa: E402
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.path.abspath(os.environ.get("GALENA_BUILD", os.path.join(ROOT, "build")))
 GALENA = os.path.join(BUILD, "prog", "galena")
-CORPUS = os.path.join(os.path.dirname(ROOT), "shared", "corpus")
+CORPUS = os.environ.get("GALENA_CORPUS", os.path.join(os.path.dirname(ROOT), "shared", "corpus"))
+VIEWER = os.path.join(ROOT, "viewer", "viewer.pack")
+if os.path.exists(VIEWER):
+    os.environ.setdefault("GALENA_VIEWER", VIEWER)
 
 needs_corpus = pytest.mark.skipif(not os.path.isdir(CORPUS), reason="../shared/corpus is not here")
 
