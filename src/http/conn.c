@@ -109,11 +109,11 @@ void http_stream_gone(struct http_conn *c, struct http_stream *s) {
     if (s->gone)
         return;
     s->gone = true;
-    s->out_end = true;
     s->waiting = false;
     http_stream_drop_input(c, s);
     s->unconsumed = 0;
     http_out_detach(c, s);
+    s->out_end = true;
 }
 
 // The handler is through with it, and so are output and protocol.
@@ -150,7 +150,8 @@ void http_conn_over(struct http_conn *c, enum err why, const char *detail) {
         c->linger_until_ms = c->now_ms + c->limits.linger_ms;
     for (struct http_stream *s = c->streams; s; s = s->next) {
         s->h2_open = false;
-        if (!s->done || c->proto == PROTO_H2)
+        // An answer of HTTP/1 that is in the output as a whole still leaves.
+        if (c->proto == PROTO_H2 || (!s->done && !(s->out_end && s->in_done)))
             http_stream_gone(c, s);
     }
     c->h1.cur = NULL;
@@ -281,10 +282,13 @@ bool http_conn_next(struct http_conn *c, struct http_event *ret_event) {
     http_stream_sweep(c);
     if (!c->over || c->over_told)
         return false;
-    // What went wrong in the last round may have left streams to be told of.
-    for (struct http_stream *s = c->streams; s; s = s->next)
+    // What went wrong in the last round may have left streams to be told of, and some may not be through.
+    for (struct http_stream *s = c->streams; s; s = s->next) {
         if (stream_event(c, s, ret_event))
             return true;
+        if (s->told && !s->gone && !s->done)
+            return false;
+    }
     c->over_told = true;
     ret_event->kind = HTTP_EV_CLOSED;
     return true;
@@ -486,11 +490,12 @@ void http_conn_shutdown(struct http_conn *c, int64_t now_ms) {
 }
 
 bool http_conn_closed(const struct http_conn *c) {
+    if (!c->over_told)
+        return false;
     if (c->lost)
         return true;
-    if (!c->over || c->out_bytes)
-        return false;
-    return !c->linger || c->eof || c->lingered > LINGER_BYTES_MAX || c->now_ms >= c->linger_until_ms;
+    return c->out_bytes == 0 &&
+           (!c->linger || c->eof || c->lingered > LINGER_BYTES_MAX || c->now_ms >= c->linger_until_ms);
 }
 
 enum http_version http_conn_version(const struct http_conn *c) {

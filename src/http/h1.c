@@ -52,11 +52,10 @@ void h1_want(struct http_conn *c, struct http_stream *s) {
 }
 
 static void put_framing(struct http_conn *c, const struct http_stream *s, const struct http_response *r) {
-    bool head = slice_eq_str(s->req.method, "HEAD") || r->status == 304;
     c->h1.chunked_out = false;
-    if (r->status == 204)
+    if (r->status == 204 || r->status == 304)
         return;
-    if (head) {
+    if (slice_eq_str(s->req.method, "HEAD")) {
         if (r->length >= 0)
             put_length(c, r->length);
     } else if (s->bodyless) {

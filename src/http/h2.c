@@ -166,7 +166,7 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const ui
     struct http_conn *c = user;
     struct http_stream *s = stream_of(session, id);
     if (!s || s->gone || s->done) // nobody wants it, but the connection goes on
-        return nghttp2_session_consume(session, id, n);
+        return nghttp2_session_consume_connection(session, n);
     http_wait_arrived(c, s, n);
     return chunk_append(s, p, n) ? 0 : NGHTTP2_ERR_NOMEM;
 }

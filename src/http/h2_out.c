@@ -91,8 +91,8 @@ static int submit(struct http_conn *c, struct http_stream *s, int status, const 
 }
 
 enum err h2_respond(struct http_conn *c, struct http_stream *s, const struct http_response *r) {
-    bool head = slice_eq_str(s->req.method, "HEAD") || r->status == 304;
-    int64_t length = s->bodyless && !head ? 0 : r->length;
+    bool head = slice_eq_str(s->req.method, "HEAD");
+    int64_t length = r->status == 304 ? -1 : s->bodyless && !head ? 0 : r->length;
     if (submit(c, s, r->status, r->field, r->field_count, length) == 0)
         return OK;
     h2_reset(c, s, 503);

@@ -80,7 +80,7 @@ enum http_event_kind {
     HTTP_EV_END,                // all of the body was there
     HTTP_EV_GONE, // client gave the request up, or the connection ended: nothing is borrowed any
                                 // more, all calls for the stream but http_stream_done() do nothing
-    HTTP_EV_CLOSED,             // the connection is over; after GONE for all streams
+    HTTP_EV_CLOSED,             // the connection is over: all its streams are GONE or done
 };
 
 struct http_event {
@@ -112,7 +112,7 @@ struct http_response {
     const struct http_field *field; // without Content-Length, Transfer-Encoding, Connection: made here
     size_t field_count;
     int64_t length;             // of the body; -1: not known
-    bool no_body; // the response is complete with this (its length is what it would be: HEAD, 304)
+    bool no_body; // the response is complete with this (its length is what it would be: HEAD)
 };
 enum { HTTP_RESPONSE_FIELDS_MAX = 64 };
 // Copies what it is given. To HEAD, with 204, with 304 and with length 0 the response is complete then, and
@@ -140,7 +140,7 @@ int http_conn_output(struct http_conn *c, struct iovec *ret_iov, int max);
 void http_conn_sent(struct http_conn *c, size_t n, int64_t now_ms);
 
 void http_conn_shutdown(struct http_conn *c, int64_t now_ms); // no more requests; those here end in peace
-bool http_conn_closed(const struct http_conn *c);             // all is sent that will be: close the transport
+bool http_conn_closed(const struct http_conn *c);             // CLOSED was told and all is sent: close it
 int64_t http_conn_deadline(const struct http_conn *c);        // INT64_MAX: none
 void http_conn_tick(struct http_conn *c, int64_t now_ms);     // expires timers; then pull events
 enum http_version http_conn_version(const struct http_conn *c); // HTTP_1_1 before it is known

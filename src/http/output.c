@@ -105,9 +105,28 @@ static size_t framed_bytes(struct http_conn *c, const struct http_stream *s) {
     return n;
 }
 
+// What was begun of the answer in HTTP/1 ends here; it is the last one there is.
+static void truncate_output(struct http_conn *c, const struct http_stream *s) {
+    size_t i = 0, own = 0, bytes = 0;
+    while (i < c->seg_count && segment_at(c, i)->stream != s)
+        i++;
+    for (size_t k = i; k < c->seg_count; k++) {
+        own += segment_at(c, k)->p ? 0 : segment_at(c, k)->n;
+        bytes += segment_at(c, k)->n;
+    }
+    c->seg_count = i;
+    c->own.n -= own;
+    c->out_bytes -= bytes;
+}
+
 // Frames that were begun must go out whole, or the other streams of the connection would suffer: the rest
 // of them is copied, at most OUT_HIGH_BYTES and a frame.
 void http_out_detach(struct http_conn *c, struct http_stream *s) {
+    if (c->proto != PROTO_H2 && (!s->out_end || framed_bytes(c, s) > OUT_HIGH_BYTES)) {
+        truncate_output(c, s);
+        http_pieces_free(s);
+        return;
+    }
     size_t n = framed_bytes(c, s);
     uint8_t *copy = n ? malloc(n) : NULL;
     if (n && !copy) {

@@ -257,6 +257,32 @@ static void borrowed(void **state) {
     server_fini(&s);
 }
 
+// The last answer of a connection leaves whole, and is lent until then.
+static void borrowed_last(void **state) {
+    (void)state;
+    enum { IMAGE = 3 << 20 };
+    uint8_t *image = calloc(1, IMAGE);
+    struct server s;
+    server_init(&s, NULL);
+    s.passive = true;
+    server_feed(&s, SLICE_LIT("GET / HTTP/1.1\r\n" H "Connection: close\r\n\r\n"), SIZE_MAX);
+    uint32_t id = s.told[0].stream;
+    struct http_response r = {.status = 200, .length = IMAGE};
+    assert_int_equal(http_respond(s.c, id, &r), OK);
+    assert_int_equal(http_body_give(s.c, id, slice_of(image, IMAGE), true), OK);
+    server_events(&s);
+    assert_false(s.closed);
+    assert_int_equal(http_body_pending(s.c, id), IMAGE);
+    server_flush(&s, 100000);
+    assert_int_equal(http_body_pending(s.c, id), 0);
+    assert_true(s.gone == 0 && s.out.n > IMAGE);
+    http_stream_done(s.c, id);
+    server_events(&s);
+    assert_true(s.closed && http_conn_closed(s.c));
+    server_fini(&s);
+    free(image);
+}
+
 static void chunked_answer(void **state) {
     (void)state;
     struct server s;
@@ -497,7 +523,7 @@ static void broken_off(void **state) {
         server_flush(&s, SIZE_MAX);
         assert_true(s.closed);
         assert_int_equal(s.gone, 0);
-        assert_out(&s, begun ? "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nabcd\r\n"
+        assert_out(&s, begun ? "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\n"
                              : REFUSED("500 Internal Server Error"));
         server_fini(&s);
     }
@@ -544,14 +570,23 @@ static void fields_joined(void **state) {
 
 int main(void) {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(answered),       cmocka_unit_test(refused),
-        cmocka_unit_test(chunks_refused), cmocka_unit_test(header_limits),
-        cmocka_unit_test(endless),        cmocka_unit_test(borrowed),
-        cmocka_unit_test(chunked_answer), cmocka_unit_test(split_response),
-        cmocka_unit_test(early_answer),   cmocka_unit_test(back_pressure),
-        cmocka_unit_test(timers),         cmocka_unit_test(slow_body),
-        cmocka_unit_test(slow_reader),    cmocka_unit_test(ends),
-        cmocka_unit_test(broken_off),     cmocka_unit_test(shutdown_in_peace),
+        cmocka_unit_test(answered),
+        cmocka_unit_test(refused),
+        cmocka_unit_test(chunks_refused),
+        cmocka_unit_test(header_limits),
+        cmocka_unit_test(endless),
+        cmocka_unit_test(borrowed),
+        cmocka_unit_test(borrowed_last),
+        cmocka_unit_test(chunked_answer),
+        cmocka_unit_test(split_response),
+        cmocka_unit_test(early_answer),
+        cmocka_unit_test(back_pressure),
+        cmocka_unit_test(timers),
+        cmocka_unit_test(slow_body),
+        cmocka_unit_test(slow_reader),
+        cmocka_unit_test(ends),
+        cmocka_unit_test(broken_off),
+        cmocka_unit_test(shutdown_in_peace),
         cmocka_unit_test(fields_joined),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
