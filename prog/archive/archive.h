@@ -26,6 +26,7 @@ enum {
     RING_AUX_BYTES = 1024 * 1024,
     RINGS_MAPPED_MAX = 40, // beyond it the least recently used one is unmapped: bounds our memory
     INDEX_COMMIT_MS = 1000,
+    STORES_WAITING_MAX = 16, // of one session
     CHANNELS_MAX = 16, // of one web connection
 };
 
@@ -83,7 +84,7 @@ struct session {
     struct ring ring;
     struct store_stream *stream;
     char stream_study[65];
-    struct pending *waits;
+    unsigned waits; // stores of it that wait for the disk
     struct index_query *query;
     uint32_t query_flags;
     uint16_t returns[INDEX_ATTR_COUNT_];
@@ -209,6 +210,7 @@ void commit_index(struct archive *a, bool now); // the index's transaction, on i
 void commit_index_later(struct archive *a);     // it has changed: starts the timer
 // Now, and so that a power loss does not take it. Not while a round is under way.
 enum err commit_index_durably(struct archive *a, struct fault *f);
+void commit_forget(struct archive *a, const struct session *s); // its answers are wanted no more
 struct pending *commit_add(struct archive *a, struct session *s, const struct blob_ref *ref,
                            struct buf *take_meta);
 

@@ -54,6 +54,17 @@ struct pending *commit_add(struct archive *a, struct session *s, const struct bl
     return p;
 }
 
+static void forget_in(struct pending *p, const struct session *s) {
+    for (; p; p = p->next)
+        if (p->session == s)
+            p->session = NULL;
+}
+
+void commit_forget(struct archive *a, const struct session *s) {
+    forget_in(a->pending, s);
+    forget_in(a->syncing, s);
+}
+
 static bool someone_is_storing(const struct archive *a) {
     for (const struct session *s = a->newest_ring; s; s = s->ring.older)
         if (s->phase == IPC_PHASE_STORING || s->phase == IPC_PHASE_READY)
@@ -88,8 +99,9 @@ static void answer(struct archive *a, const struct pending *p, enum err e, enum 
     struct session *s = p->session;
     if (!s)
         return;
-    s->waits = NULL;
-    s->phase = IPC_PHASE_READY;
+    s->waits--;
+    if (s->phase == IPC_PHASE_SYNCING)
+        s->phase = IPC_PHASE_READY;
     struct ipc_store_done m = {
         .error = (uint16_t)e, .outcome = (uint8_t)outcome, .detail = slice_str(detail)};
     session_reply(a, s, IPC_STORE_DONE, &m, -1);

@@ -4,16 +4,15 @@
 #include "meta.h"
 #include "os/clock.h"
 
-static void done(struct archive *a, struct session *s, enum err e, enum stored outcome, const char *detail) {
-    struct ipc_store_done m = {
-        .error = (uint16_t)e, .outcome = (uint8_t)outcome, .detail = slice_str(detail)};
+// A commit that came to nothing; `early` as in STORE_COMMIT.
+static void refused(struct archive *a, struct session *s, bool early, enum err e, const char *detail) {
+    struct ipc_store_taken taken = {.error = (uint16_t)e, .detail = slice_str(detail)};
+    struct ipc_store_done done = {.error = (uint16_t)e, .detail = slice_str(detail)};
     s->phase = IPC_PHASE_READY;
-    if (e != OK) {
-        a->refused++;
-        session_log(a, s, OS_LOG_ERROR, "an object of peer %s was not stored: %s: %s", s->peer, err_text(e),
-                    detail);
-    }
-    session_reply(a, s, IPC_STORE_DONE, &m, -1);
+    a->refused++;
+    session_log(a, s, OS_LOG_ERROR, "an object of peer %s was not stored: %s: %s", s->peer, err_text(e),
+                detail);
+    session_reply(a, s, early ? IPC_STORE_TAKEN : IPC_STORE_DONE, early ? (const void *)&taken : &done, -1);
 }
 
 static bool may_store(struct archive *a, struct session *s) {
@@ -95,7 +94,8 @@ void storing_on_commit(struct archive *a, struct session *s, const struct ipc_st
     const uint8_t *ring = ring_map(a, s);
     bool fits = ring && ring_body_range(m->ring_offset, m->length) && m->summary_bytes <= RING_AUX_BYTES &&
                 m->frames_bytes <= RING_AUX_BYTES - m->summary_bytes;
-    if (!fits || !all_there(m) || (s->stream && !slice_eq_str(m->study, s->stream_study))) {
+    if (!fits || !all_there(m) || s->waits == STORES_WAITING_MAX ||
+        (s->stream && !slice_eq_str(m->study, s->stream_study))) {
         session_end(a, s, "its worker commits an object that is none");
         return;
     }
@@ -107,15 +107,17 @@ void storing_on_commit(struct archive *a, struct session *s, const struct ipc_st
         e = put(a, s, m, ring, buf_slice(&meta), &ref, &f);
     else if (s->stream)
         store_put_abort(TAKE(s->stream));
-    if (e == OK) {
-        s->waits = commit_add(a, s, &ref, &meta);
-        e = s->waits ? OK : ERR_NO_MEMORY;
-    }
-    buf_fini(&meta);
     if (e == OK)
-        s->phase = IPC_PHASE_SYNCING;
-    else
-        done(a, s, e, STORED_NEW, f.detail);
+        e = commit_add(a, s, &ref, &meta) ? OK : ERR_NO_MEMORY;
+    buf_fini(&meta);
+    if (e != OK) {
+        refused(a, s, m->early, e, f.detail);
+        return;
+    }
+    s->waits++;
+    s->phase = m->early ? IPC_PHASE_READY : IPC_PHASE_SYNCING;
+    if (m->early)
+        session_reply(a, s, IPC_STORE_TAKEN, &(struct ipc_store_taken){.error = OK}, -1);
 }
 
 void storing_on_abort(struct archive *a, struct session *s) {
@@ -129,7 +131,7 @@ void storing_on_abort(struct archive *a, struct session *s) {
 void storing_forget(struct archive *a, struct session *s) {
     if (s->stream)
         storing_on_abort(a, s);
-    if (s->waits)
-        s->waits->session = NULL;
-    s->waits = NULL;
+    if (s->waits > 0)
+        commit_forget(a, s);
+    s->waits = 0;
 }

@@ -54,25 +54,69 @@ static void note_study(struct stow *s, struct slice study) {
         s->several_studies = true;
 }
 
-void stow_stored(struct stow *s, const struct incoming *in) {
-    struct slice study = incoming_uid(in, INDEX_ATTR_StudyInstanceUID);
-    struct slice instance = incoming_uid(in, INDEX_ATTR_SOPInstanceUID);
+static void note_stored(struct stow *s, const struct stow_waiting *w) {
     struct dicom_dataset *item = dicom_dataset_add_item(s->report, TAG_ReferencedSOPSequence);
     struct buf url = BUF_INIT(2048);
     s->stored++;
-    note_study(s, study);
-    put_study_url(s, &url, study);
-    buf_append_str(&url, "/series/");
-    buf_append_slice(&url, incoming_uid(in, INDEX_ATTR_SeriesInstanceUID));
-    buf_append_str(&url, "/instances/");
-    buf_append_slice(&url, instance);
+    note_study(s, slice_str(w->study));
+    put_study_url(s, &url, slice_str(w->study));
+    buf_printf(&url, "/series/%s/instances/%s", w->series, w->sop_instance);
     if (item) { // without memory for it the report is shorter, and what is stored is stored
-        struct slice sop_class = incoming_uid(in, INDEX_ATTR_SOPClassUID);
-        (void)dicom_dataset_put(item, TAG_ReferencedSOPClassUID, VR_UI, sop_class);
-        (void)dicom_dataset_put(item, TAG_ReferencedSOPInstanceUID, VR_UI, instance);
+        (void)dicom_dataset_put(item, TAG_ReferencedSOPClassUID, VR_UI, slice_str(w->sop_class));
+        (void)dicom_dataset_put(item, TAG_ReferencedSOPInstanceUID, VR_UI, slice_str(w->sop_instance));
         (void)dicom_dataset_put(item, TAG_RetrieveURL, VR_UR, buf_slice(&url));
     }
     buf_fini(&url);
+}
+
+// The oldest of those that wait.
+static void settle_one(void *ctx, const struct ipc_msg *m) {
+    struct stow *s = ctx;
+    const struct stow_waiting *w = &s->waiting[s->oldest];
+    enum err e = (enum err)m->u.store_done.error;
+    if (s->waiting_count == 0)
+        return;
+    if (e == OK)
+        note_stored(s, w);
+    else
+        stow_failed(s, slice_str(w->sop_class), slice_str(w->sop_instance), e);
+    s->oldest = (s->oldest + 1) % INCOMING_WAITING_MAX;
+    s->waiting_count--;
+}
+
+static void wait_for_one(struct stow *s) {
+    struct ipc_msg m = channel_receive(&s->rq->archive, IPC_STORE_DONE);
+    settle_one(s, &m);
+}
+
+void stow_settle(struct stow *s) {
+    while (s->waiting_count > 0)
+        wait_for_one(s);
+    s->rq->archive.aside = NULL;
+}
+
+static void copy_uid(const struct incoming *in, int attr, char ret_uid[65]) {
+    if (!slice_to_cstr(incoming_uid(in, attr), ret_uid, 65))
+        ret_uid[0] = '\0';
+}
+
+enum err stow_commit(struct stow *s, struct incoming *in, struct fault *f) {
+    struct channel *archive = &s->rq->archive;
+    archive->aside_type = IPC_STORE_DONE;
+    archive->aside = settle_one;
+    archive->aside_ctx = s;
+    if (s->waiting_count == INCOMING_WAITING_MAX)
+        wait_for_one(s);
+    enum err e = incoming_commit_early(in, f);
+    if (e != OK)
+        return e;
+    struct stow_waiting *w = &s->waiting[(s->oldest + s->waiting_count) % INCOMING_WAITING_MAX];
+    copy_uid(in, INDEX_ATTR_SOPClassUID, w->sop_class);
+    copy_uid(in, INDEX_ATTR_SOPInstanceUID, w->sop_instance);
+    copy_uid(in, INDEX_ATTR_StudyInstanceUID, w->study);
+    copy_uid(in, INDEX_ATTR_SeriesInstanceUID, w->series);
+    s->waiting_count++;
+    return OK;
 }
 
 static uint16_t reason_of(enum err e, bool class_known) {

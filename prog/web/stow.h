@@ -7,12 +7,19 @@
 
 enum { STOW_INSTANCES_MAX = 100000 };
 
+// An object that the archive has taken and that is not durable yet.
+struct stow_waiting {
+    char sop_class[65], sop_instance[65], study[65], series[65];
+};
+
 struct stow {
     struct request *rq;
     struct arena arena; // of the report
     struct dicom_dataset *report;
     char path_study[65]; // that all objects must be of; "": any
     uint32_t stored, failed;
+    struct stow_waiting waiting[INCOMING_WAITING_MAX]; // in the order of their commits, from `oldest` on
+    unsigned oldest, waiting_count;
     char one_study[65]; // that all stored objects are of; "": none yet
     bool several_studies;
 };
@@ -21,7 +28,9 @@ enum err stow_begin(struct stow *s, struct request *rq, struct fault *f);
 void stow_free(struct stow *s);
 // One object's fate. sop_class and sop_instance may be empty: then it cannot be named, and counts among the
 // other failures (0008,119A).
-void stow_stored(struct stow *s, const struct incoming *in);
+// What has come in completely is handed over; it counts as stored once the archive says that it is durable.
+enum err stow_commit(struct stow *s, struct incoming *in, struct fault *f);
+void stow_settle(struct stow *s); // waits until all are durable, or are not
 void stow_failed(struct stow *s, struct slice sop_class, struct slice sop_instance, enum err e);
 // 200 all, 202 some, 409 none: Table 10.5.3-1.
 void stow_answer(struct stow *s, struct models *out);

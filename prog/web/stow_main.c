@@ -99,7 +99,10 @@ void stow(struct request *rq) {
     if (e != OK)
         answer_fault(rq, e, &f);
     else
-        finish(&s, take_body(&s, &type, &f), &f, &out);
+        e = take_body(&s, &type, &f);
+    stow_settle(&s);
+    if (!rq->answered)
+        finish(&s, e, &f, &out);
     stow_free(&s);
     models_free(&out);
 }

@@ -78,10 +78,8 @@ static void commit(struct stow_part *p) {
     if (e != OK)
         incoming_abort(&p->in);
     else
-        e = incoming_commit(&p->in, &f);
-    if (e == OK)
-        stow_stored(p->s, &p->in);
-    else
+        e = stow_commit(p->s, &p->in, &f);
+    if (e != OK)
         fail(p, e, &f);
 }
 

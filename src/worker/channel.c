@@ -32,13 +32,24 @@ void channel_tell(struct channel *ch, enum ipc_type type, const void *body) {
         gone(ch);
 }
 
-struct ipc_msg channel_receive(struct channel *ch, enum ipc_type answer) {
+static struct ipc_msg receive(struct channel *ch) {
     struct ipc_msg m;
     if (ch->wait)
         ch->wait(ch->owner, ch->fd);
-    if (ipc_recv(ch->fd, ch->answers, 0, ch->message, &m, NULL) != OK || m.type != answer)
+    if (ipc_recv(ch->fd, ch->answers, 0, ch->message, &m, NULL) != OK)
         gone(ch);
     return m;
+}
+
+struct ipc_msg channel_receive(struct channel *ch, enum ipc_type answer) {
+    for (;;) {
+        struct ipc_msg m = receive(ch);
+        if (m.type == answer)
+            return m;
+        if (!ch->aside || m.type != ch->aside_type)
+            gone(ch);
+        ch->aside(ch->aside_ctx, &m);
+    }
 }
 
 struct ipc_msg channel_call(struct channel *ch, enum ipc_type type, const void *body, enum ipc_type answer) {

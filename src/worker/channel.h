@@ -18,6 +18,11 @@ struct channel {
     size_t ring_body, ring_aux;
     void *owner;
     void (*gone)(void *owner); // does not return
+    // An answer of this type may come between others, for something asked before: it goes here. NULL: none
+    // may.
+    enum ipc_type aside_type;
+    void (*aside)(void *ctx, const struct ipc_msg *m);
+    void *aside_ctx;
     // Waits until an answer may be there, while others get their turn; NULL: receiving itself waits.
     void (*wait)(void *owner, int fd);
 };

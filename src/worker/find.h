@@ -52,7 +52,7 @@ struct find_plan {
     bool combined[INDEX_ATTR_COUNT_]; // dates and times that are matched together, as a moment
     // RequestAttributesSequence is built from the index; the slots of its two attributes, or -1
     int step_slot, procedure_slot;
-    struct arena row; // of the answer being made
+    struct arena row;             // of the answer being made
     struct dicom_dataset *object; // the summary that the last answer was made with; NULL: none
 };
 

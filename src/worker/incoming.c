@@ -187,7 +187,7 @@ static void pick_attributes(struct incoming_tools *t) {
     }
 }
 
-static enum err store_commit(struct incoming *in, struct fault *f) {
+static enum err store_commit(struct incoming *in, bool early, struct fault *f) {
     struct channel *ch = in->archive;
     struct slice bytes = dicom_summary_bytes(in->tools->summary);
     struct buf *frames = &in->tools->frames;
@@ -209,14 +209,16 @@ static enum err store_commit(struct incoming *in, struct fault *f) {
                                  .length = (uint32_t)(in->at - in->part_from),
                                  .summary_bytes = (uint32_t)bytes.n,
                                  .frames_bytes = (uint32_t)frames->n,
+                                 .early = early,
                                  .attributes = buf_slice(&in->tools->attributes)};
-    struct ipc_msg answer = channel_call(ch, IPC_STORE_COMMIT, &m, IPC_STORE_DONE);
-    const struct ipc_store_done *done = &answer.u.store_done;
-    enum err e = (enum err)done->error;
-    return e == OK ? OK : fault_set(f, e, "%.*s", SLICE_FMT(done->detail));
+    channel_tell(ch, IPC_STORE_COMMIT, &m);
+    struct ipc_msg answer = channel_receive(ch, early ? IPC_STORE_TAKEN : IPC_STORE_DONE);
+    enum err e = (enum err)(early ? answer.u.store_taken.error : answer.u.store_done.error);
+    struct slice detail = early ? answer.u.store_taken.detail : answer.u.store_done.detail;
+    return e == OK ? OK : fault_set(f, e, "%.*s", SLICE_FMT(detail));
 }
 
-enum err incoming_commit(struct incoming *in, struct fault *f) {
+static enum err commit(struct incoming *in, bool early, struct fault *f) {
     enum err e = dicom_reader_finish(in->tools->reader, f);
     while (e == OK && in->unacknowledged > 0)
         e = await_taken(in, f);
@@ -227,7 +229,15 @@ enum err incoming_commit(struct incoming *in, struct fault *f) {
         return e;
     }
     pick_attributes(in->tools);
-    return store_commit(in, f);
+    return store_commit(in, early, f);
+}
+
+enum err incoming_commit(struct incoming *in, struct fault *f) {
+    return commit(in, false, f);
+}
+
+enum err incoming_commit_early(struct incoming *in, struct fault *f) {
+    return commit(in, true, f);
 }
 
 void incoming_abort(struct incoming *in) {

@@ -43,6 +43,11 @@ enum err incoming_begin(struct incoming *in, struct channel *archive, struct inc
 enum err incoming_space(struct incoming *in, uint8_t **ret_at, size_t *ret_room, struct fault *f);
 enum err incoming_take(struct incoming *in, struct slice bytes, struct fault *f);
 enum err incoming_commit(struct incoming *in, struct fault *f); // OK: durable; else it was aborted
+// The same, but returns when the archive has taken it, so that the next can come while the disk works: OK
+// promises nothing yet. A STORE_DONE comes for each, in their order: aside (worker/channel.h), or by
+// channel_receive(). No more than INCOMING_WAITING_MAX may be outstanding.
+enum { INCOMING_WAITING_MAX = 8 };
+enum err incoming_commit_early(struct incoming *in, struct fault *f);
 void incoming_abort(struct incoming *in);
 
 // A UID of the object as far as it has passed, trimmed; empty when there is none (yet). attr: enum
