@@ -143,9 +143,11 @@ static inline void handlers_go_on(struct fuzz_server *s) {
 
 static inline void pull_events(struct fuzz_server *s) {
     struct http_event ev;
-    while (http_conn_next(s->c, &ev))
-        on_event(s, &ev);
-    handlers_go_on(s);
+    do {
+        while (http_conn_next(s->c, &ev))
+            on_event(s, &ev);
+        handlers_go_on(s);
+    } while (!http_conn_closed(s->c) && http_conn_deadline(s->c) <= s->now_ms);
 }
 
 static inline void send_all(struct fuzz_server *s, size_t step) {

@@ -272,6 +272,28 @@ static bool stream_event(struct http_conn *c, struct http_stream *s, struct http
     return true;
 }
 
+static bool has_event(const struct http_conn *c, const struct http_stream *s) {
+    if (!s->ready || s->done || (s->gone && (!s->told || s->gone_told)))
+        return false;
+    if (!s->told || s->gone)
+        return true;
+    if (s->end_told || s->unconsumed || (s->req.has_body && !s->wanted))
+        return false;
+    return s->in_done || (c->proto == PROTO_H2 && s->in_first);
+}
+
+bool http_conn_has_event(const struct http_conn *c) {
+    bool all_through = true;
+    if (c->proto == PROTO_H1 && h1_can_advance(c))
+        return true;
+    for (const struct http_stream *s = c->streams; s; s = s->next) {
+        if (has_event(c, s))
+            return true;
+        all_through &= !s->told || s->gone || s->done;
+    }
+    return c->over && !c->over_told && all_through;
+}
+
 bool http_conn_next(struct http_conn *c, struct http_event *ret_event) {
     *ret_event = (struct http_event){.kind = HTTP_EV_NONE};
     if (c->proto == PROTO_H1)

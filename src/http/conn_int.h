@@ -122,6 +122,7 @@ void http_stream_sweep(struct http_conn *c); // frees the streams that nobody ne
 void http_stream_gone(struct http_conn *c, struct http_stream *s);
 void http_stream_drop_input(struct http_conn *c, struct http_stream *s);
 void http_conn_over(struct http_conn *c, enum err why, const char *detail); // all streams are gone
+bool http_conn_has_event(const struct http_conn *c); // http_conn_next() would be of use
 bool http_conn_unsent(const struct http_conn *c); // something the client could take
 
 // output.c
@@ -148,6 +149,7 @@ const char *http_reason(int status);
 // h1.c
 void h1_start(struct http_conn *c);
 void h1_advance(struct http_conn *c);
+bool h1_can_advance(const struct http_conn *c);
 struct slice h1_take_body(struct http_conn *c, struct http_stream *s);
 void h1_want(struct http_conn *c, struct http_stream *s);
 void h1_respond(struct http_conn *c, struct http_stream *s, const struct http_response *r);

@@ -161,9 +161,9 @@ static void finish(struct http_conn *c, struct http_stream *s) {
 
 // False: nothing more can be done before more comes in.
 static bool go_on(struct http_conn *c, struct http_stream *s) {
-    if (!s->out_end || s->unconsumed)
+    if (!s->out_end || !s->done)
         return false;
-    if (!s->in_done && (s->done || !s->wanted))
+    if (!s->in_done)
         drain(c, s);
     if (c->over || !s->in_done)
         return false;
@@ -249,6 +249,19 @@ static void at_eof(struct http_conn *c) {
     }
     bool midway = s || c->h1.head.n;
     http_conn_over(c, midway ? ERR_PEER_GONE : OK, midway ? "the client left within a request" : "");
+}
+
+bool h1_can_advance(const struct http_conn *c) {
+    const struct http_stream *s = c->h1.cur;
+    if (c->over)
+        return false;
+    if (s && !(s->out_end && s->done))
+        return s->wanted && !s->unconsumed && !s->in_done && (c->in.n || c->eof);
+    if (s)
+        return s->in_done || c->in.n || c->eof;
+    if (c->in.n == 0)
+        return c->eof;
+    return http_out_has_room(c) && http_out_unsent_own(c) <= OWN_BUSY_BYTES;
 }
 
 void h1_advance(struct http_conn *c) {

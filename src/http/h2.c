@@ -50,10 +50,12 @@ static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, 
 
 // Handlers may be busy with requests that the client has given up: those count as well.
 static bool too_many(const struct http_conn *c) {
-    size_t n = 0;
-    for (const struct http_stream *s = c->streams; s; s = s->next)
+    size_t n = 0, busy = 0;
+    for (const struct http_stream *s = c->streams; s; s = s->next) {
         n++;
-    return n >= 2 * (size_t)c->limits.streams;
+        busy += !s->done && !(s->gone && !s->told);
+    }
+    return busy >= c->limits.streams || n >= 2 * (size_t)c->limits.streams;
 }
 
 static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *user) {
@@ -63,7 +65,7 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
         return 0;
     int32_t id = frame->hd.stream_id;
     if (c->shutdown || too_many(c)) {
-        h2_pay(c, H2_COST_RESET);
+        h2_pay(c, H2_COST_REFUSED);
         return nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, id, NGHTTP2_REFUSED_STREAM);
     }
     struct http_stream *s = http_stream_add(c, (uint32_t)id);
@@ -103,7 +105,7 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
     struct http_conn *c = user;
     struct http_stream *s = stream_of(session, frame->hd.stream_id);
     if (!s || frame->headers.cat != NGHTTP2_HCAT_REQUEST) // trailers: nobody asks for them
-        return h2_pay(c, H2_COST_CHEAP) ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
+        return 0;
     if (s->refuse)
         return bomb(c, s, name_n + value_n + 32) ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
     struct slice key = slice_of(name, name_n), text = slice_of(value, value_n);

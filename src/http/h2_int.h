@@ -14,6 +14,7 @@ enum {
     H2_COST_PING = 4,
     H2_COST_EMPTY = 4,   // DATA without bytes
     H2_COST_CONTINUATION = 5,
+    H2_COST_REFUSED = 4,
     H2_COST_RESET = 10,  // a request that was begun in vain
     H2_COST_SETTINGS = 20,
     H2_EARNED = 2,

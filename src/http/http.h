@@ -38,7 +38,7 @@ struct http_limits {
     size_t header_bytes;        // of a request: names and values, and 32 more for each (431)
     size_t header_count;        // (431)
     size_t target_bytes;        // (414)
-    uint32_t streams;           // requests of one HTTP/2 connection at once
+    uint32_t streams;           // requests of a connection at once: told and not done
     uint32_t stream_window;     // bytes of one body on their way, HTTP/2
     uint32_t conn_window;       // and of all
     size_t drain_bytes;         // of a body that nobody wants, read to save an HTTP/1.1 connection
@@ -141,7 +141,7 @@ void http_conn_sent(struct http_conn *c, size_t n, int64_t now_ms);
 
 void http_conn_shutdown(struct http_conn *c, int64_t now_ms); // no more requests; those here end in peace
 bool http_conn_closed(const struct http_conn *c);             // CLOSED was told and all is sent: close it
-int64_t http_conn_deadline(const struct http_conn *c);        // INT64_MAX: none
+int64_t http_conn_deadline(const struct http_conn *c); // INT64_MAX: none; now: http_conn_next() has events
 void http_conn_tick(struct http_conn *c, int64_t now_ms);     // expires timers; then pull events
 enum http_version http_conn_version(const struct http_conn *c); // HTTP_1_1 before it is known
 // Why it ended, for a log; OK: in good order. No text from the client in it.

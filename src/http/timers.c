@@ -52,7 +52,7 @@ static bool idle(const struct http_conn *c) {
 
 int64_t http_conn_deadline(const struct http_conn *c) {
     int64_t at = INT64_MAX;
-    if (http_conn_closed(c))
+    if (http_conn_closed(c) || http_conn_has_event(c))
         return c->now_ms;
     if (http_conn_unsent(c))
         at = earlier(at, c->send_from_ms + c->limits.send_idle_ms);

@@ -30,6 +30,7 @@ struct server {
     bool early;        // answers before the body
     bool unknown;      // the length of the answer
     bool no_consume;   // leaves bodies where they are
+    bool keeps;        // is slow to notice that a client is gone
     const char *text;  // of the answer; NULL: method, path and body
     struct buf out;    // what the client would see
     struct slice held; // the last body bytes not consumed
@@ -91,7 +92,8 @@ static inline void server_event(struct server *s, const struct http_event *ev) {
     case HTTP_EV_GONE:
         told_of(s, ev->stream)->gone = true;
         s->gone++;
-        http_stream_done(s->c, ev->stream);
+        if (!s->keeps)
+            http_stream_done(s->c, ev->stream);
         break;
     case HTTP_EV_CLOSED:
         assert_false(s->closed);

@@ -283,6 +283,29 @@ static void borrowed_last(void **state) {
     free(image);
 }
 
+// The next request of a pipeline waits until the handler of the one before is through.
+static void one_after_the_other(void **state) {
+    (void)state;
+    struct server s;
+    server_init(&s, NULL);
+    s.passive = true;
+    struct slice two = SLICE_LIT("GET / HTTP/1.1\r\n" H "\r\nGET / HTTP/1.1\r\n" H "\r\n");
+    http_conn_feed(s.c, two, s.now);
+    server_events(&s);
+    struct http_response r = {.status = 200, .length = 2};
+    assert_int_equal(http_respond(s.c, s.told[0].stream, &r), OK);
+    assert_int_equal(http_body_give(s.c, s.told[0].stream, SLICE_LIT("ab"), true), OK);
+    server_flush(&s, SIZE_MAX);
+    assert_int_equal(s.count, 1);
+    assert_false(http_conn_wants_input(s.c));
+    assert_int_equal(http_conn_deadline(s.c), INT64_MAX);
+    http_stream_done(s.c, s.told[0].stream);
+    assert_int_equal(http_conn_deadline(s.c), s.now); // so that a caller that waits does not wait
+    server_events(&s);
+    assert_int_equal(s.count, 2);
+    server_fini(&s);
+}
+
 static void chunked_answer(void **state) {
     (void)state;
     struct server s;
@@ -570,23 +593,15 @@ static void fields_joined(void **state) {
 
 int main(void) {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(answered),
-        cmocka_unit_test(refused),
-        cmocka_unit_test(chunks_refused),
-        cmocka_unit_test(header_limits),
-        cmocka_unit_test(endless),
-        cmocka_unit_test(borrowed),
-        cmocka_unit_test(borrowed_last),
-        cmocka_unit_test(chunked_answer),
-        cmocka_unit_test(split_response),
-        cmocka_unit_test(early_answer),
-        cmocka_unit_test(back_pressure),
-        cmocka_unit_test(timers),
-        cmocka_unit_test(slow_body),
-        cmocka_unit_test(slow_reader),
-        cmocka_unit_test(ends),
-        cmocka_unit_test(broken_off),
-        cmocka_unit_test(shutdown_in_peace),
+        cmocka_unit_test(answered),       cmocka_unit_test(refused),
+        cmocka_unit_test(chunks_refused), cmocka_unit_test(header_limits),
+        cmocka_unit_test(endless),        cmocka_unit_test(borrowed),
+        cmocka_unit_test(borrowed_last),  cmocka_unit_test(one_after_the_other),
+        cmocka_unit_test(chunked_answer), cmocka_unit_test(split_response),
+        cmocka_unit_test(early_answer),   cmocka_unit_test(back_pressure),
+        cmocka_unit_test(timers),         cmocka_unit_test(slow_body),
+        cmocka_unit_test(slow_reader),    cmocka_unit_test(ends),
+        cmocka_unit_test(broken_off),     cmocka_unit_test(shutdown_in_peace),
         cmocka_unit_test(fields_joined),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

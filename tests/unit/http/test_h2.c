@@ -634,6 +634,36 @@ static void rapid_reset(void **state) {
     server_fini(&s);
 }
 
+// However fast a client gives up and asks again, there are no more requests than may be.
+static void slow_handlers(void **state) {
+    (void)state;
+    struct http_limits limits = http_limits_default;
+    limits.streams = 4;
+    struct server s;
+    server_init(&s, &limits);
+    s.passive = s.keeps = true;
+    struct buf b = BUF_INIT(4096);
+    buf_append_str(&b, preface);
+    frame(&b, NGHTTP2_SETTINGS, 0, 0, (struct slice){NULL, 0});
+    for (uint32_t id = 1; id < 40; id += 2) {
+        frame(&b, NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS, id, GET_BLOCK);
+        server_feed(&s, buf_slice(&b), SIZE_MAX);
+        buf_reset(&b);
+        frame(&b, NGHTTP2_RST_STREAM, 0, id, SLICE_LIT("\0\0\0\10"));
+        server_feed(&s, buf_slice(&b), SIZE_MAX);
+        buf_reset(&b);
+    }
+    assert_int_equal(s.count, 4);
+    assert_int_equal(s.gone, 4);
+    assert_false(s.closed);
+    http_stream_done(s.c, s.told[0].stream);
+    frame(&b, NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS, 101, GET_BLOCK);
+    server_feed(&s, buf_slice(&b), SIZE_MAX);
+    assert_int_equal(s.count, 5);
+    buf_fini(&b);
+    server_fini(&s);
+}
+
 static void continuations(void **state) {
     (void)state;
     struct buf head = BUF_INIT(4096), more = BUF_INIT(4096);
@@ -687,11 +717,22 @@ static void malformed(void **state) {
 
 int main(void) {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(requests),  cmocka_unit_test(refused),           cmocka_unit_test(too_many_fields),
-        cmocka_unit_test(cookies),   cmocka_unit_test(big_upload),        cmocka_unit_test(borrowed),
-        cmocka_unit_test(given_up),  cmocka_unit_test(early_answer),      cmocka_unit_test(expecting),
-        cmocka_unit_test(timers),    cmocka_unit_test(shutdown_in_peace), cmocka_unit_test(ends),
-        cmocka_unit_test(floods),    cmocka_unit_test(rapid_reset),       cmocka_unit_test(continuations),
+        cmocka_unit_test(requests),
+        cmocka_unit_test(refused),
+        cmocka_unit_test(too_many_fields),
+        cmocka_unit_test(cookies),
+        cmocka_unit_test(big_upload),
+        cmocka_unit_test(borrowed),
+        cmocka_unit_test(given_up),
+        cmocka_unit_test(early_answer),
+        cmocka_unit_test(expecting),
+        cmocka_unit_test(timers),
+        cmocka_unit_test(shutdown_in_peace),
+        cmocka_unit_test(ends),
+        cmocka_unit_test(floods),
+        cmocka_unit_test(rapid_reset),
+        cmocka_unit_test(slow_handlers),
+        cmocka_unit_test(continuations),
         cmocka_unit_test(malformed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
