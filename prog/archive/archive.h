@@ -64,6 +64,7 @@ struct signing {
     enum ask ask;
     uint8_t asked_kind, kind; // of credential: 0 nobody's, 1 a session's, 2 a token's, 3 the provider's token
     uint8_t asked_digest[32], digest[32]; // of the credential, SHA-256
+    uint64_t recheck; // number of the question whether it is still good; 0: none is open
 };
 
 struct remembered; // signing.c

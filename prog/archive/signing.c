@@ -11,6 +11,7 @@
 #include "os/clock.h"
 
 enum { KIND_COOKIE = 1, KIND_BEARER = 2, REMEMBER_MS = 10000, REMEMBERED_MAX = 4096 };
+enum { CREDENTIAL_SESSION = 1, CREDENTIAL_TOKEN, CREDENTIAL_JWT }; // AUTH_IDENTITY.kind
 
 struct remembered {
     uint8_t digest[32], asked_kind, kind;
@@ -34,10 +35,32 @@ static void forget(struct remembered *r) {
     explicit_bzero(r, sizeof *r);
 }
 
-void signing_forget(struct archive *a, struct slice user) {
+// A request that is under way, a long download perhaps: does its credential still hold, and for what? What the
+// provider's tokens say is not ours to take back; they end soon.
+static void recheck(struct archive *a, struct session *s) {
+    struct ipc_auth_identify ask = {.request = ++a->next_request,
+                                    .kind = s->who.kind == CREDENTIAL_SESSION ? KIND_COOKIE : KIND_BEARER,
+                                    .digest = slice_of(s->who.digest, sizeof s->who.digest)};
+    if (a->auth.fd < 0 || ipc_send(a->auth.fd, IPC_AUTH_IDENTIFY, &ask, NULL, 0) != OK)
+        session_end(a, s, "whether it may go on cannot be found out");
+    else
+        s->who.recheck = ask.request;
+}
+
+static void forget_all_of(struct archive *a, struct slice user) {
     for (size_t i = 0; a->remembered && i < REMEMBERED_MAX; i++)
         if (a->remembered[i].used && (user.n == 0 || slice_eq_str(user, a->remembered[i].user)))
             forget(&a->remembered[i]);
+}
+
+void signing_forget(struct archive *a, struct slice user) {
+    forget_all_of(a, user);
+    for (struct session *s = a->sessions, *next; s; s = next) {
+        next = s->next;
+        bool checkable = s->who.kind == CREDENTIAL_SESSION || s->who.kind == CREDENTIAL_TOKEN;
+        if (checkable && s->who.ask == ASK_NOTHING && (user.n == 0 || slice_eq_str(user, s->user)))
+            recheck(a, s);
+    }
 }
 
 // A worker's word about the address counts only on a connection from a proxy that the administrator trusts.
@@ -150,7 +173,7 @@ static void remember(struct archive *a, struct session *s, const struct ipc_auth
                              .roles = m->roles,
                              .collections = m->collections,
                              .physician = m->physician,
-                             .has_token = m->kind == 2,
+                             .has_token = m->kind == CREDENTIAL_TOKEN,
                              .token_rights = m->rights,
                              .token_collections = m->token_collections};
     struct verdict v = rights_of_user(&policy, &user);
@@ -173,9 +196,14 @@ static void remember(struct archive *a, struct session *s, const struct ipc_auth
                     v.missing);
 }
 
+static bool is_somebody(const struct ipc_auth_identity *m) {
+    return m->error == OK && m->kind >= CREDENTIAL_SESSION && m->kind <= CREDENTIAL_JWT && m->user.n > 0 &&
+           m->user.n <= CONF_NAME_MAX;
+}
+
 static void on_identity(struct archive *a, struct session *s, const struct ipc_auth_identity *m) {
     struct remembered r;
-    if (m->error != OK || m->kind < 1 || m->kind > 3 || m->user.n == 0 || m->user.n > CONF_NAME_MAX) {
+    if (!is_somebody(m)) {
         char detail[193] = "";
         (void)slice_to_cstr(m->detail, detail, sizeof detail);
         signing_refuse(a, s, ASK_IDENTITY,
@@ -193,6 +221,25 @@ static void on_identity(struct archive *a, struct session *s, const struct ipc_a
     }
     forget(place);
     *place = r;
+}
+
+// The answer to recheck(): nothing is gained by it, only lost.
+static bool on_rechecked(struct archive *a, const struct ipc_auth_identity *m) {
+    struct session *s = a->sessions;
+    while (s && (s->who.recheck == 0 || s->who.recheck != m->request))
+        s = s->next;
+    if (!s)
+        return false;
+    s->who.recheck = 0;
+    if (!is_somebody(m) || !slice_eq_str(m->user, s->user)) {
+        session_end(a, s, "its session or token is not good any more");
+        return true;
+    }
+    struct remembered r;
+    remember(a, s, m, &r);
+    s->rights &= r.rights;
+    session_set_view(s, r.view);
+    return true;
 }
 
 void signing_on_release(struct archive *a, struct session *s) {
@@ -220,7 +267,7 @@ void signing_on_sign_in(struct archive *a, struct session *s, const struct ipc_s
 }
 
 void signing_on_sign_out(struct archive *a, struct session *s) {
-    if (s->who.kind != 1) {
+    if (s->who.kind != CREDENTIAL_SESSION) {
         signing_refuse(a, s, ASK_DONE, ERR_DENIED, "Only who has signed in can sign out.");
         return;
     }
@@ -333,6 +380,8 @@ bool signing_on_auth(struct archive *a, const struct ipc_msg *m) {
         account_on_store(a, &m->u.auth_store);
     else if (ask == ASK_NOTHING)
         return false;
+    if (m->type == IPC_AUTH_IDENTITY && on_rechecked(a, &m->u.auth_identity))
+        return true;
     struct session *s = ask ? session_by_request(a, request_of(m), IPC_PHASE_ASKING) : NULL;
     if (s && s->who.ask == ask) {
         (void)answered(s);
@@ -343,7 +392,7 @@ bool signing_on_auth(struct archive *a, const struct ipc_msg *m) {
 }
 
 void signing_on_auth_gone(struct archive *a) {
-    signing_forget(a, slice_of(NULL, 0)); // all sessions ended with it
+    forget_all_of(a, slice_of(NULL, 0)); // all sessions ended with it; requests under way go on
     for (struct session *s = a->sessions, *next; s; s = next) {
         next = s->next;
         if (s->phase == IPC_PHASE_ASKING && s->who.ask != ASK_NOTHING)

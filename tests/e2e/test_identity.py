@@ -200,8 +200,8 @@ def test_a_changed_password_ends_all_other_sessions(bed):
     # And from outside: the command line ends them all.
     bed.galena("user", "password", bed.dir, "carol")
     bed.reload()
-    worker.send("RELEASE")
-    assert bed.identify(first["session"], worker=worker)[1]["error"] != 0
+    assert worker.ended()
+    assert bed.identify(first["session"])[1]["error"] != 0
 
 
 def test_one_ends_ones_other_sessions(bed):
@@ -213,6 +213,26 @@ def test_one_ends_ones_other_sessions(bed):
     assert bed.identify(second["session"])[1]["error"] == 0
     assert done(worker, "SESSION_REVOKE", id=rows[0][0]) == 0
     assert bed.identify(second["session"])[1]["error"] != 0
+
+
+def test_a_request_under_way_loses_what_its_user_loses(bed):
+    bed.user("hal", "reader,administrator")
+    bed.reload()
+    got = bed.sign_in("hal")
+    under_way, _ = bed.identify(got["session"])
+    other = bed.signed_in("hal")
+    program, _ = bed.identify(other.call("TOKEN_CREATE", name="t", rights=QUERY, days=1)[1]["token"], BEARER)
+    other.send("RELEASE")
+    bed.identify(got["session"], worker=other)
+    mine = [r for r in lines(other, "SESSIONS") if r[4] == ""]
+    assert done(other, "SESSION_REVOKE", id=mine[0][0]) == 0  # another: this one goes on
+    assert lines(under_way, "TOKENS")
+    assert done(other, "SIGN_OUT") == 0
+    assert under_way.ended()
+    assert program.call("TOKENS")[1]["error"] != 0  # it may not, but it is there
+    bed.galena("user", "remove", bed.dir, "hal")
+    bed.reload()
+    assert program.ended()
 
 
 def test_a_removed_user_is_nobody(bed):
