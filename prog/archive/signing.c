@@ -35,8 +35,8 @@ static void forget(struct remembered *r) {
     explicit_bzero(r, sizeof *r);
 }
 
-// A request that is under way, a long download perhaps: does its credential still hold, and for what? What the
-// provider's tokens say is not ours to take back; they end soon.
+// A request that is under way, a long download perhaps: does its credential still hold, and for what?
+// What the provider's tokens say is not ours to take back; they end soon.
 static void recheck(struct archive *a, struct session *s) {
     struct ipc_auth_identify ask = {.request = ++a->next_request,
                                     .kind = s->who.kind == CREDENTIAL_SESSION ? KIND_COOKIE : KIND_BEARER,
