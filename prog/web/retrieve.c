@@ -61,20 +61,25 @@ enum err retrieval_front(struct retrieval *r, struct arena *a, struct slice *ret
     return dicom_frames_parse(frames, a, f, ret_frames);
 }
 
-static void ask_for(struct retrieval *r, uint64_t offset, uint64_t n, uint32_t half) {
-    uint32_t room = (uint32_t)r->archive->ring_body / 2;
+// What fits is one piece; what is longer comes in halves, of which one is read while the other goes out.
+static uint32_t piece_room(const struct retrieval *r, uint64_t n) {
+    size_t all = r->archive->ring_body;
+    return (uint32_t)(n <= all ? all : all / 2);
+}
+
+static void ask_for(struct retrieval *r, uint64_t offset, uint64_t n, uint32_t room, uint32_t half) {
     struct ipc_object_read ask = {
         .offset = offset, .ring_offset = half * room, .max = n < room ? (uint32_t)n : room};
     channel_tell(r->archive, IPC_OBJECT_READ, &ask);
 }
 
-static enum err take(struct retrieval *r, uint32_t half, struct slice *ret_piece, struct fault *f) {
+static enum err take(struct retrieval *r, uint32_t room, uint32_t half, struct slice *ret_piece,
+                     struct fault *f) {
     struct ipc_msg m = channel_receive(r->archive, IPC_OBJECT_DATA);
     const struct ipc_object_data *d = &m.u.object_data;
-    size_t room = r->archive->ring_body / 2;
     if (d->error != OK || d->length > room)
         return fault_set(f, d->error ? (enum err)d->error : ERR_CORRUPT, "the object cannot be read");
-    *ret_piece = slice_of(r->archive->ring.p + half * room, d->length);
+    *ret_piece = slice_of(r->archive->ring.p + (size_t)half * room, d->length);
     return OK;
 }
 
@@ -83,17 +88,18 @@ enum err retrieval_read(struct retrieval *r, uint64_t offset, uint64_t n, retrie
     if (n == 0)
         return fn(ctx, slice_of(NULL, 0), true, f);
     enum err e = OK;
-    ask_for(r, offset, n, 0);
+    uint32_t room = piece_room(r, n);
+    ask_for(r, offset, n, room, 0);
     for (uint32_t half = 0; n > 0; half ^= 1) {
         struct slice piece;
-        enum err taken = take(r, half, &piece, f);
+        enum err taken = take(r, room, half, &piece, f);
         if (taken != OK || piece.n == 0 || piece.n > n)
             return taken != OK ? taken : fault_set(f, ERR_TRUNCATED, "the object is shorter than it says");
         offset += piece.n;
         n -= piece.n;
         bool more = n > 0 && e == OK;
         if (more)
-            ask_for(r, offset, n, half ^ 1);
+            ask_for(r, offset, n, room, half ^ 1);
         if (e == OK)
             e = fn(ctx, piece, n == 0, f);
         if (!more)

@@ -97,17 +97,16 @@ static void choose_type(struct frames *x) {
     snprintf(x->type, sizeof x->type, "%s; transfer-syntax=%s", media, ts);
 }
 
-static bool begin_multipart(struct frames *x) {
+static bool begin_multipart(struct frames *x, int64_t length) {
     char text[400];
     struct buf type = BUF_INIT(512);
     struct slice media = slice_split(slice_str(x->type), ';', &(struct slice){0});
     char plain[64] = "";
     (void)slice_to_cstr(media, plain, sizeof plain);
-    request_boundary(x->boundary);
     multipart_write_type(&type, plain, x->boundary);
     (void)slice_to_cstr(buf_slice(&type), text, sizeof text);
     buf_fini(&type);
-    struct answer a = {.status = 200, .type = text, .length = -1};
+    struct answer a = {.status = 200, .type = text, .length = length};
     return answer_begin(x->rq, &a);
 }
 
@@ -160,12 +159,33 @@ static bool parse_list(struct frames *x, struct slice list, uint32_t *numbers, s
     return true;
 }
 
+static void put_frame_header(struct frames *x, uint32_t frame) {
+    char what[32];
+    snprintf(what, sizeof what, "/frames/%u", frame + 1);
+    put_part(x, what);
+}
+
+// Of the whole answer, so that it needs no chunks; -1: some frame is in fragments.
+static int64_t length_of(struct frames *x, const uint32_t *numbers, size_t count) {
+    uint64_t n = 0;
+    struct dicom_ref ref;
+    for (size_t i = 0; i < count; i++) {
+        if (!dicom_frames_native(&x->table, numbers[i], &ref))
+            return -1;
+        put_frame_header(x, numbers[i]);
+        n += x->head.n + ref.length;
+    }
+    buf_reset(&x->head);
+    multipart_write_end(&x->head, x->boundary, false);
+    n += x->head.n;
+    x->first = true;
+    return (int64_t)n;
+}
+
 static enum err send_frames(struct frames *x, const uint32_t *numbers, size_t count, struct fault *f) {
     enum err e = OK;
-    char what[32];
     for (size_t i = 0; e == OK && i < count; i++) {
-        snprintf(what, sizeof what, "/frames/%u", numbers[i] + 1);
-        put_part(x, what);
+        put_frame_header(x, numbers[i]);
         if (!answer_body_begin(x->rq, buf_slice(&x->head), false))
             return fault_set(f, ERR_PEER_GONE, "the client is gone");
         e = send_frame(x, numbers[i], false, f);
@@ -183,9 +203,11 @@ static void answer_frames(struct frames *x, const uint32_t *numbers, size_t coun
             a.length = (int64_t)ref.length;
         if (answer_begin(x->rq, &a) && send_frame(x, numbers[0], true, &f) != OK)
             answer_break(x->rq);
-    } else if (begin_multipart(x) && send_frames(x, numbers, count, &f) != OK) {
-        answer_break(x->rq);
+        return;
     }
+    request_boundary(x->boundary);
+    if (begin_multipart(x, length_of(x, numbers, count)) && send_frames(x, numbers, count, &f) != OK)
+        answer_break(x->rq);
 }
 
 static bool all_exist(const struct frames *x, const uint32_t *numbers, size_t count) {
