@@ -63,10 +63,18 @@ void signing_forget(struct archive *a, struct slice user) {
     }
 }
 
+static bool is_address(struct slice text) {
+    struct conf_addr address = {.port = 0};
+    struct sockaddr_storage parsed;
+    socklen_t n;
+    return text.n > 0 && slice_to_cstr(text, address.host, sizeof address.host) &&
+           conf_addr_to_sockaddr(&address, &parsed, &n);
+}
+
 // A worker's word about the address counts only on a connection from a proxy that the administrator trusts.
 struct slice signing_source(const struct archive *a, const struct session *s, struct slice client) {
     const struct sockaddr *from = (const struct sockaddr *)&s->proof.source;
-    for (size_t i = 0; client.n > 0 && i < a->conf.web.proxy_count; i++)
+    for (size_t i = 0; is_address(client) && i < a->conf.web.proxy_count; i++)
         if (conf_cidr_contains(&a->conf.web.proxies[i], from))
             return client;
     return slice_str(s->source);

@@ -560,6 +560,10 @@ int oidc_channel(const struct auth *a) {
 void oidc_settings_changed(struct auth *a) {
     provider_forget(&a->oidc->provider);
     a->oidc->provider_fetch = 0;
+    // What it vouched for, and what we made of it, may not be so any more.
+    for (struct session *s = a->sessions.v; s < a->sessions.v + SESSIONS_MAX; s++)
+        if (s->used && s->provider)
+            sessions_end(&a->sessions, s);
 }
 
 int64_t oidc_tick(struct auth *a, int64_t now_ms) {

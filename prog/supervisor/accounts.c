@@ -93,25 +93,30 @@ static enum err put_provider(struct supervisor *s, struct buf *b, struct fault *
     return e;
 }
 
-static enum err read_settings(struct supervisor *s, int *ret_fd, struct fault *f) {
+// strict: what is wrong with oidc.conf is an error; else there is no provider, and all else goes on.
+static enum err read_settings(struct supervisor *s, bool strict, int *ret_fd, struct fault *f) {
     const struct conf *c = &s->conf;
     struct buf b = BUF_INIT(RECORDS_MAX_BYTES);
     buf_printf(&b, "session_idle_s\t%u\nsession_max_s\t%u\narchive_name\t%s\nurl\t%s\n",
                c->web.session_idle_s, c->web.session_max_s, c->name, c->web.url);
-    enum err e = put_provider(s, &b, f);
-    if (e == OK)
-        return seal("settings", &b, ret_fd, f);
-    buf_fini(&b);
-    return e;
+    struct fault why = {0};
+    enum err e = put_provider(s, &b, &why);
+    if (e != OK && strict) {
+        buf_fini(&b);
+        return fault_set(f, e, "%s", why.detail);
+    }
+    if (e != OK)
+        os_log_fault(OS_LOG_ERROR, "nobody can sign in with the provider", &why);
+    return seal("settings", &b, ret_fd, f);
 }
 
-enum err accounts_read(struct supervisor *s, struct accounts *ret_accounts, struct fault *f) {
+enum err accounts_read(struct supervisor *s, bool strict, struct accounts *ret_accounts, struct fault *f) {
     CLEANUP(accounts_close) struct accounts a = ACCOUNTS_NONE;
     enum err e = read_users(&a.fd[0], f);
     if (e == OK)
         e = read_tokens(&a.fd[1], f);
     if (e == OK)
-        e = read_settings(s, &a.fd[2], f);
+        e = read_settings(s, strict, &a.fd[2], f);
     if (e != OK)
         return e;
     *ret_accounts = a;
@@ -126,7 +131,7 @@ void accounts_close(struct accounts *a) {
 
 enum err accounts_reload(struct supervisor *s, struct fault *f) {
     CLEANUP(accounts_close) struct accounts a = ACCOUNTS_NONE;
-    enum err e = accounts_read(s, &a, f);
+    enum err e = accounts_read(s, true, &a, f);
     if (e != OK || s->auth.fd < 0) // without it: it gets them when it starts
         return e;
     e = ipc_send(s->auth.fd, IPC_USERS, &(struct ipc_users){0}, a.fd, 3);

@@ -58,7 +58,7 @@ enum err spawn_archive(struct supervisor *s, struct fault *f) {
 enum err spawn_auth(struct supervisor *s, struct fault *f) {
     int channel[2], ctl = -1;
     CLEANUP(accounts_close) struct accounts known = ACCOUNTS_NONE;
-    enum err e = accounts_read(s, &known, f);
+    enum err e = accounts_read(s, false, &known, f);
     if (e == OK)
         e = os_fd_pair_seqpacket(channel, f);
     if (e != OK)

@@ -174,7 +174,8 @@ struct accounts {
     int fd[3];
 };
 #define ACCOUNTS_NONE ((struct accounts){{-1, -1, -1}})
-enum err accounts_read(struct supervisor *s, struct accounts *ret_accounts, struct fault *f);
+// strict: nothing may be wrong with oidc.conf, which is no reason not to start.
+enum err accounts_read(struct supervisor *s, bool strict, struct accounts *ret_accounts, struct fault *f);
 void accounts_close(struct accounts *a);
 enum err accounts_reload(struct supervisor *s, struct fault *f); // tells auth, if it runs
 

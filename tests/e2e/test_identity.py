@@ -63,6 +63,45 @@ def test_a_wrong_credential_is_nobodys(bed, kind, credential):
         worker.call("TOKENS")
 
 
+WEB_SAYS = sorted(name for name, row in ipc.TABLE.items() if "web>archive" in row[1].split(","))
+
+
+@pytest.mark.parametrize("name", WEB_SAYS)
+def test_nobody_may_say_more_than_who_it_is(bed, name):
+    worker = bed.web()
+    worker.send(name)
+    if {"new", "any"} & set(ipc.TABLE[name][2]):
+        assert worker.receive()[0] in ("IDENTITY", "SIGNED_IN", "OIDC_GO", "CHANNEL")
+        worker.close()
+    else:
+        assert worker.ended()
+
+
+@pytest.mark.parametrize("name", [n for n in WEB_SAYS if ipc.TABLE[n][2] == ["new"]])
+def test_somebody_is_nobody_else_before_release(bed, name):
+    worker = bed.signed_in("ann")
+    worker.send(name)
+    assert worker.ended()
+
+
+def test_a_channel_serves_a_new_request_after_any_other(bed):
+    worker = bed.signed_in("bob").get_ring()
+    worker.send("STORE_BODY", study="1.2.3", length=1000)
+    assert worker.receive()[1]["error"] == 0
+    worker.send("RELEASE")  # in the middle of an object
+    _, who = bed.identify(bed.sign_in("ann")["session"], worker=worker)
+    assert who["user"] == b"ann"
+    worker.send("STORE_COMMIT", sop_class="1.2", sop_instance="1.2.3.4", study="1.2.3", series="1.2.3.1",
+                transfer_syntax="1.2.840.10008.1.2", length=10)
+    assert worker.ended()  # ann may not store
+
+
+def test_an_address_is_a_proxys_word_alone(bed):
+    got = bed.sign_in("ann", source="192.0.2.99", client="203.0.113.200")
+    worker, _ = bed.identify(got["session"])
+    assert [r[3] for r in lines(worker, "SESSIONS") if r[4] == "1"] == ["192.0.2.99"]
+
+
 def test_a_session_is_no_token_and_a_token_no_session(bed):
     assert bed.identify(bed.sign_in("ann")["session"], BEARER)[1]["error"] != 0
 

@@ -77,16 +77,16 @@ class Browser:
 
 
 class Provider:
-    def __init__(self, redirect):
-        self.port = free_port()
-        self.issuer = "http://127.0.0.1:%d" % self.port
+    def __init__(self, redirect, tls=()):
+        self.port, self.tls = free_port(), tls
+        self.issuer = ("https://localhost:%d" if tls else "http://127.0.0.1:%d") % self.port
         self.redirect = redirect
         self.process = None
 
     def start(self, *kids):
         keys = subprocess.run(["node", "-e", KEY, *kids], check=True, capture_output=True).stdout
-        self.process = subprocess.Popen(["node", "provider.mjs", str(self.port), self.redirect, AUDIENCE],
-                                        cwd=HERE, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        self.process = subprocess.Popen(["node", "provider.mjs", str(self.port), self.redirect, AUDIENCE,
+                                         *self.tls], cwd=HERE, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         stderr=subprocess.DEVNULL)
         self.process.stdin.write(keys)
         self.process.stdin.close()
@@ -319,6 +319,51 @@ def test_a_provider_that_is_another(site):
     site.configure()
     site.archive.reload()
     assert site.sign_in(b, "ann").headers["location"] == "/"
+
+
+def test_a_provider_over_tls(site, tmp_path):
+    """Its certificate is checked, by ca_file or the system's: with the first it is known, without not."""
+    key, cert = str(tmp_path / "key.pem"), str(tmp_path / "cert.pem")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
+                    "-nodes", "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost",
+                    "-keyout", key, "-out", cert], check=True, capture_output=True)
+    shutil.copy(cert, os.path.join(site.archive.dir, "provider.ca.pem"))
+    os.chown(os.path.join(site.archive.dir, "provider.ca.pem"), os.stat(site.archive.dir).st_uid, -1)
+    former, site.provider = site.provider, Provider(site.provider.redirect, (key, cert)).start("one")
+    try:
+        since = len(site.archive.log())
+        site.configure()
+        site.archive.reload()
+        assert Browser().ask(site.url + "/api/oidc/start").status == 503
+        site.archive.await_log("the sign-in provider does not answer", since)
+        site.configure(ca_file="provider.ca.pem")
+        site.archive.reload()
+        b = Browser()
+        assert site.sign_in(b, "ann").headers["location"] == "/"
+        assert site.me(b).json["user"] == "oidc:ann"
+        site.configure(ca_file="provider.ca.pem", audience="https://other.example")
+        site.archive.reload()
+        assert site.me(b).status == 401  # other settings, and what the provider vouched for is over
+    finally:
+        site.provider.stop()
+        site.provider = former
+        site.configure()
+        site.archive.reload()
+
+
+def test_a_broken_file_is_said(site):
+    path = os.path.join(site.archive.dir, "oidc.conf")
+    with open(path, "a", encoding="utf-8") as f:
+        f.write("nonsense = 1\n")
+    assert "oidc.conf:" in site.archive.reload()
+    assert site.sign_in(Browser(), "ann").headers["location"] == "/"  # as before
+    site.archive.stop()
+    site.archive.start()  # it is no reason not to serve images
+    assert "nobody can sign in with the provider" in site.archive.log()
+    assert Browser().ask(site.url + "/api/info").json["oidc"] is False
+    site.configure()
+    site.archive.reload()
+    assert site.sign_in(Browser(), "ann").headers["location"] == "/"
 
 
 def test_without_a_provider(site):

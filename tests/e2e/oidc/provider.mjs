@@ -1,10 +1,11 @@
-// An OpenID Connect provider for the tests: node provider.mjs PORT REDIRECT_URI [AUDIENCE]. Prints "ready". It signs anybody
-// in as the name that is typed, and everybody agrees to everything.
+// An OpenID Connect provider for the tests: node provider.mjs PORT REDIRECT_URI AUDIENCE [KEY CERTIFICATE].
+// Prints "ready". It signs anybody in as the name that is typed, and everybody agrees to everything.
 import { readFileSync } from 'node:fs';
+import { createServer } from 'node:https';
 import Provider from 'oidc-provider';
 
-const [port, redirect, audience] = process.argv.slice(2);
-const issuer = `http://127.0.0.1:${port}`;
+const [port, redirect, audience, key, cert] = process.argv.slice(2);
+const issuer = key ? `https://localhost:${port}` : `http://127.0.0.1:${port}`;
 const groups = { ann: ['pacs-readers'], boss: ['pacs-admins', 'pacs-readers'], nobody: ['others'] };
 const keys = JSON.parse(readFileSync(0, 'utf8')); // the private keys, from the test
 
@@ -38,4 +39,10 @@ const provider = new Provider(issuer, {
   }),
   cookies: { keys: ['for the tests alone'] },
 });
-provider.listen(Number(port), '127.0.0.1', () => console.log('ready'));
+const ready = () => console.log('ready');
+if (key) {
+  const server = createServer({ key: readFileSync(key), cert: readFileSync(cert) }, provider.callback());
+  server.listen(Number(port), 'localhost', ready);
+} else {
+  provider.listen(Number(port), '127.0.0.1', ready);
+}
