@@ -39,7 +39,9 @@ static const struct std_ts *syntax_for(const struct objects *o, struct slice sto
     if (o->wanted[0] == '\0') // 8.7.3.5.2: where only a lossy form exists, that form
         return plain ? explicit_le() : from->lossy ? from : NULL;
     const struct std_ts *to = std_ts_find(slice_str(o->wanted));
-    if (!to || to == from)
+    if (!to || !to->explicit_vr || to->big_endian)
+        return NULL;
+    if (to == from)
         return to;
     return plain && dicom_recode_possible(from, to) ? to : NULL;
 }

@@ -32,7 +32,8 @@ def part10(data, syntax, sop_class, uid, preamble=bytes(128)):
         length = struct.pack("<HI", 0, len(value)) if vr == b"OB" else struct.pack("<H", len(value))
         return head + length + value
 
-    meta = (element(1, b"OB", b"\0\1") + element(2, b"UI", sop_class.encode()) + element(3, b"UI", uid.encode())
+    meta = (element(1, b"OB", b"\0\1") + element(2, b"UI", sop_class.encode()) + element(3, b"UI",
+    uid.encode())
             + element(0x10, b"UI", syntax.encode()) + element(0x12, b"UI", b"2.25.4711.0"))
     return preamble + b"DICM" + element(0, b"UL", struct.pack("<I", len(meta))) + meta + data
 
@@ -43,7 +44,8 @@ def split(file):
     while file[at:at + 2] == b"\2\0":
         number, vr = struct.unpack("<H2s", file[at + 2:at + 6])
         long = vr == b"OB"
-        n = struct.unpack("<I", file[at + 8:at + 12])[0] if long else struct.unpack("<H", file[at + 6:at + 8])[0]
+        n = struct.unpack("<I", file[at + 8:at + 12])[0] if long else struct.unpack("<H",
+            file[at + 6:at + 8])[0]
         at += 12 if long else 8
         found[number] = file[at:at + n].rstrip(b"\0").decode("latin-1")
         at += n
@@ -187,7 +189,8 @@ def bulk():
 
 def pdf():
     d = base(PDF, BULK_1, 2, "DOC", PatientID="WEB3", PatientName="Bulk^Bert",
-             AccessionNumber="ACC4", StudyDate="20220101", InstitutionName="Ward 3", MIMETypeOfEncapsulatedDocument="application/pdf")
+             AccessionNumber="ACC4", StudyDate="20220101", InstitutionName="Ward 3",
+             MIMETypeOfEncapsulatedDocument="application/pdf")
     d.EncapsulatedDocument = b"%PDF-1.4\n" + b"x" * 70000 + b"\n"
     return d
 

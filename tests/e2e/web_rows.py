@@ -27,6 +27,13 @@ def parametrize(rows):
     return pytest.mark.parametrize("row", rows, ids=["%s %s" % (r["section"], r["what"]) for r in rows])
 
 
+def pending(*rows):
+    """Not there yet: reported, but no failure."""
+    for r in rows:
+        r["pending"] = True
+    return list(rows)
+
+
 def value(item, key):
     return item.get(key, {}).get("Value")
 
@@ -54,6 +61,15 @@ def check_json(expect, answer):
 
 
 def check(client, r):
+    if not r.get("pending"):
+        return check_now(client, r)
+    try:
+        return check_now(client, r)
+    except AssertionError as e:
+        pytest.xfail("pending: " + str(e)[:100])
+
+
+def check_now(client, r):
     expect, answer = r["expect"], send(client, r)
     status = expect.get("status", 200)
     assert answer.status in ([status] if isinstance(status, int) else status), repr(answer)

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""The rows of the DICOMweb tests against Galena and against Debian's Orthanc with its DICOMweb plugin (packages
-orthanc, orthanc-dicomweb): one line a row, and who keeps to it.
+"""The rows of the DICOMweb tables against Galena and against Debian's Orthanc with its DICOMweb plugin
+(packages orthanc, orthanc-dicomweb): one line a row, and who keeps to it.
 
     tests/peers/compare.py [--only WORD] [--why] [--base http://127.0.0.1:PORT/dicom-web]
 
@@ -19,7 +19,7 @@ import web  # noqa: E402
 import web_data  # noqa: E402
 import web_rows  # noqa: E402
 
-MODULES = ["test_dicomweb_qido"]
+MODULES = ["test_dicomweb_qido", "test_dicomweb_wado"]
 
 
 def verdict(client, row):

@@ -32,7 +32,8 @@ class Orthanc:
 
     def start(self, seconds=30):
         with open(os.path.join(self.folder, "log"), "ab") as log:
-            self.process = subprocess.Popen(["Orthanc", os.path.join(self.folder, "orthanc.json")], stdout=log,
+            self.process = subprocess.Popen(["Orthanc", os.path.join(self.folder, "orthanc.json")],
+            stdout=log,
                                             stderr=log, stdin=subprocess.DEVNULL)
         end = time.monotonic() + seconds
         while True:
