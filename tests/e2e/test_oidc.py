@@ -322,10 +322,11 @@ def test_a_provider_that_is_another(site):
 
 
 def test_a_provider_over_tls(site, tmp_path):
-    """Its certificate is checked, by ca_file or the system's: with the first it is known, without not."""
+    """Its certificate is checked, by ca_file or the system's: here only the first knows it."""
     key, cert = str(tmp_path / "key.pem"), str(tmp_path / "cert.pem")
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
-                    "-nodes", "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost",
+                    "-nodes", "-days", "2", "-subj", "/CN=localhost",
+                    "-addext", "subjectAltName=DNS:localhost",
                     "-keyout", key, "-out", cert], check=True, capture_output=True)
     shutil.copy(cert, os.path.join(site.archive.dir, "provider.ca.pem"))
     os.chown(os.path.join(site.archive.dir, "provider.ca.pem"), os.stat(site.archive.dir).st_uid, -1)
