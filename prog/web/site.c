@@ -12,8 +12,8 @@
 
 static struct pack site_pack, viewer_pack;
 
-// OHIF needs more than our own pages: WebAssembly for its codecs, and styles that its scripts set. Scripts
-// come from our own files all the same, and none makes others (tools/viewer/pages.py sees to that).
+// OHIF needs more than our own pages: WebAssembly for its codecs, and styles in attributes. The rest is as
+// strict; its pages are made to live with it (tools/get_viewer.sh).
 static const char viewer_policy[] =
     "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; "
     "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self'; connect-src 'self'; "
