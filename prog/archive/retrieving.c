@@ -114,7 +114,9 @@ void retrieving_on_locate(struct archive *a, struct session *s, const struct ipc
     located.pairs = buf_slice(&pairs);
     if (e == OK) {
         s->phase = IPC_PHASE_RETRIEVING;
-        session_log(a, s, OS_LOG_INFO, "peer %s retrieves %llu objects", s->peer, (unsigned long long)n);
+        // Of a page of the web there are hundreds.
+        session_log(a, s, s->proof.lane == IPC_LANE_HTTPS ? OS_LOG_DEBUG : OS_LOG_INFO,
+                    "peer %s retrieves %llu objects", s->peer, (unsigned long long)n);
     } else {
         session_log(a, s, OS_LOG_ERROR, "a retrieval of peer %s failed: %s: %s", s->peer, err_text(e),
                     f.detail);
@@ -175,10 +177,8 @@ void retrieving_on_read(struct archive *a, struct session *s, const struct ipc_o
     enum err e = n ? store_get_read(s->open, m->offset, ring + m->ring_offset, n, &f) : OK;
     if (e != OK)
         session_log(a, s, OS_LOG_ERROR, "an object cannot be read: %s: %s", err_text(e), f.detail);
-    struct ipc_object_data data = {.error = (uint16_t)e,
-                                   .ring_offset = m->ring_offset,
-                                   .length = e == OK ? n : 0,
-                                   .last = left == n};
+    struct ipc_object_data data = {
+        .error = (uint16_t)e, .ring_offset = m->ring_offset, .length = e == OK ? n : 0, .last = left == n};
     session_reply(a, s, IPC_OBJECT_DATA, &data, -1);
 }
 

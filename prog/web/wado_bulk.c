@@ -1,0 +1,207 @@
+// Bulk data (PS3.18 10.4.1.1.5): the value of one element, where metadata have a BulkDataURI; and the pixel data of an
+// instance (10.4.1.1.6).
+#include "extract.h"
+#include "instance.h"
+#include "route.h"
+
+#include "dicom/dataset.h"
+#include "http/range.h"
+#include "http/target.h"
+#include "std/tag.h"
+
+#include <stdio.h>
+
+enum { PATH_BEGIN = 8 }; // segments before it: dicomweb/studies/{}/series/{}/instances/{}/bulkdata
+
+static bool hex_tag(struct slice s, uint32_t *ret_tag) {
+    uint32_t tag = 0;
+    for (size_t i = 0; i < s.n; i++) {
+        uint8_t c = s.p[i];
+        if (c >= '0' && c <= '9')
+            tag = tag << 4 | (uint32_t)(c - '0');
+        else if (c >= 'A' && c <= 'F')
+            tag = tag << 4 | (uint32_t)(c - 'A' + 10);
+        else
+            return false;
+    }
+    *ret_tag = tag;
+    return s.n == 8;
+}
+
+// "00480105/1/00280010": tags, and between them numbers of items from 1 (dicom/json.h). NULL: there is nothing.
+static const struct dicom_element *walk(const struct dicom_dataset *ds, const struct target *path) {
+    const struct dicom_element *e = NULL;
+    for (size_t i = PATH_BEGIN; i < path->count; i += 2) {
+        uint32_t tag;
+        uint64_t item;
+        if (!hex_tag(path->segment[i], &tag) || !(e = dicom_dataset_find(ds, tag)))
+            return NULL;
+        if (i + 1 == path->count)
+            return e;
+        if (!slice_to_u64(path->segment[i + 1], UINT32_MAX, &item) || item == 0 ||
+            item > dicom_items_count(e))
+            return NULL;
+        ds = dicom_items_at(e, (size_t)item - 1);
+    }
+    return NULL;
+}
+
+// --- a run of bytes, whole or in part
+
+static void send_run(struct instance *x, struct dicom_ref run, enum vr vr) {
+    char etag[64];
+    struct fault f = {0};
+    uint64_t from = 0, n = run.length;
+    snprintf(etag, sizeof etag, "\"%016llx-%llx\"", (unsigned long long)x->object.tag,
+             (unsigned long long)run.offset);
+    struct answer a = {.status = 200, .type = "application/octet-stream", .etag = etag};
+    char content_range[80];
+    answer_header(&a, "accept-ranges", SLICE_LIT("bytes"));
+    if (answer_not_modified(x->rq, &a))
+        return;
+    struct slice range = request_header(x->rq, "range");
+    if (range.p && if_range_holds(request_header(x->rq, "if-range"), slice_str(etag), -1)) {
+        enum range_kind kind = range_parse(range, run.length, &from, &n);
+        if (kind == RANGE_NONE) {
+            answer_error(x->rq, 416, "range", "The range lies outside of what there is.");
+            return;
+        }
+        if (kind == RANGE_PART) {
+            a.status = 206;
+            snprintf(content_range, sizeof content_range, "bytes %llu-%llu/%llu", (unsigned long long)from,
+                     (unsigned long long)(from + n - 1), (unsigned long long)run.length);
+            answer_header(&a, "content-range", slice_str(content_range));
+        } else {
+            from = 0;
+            n = run.length;
+        }
+    }
+    a.length = (int64_t)n;
+    struct dicom_ref part = {run.offset + from, n};
+    if (answer_begin(x->rq, &a) && n > 0 && extract_send(&x->from, &x->object, part, vr, true, &f) != OK)
+        answer_break(x->rq);
+}
+
+static void send_run_as_part(struct instance *x, struct dicom_ref run, enum vr vr, const char *what) {
+    struct fault f = {0};
+    snprintf(x->type, sizeof x->type, "application/octet-stream");
+    request_boundary(x->boundary);
+    if (!instance_begin_multipart(x, -1))
+        return;
+    instance_put_part(x, what);
+    if (!answer_body_begin(x->rq, buf_slice(&x->head), false))
+        return;
+    enum err e = run.length ? extract_send(&x->from, &x->object, run, vr, false, &f) : OK;
+    if (e != OK || instance_end_multipart(x, &f) != OK)
+        answer_break(x->rq);
+}
+
+// --- pixel data
+
+static enum err send_fragments(struct instance *x, struct fault *f) {
+    enum err e = OK;
+    for (uint32_t i = 0; e == OK && i < x->table.number_of_frames; i++) {
+        char what[32];
+        snprintf(what, sizeof what, "/frames/%u", i + 1);
+        instance_put_part(x, what);
+        if (!answer_body_begin(x->rq, buf_slice(&x->head), false))
+            return fault_set(f, ERR_PEER_GONE, "the client is gone");
+        e = instance_send_frame(x, i, false, f);
+    }
+    return e == OK ? instance_end_multipart(x, f) : e;
+}
+
+static void send_compressed(struct instance *x, const struct accepted *accepted) {
+    struct fault f = {0};
+    bool known = true;
+    for (uint32_t i = 0; known && i < x->table.number_of_frames; i++)
+        known = instance_has_frame(x, i);
+    if (accepted->offer != 0 || !instance_is_sent_as(x, accepted)) {
+        answer_error(
+            x->rq, 406, "transfer_syntax",
+            "It is compressed: ask for multipart/related with transfer-syntax=*, a part for each frame.");
+        return;
+    }
+    if (!known) {
+        answer_error(x->rq, 404, "frames", "Where its frames begin cannot be told; retrieve the instance.");
+        return;
+    }
+    instance_choose_type(x);
+    request_boundary(x->boundary);
+    if (instance_begin_multipart(x, -1) && send_fragments(x, &f) != OK)
+        answer_break(x->rq);
+}
+
+static void send_value(struct instance *x, const struct accepted *accepted, struct dicom_ref run, enum vr vr,
+                       const char *what) {
+    if (accepted->type[0] && strcmp(accepted->type, "application/octet-stream") != 0)
+        answer_error(x->rq, 406, "accept", "It is to be had as application/octet-stream.");
+    else if (accepted->offer == 1)
+        send_run(x, run, vr);
+    else
+        send_run_as_part(x, run, vr, what);
+}
+
+static void send_pixels(struct instance *x, const struct accepted *accepted, const char *what) {
+    struct dicom_ref run = {x->table.offset, x->table.length};
+    if (!x->table.present)
+        answer_error(x->rq, 404, "not_found", "The instance has no pixel data.");
+    else if (x->table.encapsulated)
+        send_compressed(x, accepted);
+    else
+        send_value(x, accepted, run, (enum vr)x->table.pixel_vr, what);
+}
+
+// --- the resources
+
+static const char *const offers[] = {"multipart/related; type=\"*\"", "application/octet-stream"};
+
+static void send_element(struct instance *x, const struct accepted *accepted) {
+    struct target path;
+    struct dicom_dataset *ds = NULL;
+    struct fault f = {0};
+    const struct dicom_element *e = NULL;
+    if (target_split(x->rq->http->path, &x->rq->arena, &path) == OK &&
+        dicom_summary_parse(x->summary, &x->arena, &f, &ds) == OK)
+        e = walk(ds, &path);
+    if (!e || !e->is_ref)
+        answer_error(x->rq, 404, "not_found", "The instance has no bulk data there.");
+    else if (e->tag == x->table.pixel_tag && x->table.present && path.count == PATH_BEGIN + 1)
+        send_pixels(x, accepted, "/pixeldata");
+    else
+        send_value(x, accepted, e->ref, (enum vr)e->vr, "/bulkdata");
+}
+
+void wado_bulkdata(struct request *rq) {
+    struct instance x;
+    struct accepted accepted;
+    struct fault f = {0};
+    if (!request_accepts(rq, offers, 2, &accepted))
+        return;
+    enum err e = instance_open(&x, rq, &f);
+    if (e == OK)
+        send_element(&x, &accepted);
+    else
+        answer_fault(rq, e, &f);
+    instance_close(&x);
+}
+
+void wado_pixeldata(struct request *rq) {
+    struct instance x;
+    struct accepted accepted;
+    struct fault f = {0};
+    if (!request_accepts(rq, offers, 2, &accepted))
+        return;
+    enum err e = instance_open(&x, rq, &f);
+    if (e == OK)
+        send_pixels(&x, &accepted, "/pixeldata");
+    else
+        answer_fault(rq, e, &f);
+    instance_close(&x);
+}
+
+// Rendered resources and thumbnails: 10.4.1.1.4. There is nothing here that could draw them.
+void wado_rendered(struct request *rq) {
+    answer_error(rq, 501, "rendered",
+                 "Images are not rendered yet. The viewer and the frames resource show them.");
+}
