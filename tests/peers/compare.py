@@ -19,7 +19,7 @@ import web  # noqa: E402
 import web_data  # noqa: E402
 import web_rows  # noqa: E402
 
-MODULES = ["test_dicomweb_qido", "test_dicomweb_wado"]
+MODULES = ["test_dicomweb_qido", "test_dicomweb_wado", "test_dicomweb_json"]
 
 
 def verdict(client, row):
