@@ -13,6 +13,7 @@
 
 enum {
     GZIP_MIN_BYTES = 1024,
+    GZIP_ROOM_BYTES = 64 * 1024, // it asks for room by steps, however little there is
     GZIP_LEVEL = 1, // metadata shrink to a tenth at any level; the first costs least
     ETAG_CHARS = 2 * 16 + 2,
     MESSAGE_MAX = 512,
@@ -155,7 +156,7 @@ void answer_whole(struct request *rq, struct answer *a, struct slice body) {
     }
     if (a->status == 200 && answer_not_modified(rq, a))
         return;
-    struct buf smaller = BUF_INIT(body.n + 1024);
+    struct buf smaller = BUF_INIT(body.n + GZIP_ROOM_BYTES);
     bool text = shrinks(rq, a, body);
     if (text) {
         answer_header(a, "vary", SLICE_LIT("accept-encoding"));
