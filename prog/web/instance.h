@@ -25,8 +25,9 @@ void instance_close(struct instance *x);
 
 // Of its pixel data: Tables 8.7.3-2 and -5.
 const char *instance_media_type(const struct instance *x);
-// Can its pixel data be sent as the client takes it? 8.7.3.3: uncompressed as bytes; compressed where it asks for this
-// very syntax or for any, or for the media type of it; and where there is only a lossy form (8.7.3.5.2).
+// Can its pixel data be sent as the client takes it? 8.7.3.3: uncompressed as bytes; compressed where it
+// asks for this very syntax or for any, or for the media type of it; and where there is only a lossy form
+// (8.7.3.5.2).
 bool instance_is_sent_as(const struct instance *x, const struct accepted *a);
 void instance_choose_type(struct instance *x); // of the parts, for its pixel data
 

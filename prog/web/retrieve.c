@@ -3,9 +3,14 @@
 #include "uids.h"
 
 enum err retrieval_open(struct retrieval *r, struct request *rq, struct fault *f) {
+    return retrieval_open_named(r, rq, rq->parts, 3, f);
+}
+
+enum err retrieval_open_named(struct retrieval *r, struct request *rq, const struct slice *uids, size_t count,
+                              struct fault *f) {
     *r = (struct retrieval){.rq = rq, .archive = &rq->archive, .pairs = BUF_INIT(64 * 1024)};
     struct buf conditions = BUF_INIT(4096);
-    enum err e = uids_conditions(rq, &conditions, f);
+    enum err e = uids_conditions_named(uids, count, &conditions, f);
     if (e == OK)
         e = channel_ring(r->archive, f);
     if (e == OK) {

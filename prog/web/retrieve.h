@@ -25,6 +25,9 @@ struct object {
 
 // What the path names. ERR_NO_SUCH_OBJECT: nothing. retrieval_close() in any case.
 enum err retrieval_open(struct retrieval *r, struct request *rq, struct fault *f);
+// The same with UIDs from study down (count 1 to 3).
+enum err retrieval_open_named(struct retrieval *r, struct request *rq, const struct slice *uids, size_t count,
+                              struct fault *f);
 void retrieval_close(struct retrieval *r);
 bool retrieval_next(struct retrieval *r, struct object *ret_object); // false: there are no more
 // Summary and frame table of the object at hand, in the arena.

@@ -40,6 +40,7 @@ const struct route route_table[] = {
     {"GET", INSTANCE "/thumbnail", wado_rendered, WHO_MAY(RETRIEVE), "PS3.18 10.4", "Not yet: 501"},
     {"GET", INSTANCE "/frames/{}/rendered", wado_rendered, WHO_MAY(RETRIEVE), "PS3.18 10.4", "Not yet: 501"},
     {"GET", INSTANCE "/frames/{}/thumbnail", wado_rendered, WHO_MAY(RETRIEVE), "PS3.18 10.4", "Not yet: 501"},
+    {"GET", "/wado", wado_uri, WHO_MAY(RETRIEVE), "PS3.18 9", "WADO-URI"},
     {"POST", STUDIES, stow, WHO_MAY(STORE), "PS3.18 10.5", "Store instances"},
     {"POST", STUDY, stow, WHO_MAY(STORE), "PS3.18 10.5", "Store instances of one study"},
     {"DELETE", STUDY, delete_objects, SIGNED_IN, "", "Delete a study"},

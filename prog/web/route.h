@@ -38,6 +38,7 @@ void wado_frames(struct request *rq);
 void wado_bulkdata(struct request *rq);
 void wado_pixeldata(struct request *rq);
 void wado_rendered(struct request *rq);
+void wado_uri(struct request *rq);
 void stow(struct request *rq);
 void delete_objects(struct request *rq);
 void describe_capabilities(struct request *rq);

@@ -1,5 +1,5 @@
-// Bulk data (PS3.18 10.4.1.1.5): the value of one element, where metadata have a BulkDataURI; and the pixel data of an
-// instance (10.4.1.1.6).
+// Bulk data (PS3.18 10.4.1.1.5): the value of one element, where metadata have a BulkDataURI; and the pixel
+// data of an instance (10.4.1.1.6).
 #include "extract.h"
 #include "instance.h"
 #include "route.h"
@@ -28,7 +28,8 @@ static bool hex_tag(struct slice s, uint32_t *ret_tag) {
     return s.n == 8;
 }
 
-// "00480105/1/00280010": tags, and between them numbers of items from 1 (dicom/json.h). NULL: there is nothing.
+// "00480105/1/00280010": tags, and between them numbers of items from 1 (dicom/json.h). NULL: there is
+// nothing.
 static const struct dicom_element *walk(const struct dicom_dataset *ds, const struct target *path) {
     const struct dicom_element *e = NULL;
     for (size_t i = PATH_BEGIN; i < path->count; i += 2) {

@@ -6,6 +6,8 @@
 #include "accepts.h"
 #include "retrieve.h"
 #include "route.h"
+#include "wado.h"
+#include "zip.h"
 
 #include "dicom/part10.h"
 #include "dicom/recode.h"
@@ -184,16 +186,11 @@ static void send_single(struct objects *o) {
         answer_break(o->rq);
 }
 
-static void serve(struct request *rq, bool one) {
+static void serve(struct request *rq, bool single, const char *wanted) {
     struct objects o = {.rq = rq, .head = BUF_INIT(64 * 1024), .out = BUF_INIT(16 * 1024 * 1024)};
     struct fault f = {0};
     size_t good, bad;
-    static const char *const offers[] = {"multipart/related; type=\"application/dicom\"",
-                                         "application/dicom"};
-    struct accepted accepted;
-    if (!request_accepts(rq, offers, one ? 2 : 1, &accepted))
-        return;
-    memcpy(o.wanted, accepted.transfer, sizeof o.wanted);
+    snprintf(o.wanted, sizeof o.wanted, "%s", wanted);
     enum err e = retrieval_open(&o.from, rq, &f);
     survey(&o, &good, &bad);
     if (e != OK)
@@ -201,7 +198,7 @@ static void serve(struct request *rq, bool one) {
     else if (good == 0)
         answer_error(rq, 406, "transfer_syntax",
                      "It is compressed and cannot be decompressed yet: ask for transfer-syntax=*.");
-    else if (accepted.offer == 1)
+    else if (single)
         send_single(&o);
     else
         send_multipart(&o, bad);
@@ -210,10 +207,26 @@ static void serve(struct request *rq, bool one) {
     buf_fini(&o.out);
 }
 
+static const char parts[] = "multipart/related; type=\"application/dicom\"";
+
 void wado_study(struct request *rq) {
-    serve(rq, false);
+    static const char *const offers[] = {parts, "application/zip"};
+    struct accepted accepted;
+    if (!request_accepts(rq, offers, 2, &accepted))
+        return;
+    if (accepted.offer == 1)
+        zip_serve(rq);
+    else
+        serve(rq, false, accepted.transfer);
 }
 
 void wado_instance(struct request *rq) {
-    serve(rq, true);
+    static const char *const offers[] = {parts, "application/dicom"};
+    struct accepted accepted;
+    if (request_accepts(rq, offers, 2, &accepted))
+        serve(rq, accepted.offer == 1, accepted.transfer);
+}
+
+void wado_single(struct request *rq, const char *wanted) {
+    serve(rq, true, wanted);
 }
