@@ -19,12 +19,13 @@ import web  # noqa: E402
 import web_data  # noqa: E402
 import web_rows  # noqa: E402
 
-MODULES = ["test_dicomweb_qido", "test_dicomweb_wado", "test_dicomweb_json"]
+MODULES = ["test_dicomweb_qido", "test_dicomweb_wado", "test_dicomweb_json", "test_dicomweb_stow",
+           "test_dicomweb_accept"]
 
 
 def verdict(client, row):
     try:
-        web_rows.check(client, row)
+        web_rows.check_now(client, row)
         return ""
     except Exception as e:  # whatever goes wrong in a check, the row does not hold
         client.close()
