@@ -54,6 +54,9 @@ static void note(const struct accept_range *range, int offer, struct accepted *r
     else if (named && !media_slice_is(range->media.type, "multipart"))
         snprintf(ret->type, sizeof ret->type, "%.*s/%.*s", SLICE_FMT(range->media.type),
                  SLICE_FMT(range->media.subtype));
+    for (char *c = ret->type; *c; c++) // RFC 9110 8.3.1: case does not matter
+        if (*c >= 'A' && *c <= 'Z')
+            *c = (char)(*c | 32);
     struct slice transfer = media_parameter(&range->media, "transfer-syntax");
     if (transfer.p && !slice_to_cstr(transfer, ret->transfer, sizeof ret->transfer))
         strcpy(ret->transfer, "?"); // a syntax that nothing has
