@@ -3,8 +3,10 @@
 #include "web.h"
 
 #include "dicom/json.h"
+#include "http/date.h"
 #include "http/encoding.h"
 #include "http/range.h"
+#include "os/clock.h"
 #include "route.h"
 
 #include <openssl/sha.h>
@@ -63,6 +65,9 @@ bool answer_begin(struct request *rq, const struct answer *given) {
         return false;
     bug_unless(!rq->answered);
     struct answer a = *given;
+    char date[HTTP_DATE_BYTES + 1];
+    http_date_format(os_clock_wall_ms() / 1000, date);
+    answer_header(&a, "date", slice_str(date));
     put_standing_headers(&a);
     if (a.type)
         answer_header(&a, "content-type", slice_str(a.type));
