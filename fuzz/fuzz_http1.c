@@ -1,5 +1,5 @@
-// HTTP/1: the first byte chooses what the handlers do, the rest is what the client sends. However the bytes are
-// cut, and however the answers leave, the client sees the same.
+// HTTP/1: the first byte chooses what the handlers do, the rest is what the client sends. However the bytes
+// are cut, and however the answers leave, the client sees the same.
 #include "http_fuzz.h"
 
 static struct http_limits limits(void) {

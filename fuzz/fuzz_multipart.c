@@ -1,5 +1,5 @@
-// Multipart bodies with the boundary "b": the events do not depend on how the bytes are cut, and data point into
-// what was fed or are held by the parser.
+// Multipart bodies with the boundary "b": the events do not depend on how the bytes are cut, and data point
+// into what was fed or are held by the parser.
 #include "fuzz.h"
 
 #include "http/multipart.h"

@@ -1,5 +1,5 @@
-// A server on the HTTP engine for its two targets: handlers of four kinds, memory that is freed as soon as the
-// engine says it may be, and a client that takes what it gets.
+// A server on the HTTP engine for its two targets: handlers of four kinds, memory that is freed as soon as
+// the engine says it may be, and a client that takes what it gets.
 #ifndef FUZZ_HTTP_FUZZ_H
 #define FUZZ_HTTP_FUZZ_H
 

@@ -7,7 +7,7 @@
 
 // Sends n bytes from `offset` on, of an element of this VR; `last`: the answer ends with them. What is
 // deflated is inflated from its beginning: no table says where a range is in it.
-enum err extract_send(struct retrieval *r, const struct object *o, struct dicom_ref range, enum vr vr, bool last,
-                      struct fault *f);
+enum err extract_send(struct retrieval *r, const struct object *o, struct dicom_ref range, enum vr vr,
+                      bool last, struct fault *f);
 
 #endif

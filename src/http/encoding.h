@@ -5,7 +5,8 @@
 #include "base/buf.h"
 #include "base/err.h"
 
-// From Accept-Encoding (p NULL when absent): gzip is named, or "*" is, with a q above 0 and not below identity's.
+// From Accept-Encoding (p NULL when absent): gzip is named, or "*" is, with a q above 0 and not below
+// identity's.
 bool gzip_wanted(struct slice accept_encoding);
 
 struct gzip;

@@ -1,6 +1,7 @@
-// What a proxy in front of us says of its client: Forwarded (RFC 7239), else X-Forwarded-For, -Proto and -Host.
-// Only for requests from a proxy that the administrator trusts: anybody can write these fields. What counts is
-// what the nearest proxy added, the last entry; those before it come from where it does not know either.
+// What a proxy in front of us says of its client: Forwarded (RFC 7239), else X-Forwarded-For, -Proto and
+// -Host. Only for requests from a proxy that the administrator trusts: anybody can write these fields. What
+// counts is what the nearest proxy added, the last entry; those before it come from where it does not know
+// either.
 #ifndef HTTP_FORWARDED_H
 #define HTTP_FORWARDED_H
 

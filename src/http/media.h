@@ -1,6 +1,7 @@
-// Media types (RFC 9110 8.3.1) as Content-Type names one, and lists of them as Accept does (12.5.1), in the form
-// that PS3.18 8.7.5 to 8.7.8 uses: parameters type=, transfer-syntax=, charset=, boundary=, quoted or bare. A
-// bare value may hold what a token must not, like '/' in type=application/dicom, because senders do that.
+// Media types (RFC 9110 8.3.1) as Content-Type names one, and lists of them as Accept does (12.5.1), in the
+// form that PS3.18 8.7.5 to 8.7.8 uses: parameters type=, transfer-syntax=, charset=, boundary=, quoted or
+// bare. A bare value may hold what a token must not, like '/' in type=application/dicom, because senders do
+// that.
 //
 // All slices point into the text that was parsed. Nothing here knows which media types there are.
 #ifndef HTTP_MEDIA_H
@@ -38,13 +39,13 @@ struct accept {
     struct accept_range range[ACCEPT_MAX];
 };
 
-// Accept, or the value of the query parameter of that name (PS3.18 8.3.3.1). What is no media type is left out,
-// as are entries after the first ACCEPT_MAX.
+// Accept, or the value of the query parameter of that name (PS3.18 8.3.3.1). What is no media type is left
+// out, as are entries after the first ACCEPT_MAX.
 void accept_parse(struct slice text, struct accept *ret_accept);
 // Does the range hold this type ("*/*", "image/*", "image/jpeg")? Parameters are not looked at.
 bool accept_holds(const struct accept_range *r, const char *name);
-// How much a type is wanted, by the range that names it most exactly (RFC 9110 12.5.1); 0: it is not. Parameters
-// are not looked at.
+// How much a type is wanted, by the range that names it most exactly (RFC 9110 12.5.1); 0: it is not.
+// Parameters are not looked at.
 unsigned accept_quality(const struct accept *a, const char *name);
 
 #endif

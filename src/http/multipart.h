@@ -1,8 +1,8 @@
-// multipart/related and its kin (RFC 2046 5.1, RFC 2387) as a stream: slices of any size in, parts out, nothing
-// copied but headers; and the few bytes between the parts of one that we write.
+// multipart/related and its kin (RFC 2046 5.1, RFC 2387) as a stream: slices of any size in, parts out,
+// nothing copied but headers; and the few bytes between the parts of one that we write.
 //
-// A delimiter is CRLF "--" boundary, blanks, CRLF. What only begins like one is data. Content-Length of a part is
-// not believed: the delimiter decides (RFC 2046 5.1.1).
+// A delimiter is CRLF "--" boundary, blanks, CRLF. What only begins like one is data. Content-Length of a
+// part is not believed: the delimiter decides (RFC 2046 5.1.1).
 #ifndef HTTP_MULTIPART_H
 #define HTTP_MULTIPART_H
 

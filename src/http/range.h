@@ -13,7 +13,8 @@ enum range_kind {
 // Range for something of `size` bytes.
 enum range_kind range_parse(struct slice header, uint64_t size, uint64_t *ret_from, uint64_t *ret_bytes);
 
-// Is `etag` (with its quotes, and W/ when it is weak) in a list, as in If-Match and If-None-Match? "*" holds all.
+// Is `etag` (with its quotes, and W/ when it is weak) in a list, as in If-Match and If-None-Match? "*"
+// holds all.
 bool etag_listed(struct slice list, struct slice etag, bool weak);
 // If-Range: may the range be used? modified_s: -1 when there is no such date.
 bool if_range_holds(struct slice if_range, struct slice etag, int64_t modified_s);

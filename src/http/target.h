@@ -1,5 +1,5 @@
-// The target of a request (RFC 3986 3.3, 3.4): a path in segments, a query in pairs, percent-encoding undone and
-// done. Decoded once and never again.
+// The target of a request (RFC 3986 3.3, 3.4): a path in segments, a query in pairs, percent-encoding
+// undone and done. Decoded once and never again.
 #ifndef HTTP_TARGET_H
 #define HTTP_TARGET_H
 
