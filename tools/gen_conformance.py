@@ -12,6 +12,8 @@ A template is Markdown. A line that begins with @ is replaced by a table:
     @charsets                               defined terms of spec/charset.tsv
     @settings FILE                          the settings that a table in src/conf/FILE names
     @links                                  channels and messages of spec/ipc.tsv
+    @routes SECTION[,SECTION…]              resources of prog/web/route.c, by section of PS3.18; "-": ours
+    @errors                                 codes of src/base/err.h that an answer over HTTP may have
     @status SERVICE CODE | when it is sent  a row; CODE must be in spec/status.tsv ("!" behind it: is not)
     @log TEXT | meaning | what to do        a row; TEXT (… stands for what varies) must be in the code
 {{version}} and the like stand in text for a value of the code; {{FILE:NAME}} for NAME = number in FILE.
@@ -194,7 +196,8 @@ class Pages:
         text = self.text("src/conf/" + path)
         body = re.search(r"static const struct conf_option options\[\] = \{(.*?)\n\};", text, re.S).group(1)
         strings = r'((?:"(?:[^"\\]|\\.)*"\s*)+)'
-        row_of = re.compile(r'\{"(\w+)",\s*(\w+),\s*[^,]+,\s*(\d+),\s*(\d+),\s*%s,\s*\w+,\s*\w+\}|'
+        place = r"(?:offsetof\([^)]*\)|[^,]+)"
+        row_of = re.compile(r'\{"(\w+)",\s*(\w+),\s*' + place + r',\s*(\d+),\s*(\d+),\s*%s,\s*\w+,\s*\w+\}|'
                             r'(?:COUNT|WEB)\((\w+),\s*(\d+),\s*(\d+),\s*%s\)' % (strings, strings))
         defaults, rows = self.defaults(path), []
         for m in row_of.finditer(body):
@@ -233,6 +236,38 @@ class Pages:
                     out += table(("Field", "Type"), rows) + [""]
         return out[1:]
 
+    # --- the web
+
+    def routes(self, sections):
+        text = self.text("prog/web/route.c")
+        names = dict(re.findall(r"^#define (\w+) (.*)$", text, re.M))
+        body = re.search(r"route_table\[\] = \{(.*?)\n\};", text, re.S).group(1)
+        found = re.findall(r'\{"(\w+)", ([^,]+), \w+, (\w+)(?:\((\w+)\))?, "([^"]*)", "([^"]*)"\}', body)
+        if len(found) != len(re.findall(r"^    \{", body, re.M)):
+            raise Wrong("the table of prog/web/route.c has another form now")
+        wanted, rows = sections.split(","), []
+        for method, path, access, right, section, says in found:
+            if (section.replace("PS3.18 ", "") or "-") not in wanted:
+                continue
+            needs = right.lower() if right else {"ANYBODY": "", "SIGNED_IN": "signed in"}[access]
+            rows.append((method, "`%s`" % self.path_of(path, names), says, needs))
+        if not rows:
+            raise Wrong("no route has section " + sections)
+        return table(("Method", "Resource", "", "Right"), rows)
+
+    def path_of(self, text, names):
+        """A path as C has it: literals, and names of others."""
+        while re.search(r'(?:^|" )[A-Z]+', text):
+            text = re.sub(r'(^|" )([A-Z]+)', lambda m: m[1] + names[m[2]], text)
+        path = "".join(re.findall(r'"([^"]*)"', text))
+        for name in ("study", "series", "instance", "frames") if "/studies/" in path else ("id",):
+            path = path.replace("{}", "{%s}" % name, 1)
+        return path
+
+    def errors(self):
+        rows = re.findall(r'X\((\w+),\s*0x\w+,\s*(\d+),\s*"([^"]*)"\)', self.text("src/base/err.h"))
+        return table(("`error`", "Status", "It says"), [("`%s`" % n, s, says) for n, s, says in rows if n != "OK"])
+
     # --- log texts
 
     def says(self, text):
@@ -251,7 +286,7 @@ class Pages:
 
     def directive(self, words, line):
         kind = words[0]
-        if kind in ("sop", "transfer", "keys", "charsets", "settings", "links"):
+        if kind in ("sop", "transfer", "keys", "charsets", "settings", "links", "routes", "errors"):
             return getattr(self, kind)(*words[1:])
         raise Wrong("unknown line " + line)
 

@@ -9,7 +9,7 @@ demo_packages="dcmtk socat"
 # It gets the viewer (tools/get_viewer.sh). Where node came with its own, Debian's is not wanted.
 command -v npm >/dev/null || demo_packages="$demo_packages npm"
 test_packages="clang libcmocka-dev python3-pytest python3-pydicom openssl procps man-db unzip zip
-chromium nodejs"
+chromium curl nginx-light nodejs"
 
 # install_missing PACKAGE...: says what it does; asks for nothing when all are there.
 install_missing() {
@@ -34,5 +34,9 @@ install_missing() {
     # shellcheck disable=SC2086
     $as_root apt-get update -qq &&
         $as_root env DEBIAN_FRONTEND=noninteractive \
-            apt-get install -y -qq --no-install-recommends $missing >/dev/null
+            apt-get install -y -qq --no-install-recommends $missing >/dev/null || return
+    case " $missing " in *" nginx-light "*)
+        # A test starts its own; the service that comes with the package would serve port 80 to everyone.
+        { $as_root systemctl disable --now nginx || $as_root service nginx stop; } >/dev/null 2>&1 || true ;;
+    esac
 }
