@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Packs the pages of a folder into the one file that the web's template maps (format: prog/web/pack.h).
 
-    pack_site.py [--prefix /] FOLDER OUT
+    pack_site.py [--prefix /] [--depfile FILE] FOLDER OUT
 
 Text that gzip makes smaller is there both ways. The same files give the same bytes.
 """
@@ -60,9 +60,17 @@ def pack(folder, prefix):
     return HEAD.pack(b"GALENAPK", 1, len(found)) + b"".join(entries) + b"".join(pieces)
 
 
+def write_depfile(path, folder, out):
+    """Its folders too: a file that comes or goes changes them."""
+    inputs = [top for top, _, _ in os.walk(folder)] + [name for _, name in files(folder, "/")]
+    with open(path, "w", encoding="utf-8") as f:
+        f.write("%s: %s\n" % (out, " ".join(name.replace(" ", "\\ ") for name in inputs)))
+
+
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--prefix", default="/")
+    p.add_argument("--depfile", help="where to tell ninja what the pack is made of")
     p.add_argument("folder")
     p.add_argument("out")
     args = p.parse_args()
@@ -70,6 +78,8 @@ def main():
     with open(args.out + ".new", "wb") as f:
         f.write(data)
     os.replace(args.out + ".new", args.out)
+    if args.depfile:
+        write_depfile(args.depfile, args.folder, args.out)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,92 @@
+// Who is signed in, and until when. What was on the screen goes when the session does.
+import { events, json, send } from './api.js';
+import { keep } from './i18n.js';
+
+export const state = { info: { name: '', version: '', oidc: false }, me: null };
+
+// 'change' when somebody signed in or out; .reason of the last sign-out: '', 'ended' or 'idle'.
+export const session = Object.assign(new EventTarget(), { reason: '' });
+
+const SEEN = 'galena.seen';
+let idle_ms = 0;
+let timer = 0;
+
+export function can(right) {
+  return Boolean(state.me?.rights?.includes(right));
+}
+
+function changed() {
+  session.dispatchEvent(new Event('change'));
+}
+
+function lastSeen() {
+  try { return Number(localStorage.getItem(SEEN)) || 0; } catch { return 0; }
+}
+
+// The archive ends sessions that are not used; other tabs of this browser use the same one.
+function watch() {
+  clearTimeout(timer);
+  if (!state.me || !idle_ms) return;
+  const left = Math.max(own, lastSeen()) + idle_ms - Date.now();
+  if (left <= 0) forget('idle');
+  else timer = setTimeout(watch, Math.min(left + 500, 600000));
+}
+
+let own = 0;
+
+function used() {
+  const now = Date.now();
+  if (now - own < 2000) return;
+  own = now;
+  keep(SEEN, String(now));
+}
+
+export function forget(reason) {
+  if (!state.me) return;
+  state.me = null;
+  session.reason = reason;
+  clearTimeout(timer);
+  changed();
+}
+
+function begin(me) {
+  const before = session.user;
+  state.me = me;
+  session.user = me.user;
+  session.another = Boolean(before) && before !== me.user;
+  idle_ms = (me.expires_s || 0) * 1000;
+  used();
+  watch();
+  changed();
+}
+
+export async function load() {
+  const [info, me] = await Promise.allSettled([json('/api/info', { quiet: true }), json('/api/me', { quiet: true })]);
+  if (info.status === 'fulfilled') state.info = info.value;
+  if (me.status === 'fulfilled') begin(me.value);
+  else if (me.reason.kind !== 'sign_in') throw me.reason;
+}
+
+export async function refresh() {
+  begin(await json('/api/me'));
+}
+
+export async function signIn(user, password, code) {
+  await json('/api/sign-in', { method: 'POST', json: code ? { user, password, code } : { user, password }, quiet: true });
+  begin(await json('/api/me', { quiet: true }));
+}
+
+// The page is loaded anew: nothing that it has read stays behind.
+export async function signOut() {
+  try {
+    await send('POST', '/api/sign-out', {});
+  } catch (e) {
+    if (e.kind !== 'sign_in') throw e;
+  }
+  history.replaceState(null, '', '/');
+  location.reload();
+}
+
+events.addEventListener('signed-out', () => forget('ended'));
+events.addEventListener('used', used);
+document.addEventListener('visibilitychange', () => document.visibilityState === 'visible' && watch());
