@@ -15,6 +15,7 @@ A template is Markdown. A line that begins with @ is replaced by a table:
     @routes SECTION[,SECTION…]              resources of prog/web/route.c, by section of PS3.18; "-": ours
     @errors                                 codes of src/base/err.h that an answer over HTTP may have
     @status SERVICE CODE | when it is sent  a row; CODE must be in spec/status.tsv ("!" behind it: is not)
+    @problem STATUS CODE | meaning          a row; an answer of prog/web with this status and error code
     @log TEXT | meaning | what to do        a row; TEXT (… stands for what varies) must be in the code
 {{version}} and the like stand in text for a value of the code; {{FILE:NAME}} for NAME = number in FILE.
 """
@@ -266,7 +267,18 @@ class Pages:
 
     def errors(self):
         rows = re.findall(r'X\((\w+),\s*0x\w+,\s*(\d+),\s*"([^"]*)"\)', self.text("src/base/err.h"))
-        return table(("`error`", "Status", "It says"), [("`%s`" % n, s, says) for n, s, says in rows if n != "OK"])
+        return table(("`error`", "Status", "It says"),
+                     [("`%s`" % name, status, says) for name, status, says in rows if name != "OK"])
+
+    def problem(self, status, code, when):
+        """The two must come together in prog/web, but for JSON that is written out there, or made in identity.c."""
+        code_of_web = "".join(self.text(os.path.relpath(p, self.root))
+                              for p in sorted(glob.glob(os.path.join(self.root, "prog/web/*.c"))))
+        together = re.search(r'\b%s,\s*"%s"' % (status, code), code_of_web)
+        if not together and not ('\\"error\\":\\"%s\\"' % code in code_of_web and
+                                 re.search(r"status = %s\b" % status, code_of_web)):
+            raise Wrong("no answer of prog/web has status %s and error %s" % (status, code))
+        return (status, "`%s`" % code, when)
 
     # --- log texts
 
@@ -291,21 +303,27 @@ class Pages:
         raise Wrong("unknown line " + line)
 
     def rows_of(self, lines):
-        """A run of @status or @log lines becomes one table."""
+        """A run of @status, @problem or @log lines becomes one table."""
         kind = lines[0].split()[0]
         rows = []
         for line in lines:
             cells = [c.strip() for c in re.split(r"\s\|(?:\s|$)", line[len(kind):])]
             if kind == "@status":
                 rows.append(self.status(*cells[0].split(), cells[1]))
+            elif kind == "@problem":
+                rows.append(self.problem(*cells[0].split(), cells[1]))
             else:
-                if len(cells) != 3:
-                    raise Wrong("not three cells: " + line)
-                if not self.says(cells[0]):
-                    raise Wrong("the code does not say: " + cells[0])
-                rows.append(("`%s`" % cells[0], cells[1], cells[2]))
-        return table(("Status", "Class", "Meaning", "Sent when") if kind == "@status" else
-                     ("The line says", "It means", "What to do"), rows)
+                rows.append(self.log(line, *cells))
+        heads = {"@status": ("Status", "Class", "Meaning", "Sent when"), "@problem": ("Status", "`error`", "When"),
+                 "@log": ("The line says", "It means", "What to do")}
+        return table(heads[kind], rows)
+
+    def log(self, line, *cells):
+        if len(cells) != 3:
+            raise Wrong("not three cells: " + line)
+        if not self.says(cells[0]):
+            raise Wrong("the code does not say: " + cells[0])
+        return ("`%s`" % cells[0], cells[1], cells[2])
 
     def page(self, path):
         out = ["<!-- Made by tools/gen_conformance.py from %s: change that file, not this one. -->" %
@@ -314,7 +332,7 @@ class Pages:
         i = 0
         while i < len(lines):
             run = i
-            while run < len(lines) and re.match(r"@(status|log) ", lines[run]):
+            while run < len(lines) and re.match(r"@(status|problem|log) ", lines[run]):
                 run += 1
             if run > i:
                 out += self.rows_of(lines[i:run])

@@ -8,9 +8,9 @@ enum { DESCRIPTION_MAX = 1024 * 1024 };
 
 static const char *const part_names[] = {"study", "series", "instance", "frames"};
 
-// "/dicomweb/studies/{}/series" with names for what stands at {}. Our own resources have one variable: id.
+// "/dicomweb/studies/{}/series" with names for what stands at {}. Elsewhere there is one variable: id.
 static void put_path(struct buf *b, const struct route *r) {
-    bool own = r->section[0] == '\0';
+    bool own = strncmp(r->path, "/dicomweb/", 10) != 0;
     size_t n = 0;
     for (const char *c = r->path; *c; c++) {
         if (c[0] == '{' && c[1] == '}') {

@@ -217,7 +217,8 @@ def test_names_are_not_in_its_logs(site):
 
 @pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
 def test_http2_reaches_it(site):
-    done = subprocess.run(["curl", "--silent", "--http2", "--cacert", site.proxy.file("cert.pem"), "--write-out",
-                           "%{http_version} %{http_code}", "-H", "Authorization: Bearer " + site.tokens["reader"],
+    done = subprocess.run(["curl", "--silent", "--http2", "--cacert", site.proxy.file("cert.pem"),
+                           "--write-out", "%{http_version} %{http_code}",
+                           "-H", "Authorization: Bearer " + site.tokens["reader"],
                            ORIGIN % site.proxy.port + "/api/me"], capture_output=True, text=True, timeout=30)
     assert done.stdout.endswith("2 200"), done
