@@ -94,6 +94,14 @@ def attributes(k, i, uid, study, series):
     return b"".join(parts)
 
 
+def part10(body, sop_class, uid):
+    """The data set as a file: PS3.10 7.1."""
+    meta = element(0x00020001, "OB", b"\0\1") + element(0x00020002, "UI", sop_class)
+    meta += element(0x00020003, "UI", uid) + element(0x00020010, "UI", "1.2.840.10008.1.2.1")
+    meta += element(0x00020012, "UI", ROOT)
+    return b"\0" * 128 + b"DICM" + element(0x00020000, "UL", struct.pack("<I", len(meta))) + meta + body
+
+
 def forget():
     shutil.rmtree(FOLDER, ignore_errors=True)
 

@@ -66,6 +66,20 @@ def fields_kb(path, names):
     return found
 
 
+def forget_high_water(pid):
+    """VmHWM begins anew, for the whole tree."""
+    for p in tree(pid):
+        try:
+            with open("/proc/%d/clear_refs" % p, "w", encoding="ascii") as f:
+                f.write("5")
+        except OSError:
+            continue
+
+
+def anonymous_kb(pid):
+    return fields_kb("/proc/%d/status" % pid, ["RssAnon"])["RssAnon"]
+
+
 def high_water_kb(pid):
     return fields_kb("/proc/%d/status" % pid, ["VmHWM"])["VmHWM"]
 
@@ -83,7 +97,7 @@ class Sampler:
 
     def __init__(self, pid, every_s=0.25):
         self.pid, self.every_s = pid, every_s
-        self.high_kb, self.sum_kb = {}, 0
+        self.high_kb, self.anonymous_kb, self.sum_kb = {}, {}, 0
         self.ended = threading.Event()
         self.thread = threading.Thread(target=self.run, daemon=True)
 
@@ -92,6 +106,7 @@ class Sampler:
         for p in pids:
             name = program(p)
             self.high_kb[name] = max(self.high_kb.get(name, 0), high_water_kb(p))
+            self.anonymous_kb[name] = max(self.anonymous_kb.get(name, 0), anonymous_kb(p))
         self.sum_kb = max(self.sum_kb, sum(pss_kb(p) for p in pids))
 
     def run(self):
