@@ -39,25 +39,30 @@ function parse(written) {
 const uidOf = (item) => text(item, 'ReferencedSOPInstanceUID');
 const reasonOf = (item) => Number(values(item, 'FailureReason')[0]) || 0;
 
-// {stored: Set of UIDs, failed: Map UID -> reason, others: [reason of what has no UID], studies: Set of UIDs}
+// {stored: Set of UIDs, count: how many were stored, failed: Map UID -> reason, others: [reason of what has no UID], studies: Set of UIDs}
 export function readReport(report) {
   const stored = values(report, 'ReferencedSOPSequence');
   const studies = stored.map((item) => /\/studies\/([0-9.]+)/.exec(text(item, 'RetrieveURL'))?.[1]).filter(Boolean);
   return {
     stored: new Set(stored.map(uidOf)),
+    count: stored.length,
     failed: new Map(values(report, 'FailedSOPSequence').map((item) => [uidOf(item), reasonOf(item)])),
     others: values(report, 'OtherFailuresSequence').map(reasonOf),
     studies: new Set(studies),
   };
 }
 
-// For each UID of the files sent (it may be unknown): 'stored', or the number of the reason why not. What the
-// report does not name is what failed without a UID, in the order sent.
+// For each UID of the files sent (it may be unknown): 'stored', or the number of the reason why not. A file whose
+// head says another UID than its data set is stored under the latter: the report does not name it, but counts it.
+// What else it does not name is what failed without a UID, in the order sent.
 export function judge(uids, report, allStored) {
+  const named = (uid) => uid && report.stored.has(uid) && !report.failed.has(uid);
   const others = [...report.others];
+  let unnamed = report.count - uids.filter(named).length;
   return uids.map((uid) => {
     if (uid && report.failed.has(uid)) return report.failed.get(uid);
-    if ((uid && report.stored.has(uid)) || allStored) return 'stored';
+    if (named(uid) || allStored) return 'stored';
+    if (uid && unnamed-- > 0) return 'stored';
     return others.length ? others.shift() : uid ? 0 : 'stored';
   });
 }
