@@ -71,6 +71,8 @@ static void finish(struct stow *s, enum err e, const struct fault *f, struct mod
     struct request *rq = s->rq;
     if (rq->gone)
         return;
+    if (e != OK && s->stored > 0) // what came after is missing: success would hide it
+        stow_failed(s, SLICE_LIT(""), SLICE_LIT(""), e);
     if (rq->body_too_long)
         answer_error(rq, 413, "too_long", "More than the limit for one request: send less at a time.");
     else if (e != OK && s->stored + s->failed == 0)

@@ -124,6 +124,8 @@ BAD = [
     row(STATUS, "some stored: 202", post(*[f[1] for f in (fresh(MIXED), of_class(UNKNOWN))], study=""),
         status=202,
         check=others_failed),
+    row(STATUS, "cut within the second: 202",
+        post(fresh()[1], body=multipart((fresh()[1], fresh()[1]))[1][:-200]), status=202, check=others_failed),
     row(STATUS, "none stored: 409", post(STRANGE[1]), status=409,
         check=stored(failed=[(STRANGE[0], 0x0122)])),
     row("PS3.18 Table I.2-2", "another study than the path names: 409", post(CUT[1], study=ROOT + "2000"),
