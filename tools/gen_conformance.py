@@ -13,6 +13,8 @@ A template is Markdown. A line that begins with @ is replaced by a table:
     @settings FILE                          the settings that a table in src/conf/FILE names
     @links                                  channels and messages of spec/ipc.tsv
     @routes SECTION[,SECTION…]              resources of prog/web/route.c, by section of PS3.18; "-": ours
+    @fields TABLE                           attributes of a table in prog/web/qido_query.c
+    @media                                  media types of compressed frames, prog/web/instance.c
     @errors                                 codes of src/base/err.h that an answer over HTTP may have
     @status SERVICE CODE | when it is sent  a row; CODE must be in spec/status.tsv ("!" behind it: is not)
     @problem STATUS CODE | meaning          a row; an answer of prog/web with this status and error code
@@ -265,13 +267,29 @@ class Pages:
             path = path.replace("{}", "{%s}" % name, 1)
         return path
 
+    def fields(self, name):
+        names = {r[4]: (r[0], r[5]) for r in self.tsv("tags")}
+        body = re.search(r"\b%s\[\] = \{(.*?)\};" % name, self.text("prog/web/qido_query.c"), re.S)
+        rows = [names[n] for n in re.findall(r"TAG_(\w+)", body.group(1))]
+        return table(("Attribute", "Tag"), [(shown, "(%s)" % tag) for tag, shown in sorted(rows)])
+
+    def media(self):
+        body = re.search(r"instance_media_type\(.*?\n}", self.text("prog/web/instance.c"), re.S).group(0)
+        of = {}
+        for cases, kind in re.findall(r'((?:case TS_FAMILY_\w+:\s*)+)return "([^"]+)";', body):
+            of.update(dict.fromkeys(re.findall(r"TS_FAMILY_(\w+)", cases), kind))
+        rows = [(name, "`%s`" % uid, "`%s`" % of.get(family, "application/octet-stream"),
+                 "yes" if "lossy" in flags.split(",") else "")
+                for uid, family, flags, _, name in self.tsv("xfer") if "encapsulated" in flags.split(",")]
+        return table(("Transfer syntax", "UID", "Media type of its frames", "Sent without being asked for"), rows)
+
     def errors(self):
         rows = re.findall(r'X\((\w+),\s*0x\w+,\s*(\d+),\s*"([^"]*)"\)', self.text("src/base/err.h"))
         return table(("`error`", "Status", "It says"),
                      [("`%s`" % name, status, says) for name, status, says in rows if name != "OK"])
 
     def problem(self, status, code, when):
-        """The two must come together in prog/web, but for JSON that is written out there, or made in identity.c."""
+        """The two must stand together in prog/web, but for JSON that is written out there."""
         code_of_web = "".join(self.text(os.path.relpath(p, self.root))
                               for p in sorted(glob.glob(os.path.join(self.root, "prog/web/*.c"))))
         together = re.search(r'\b%s,\s*"%s"' % (status, code), code_of_web)
@@ -298,7 +316,8 @@ class Pages:
 
     def directive(self, words, line):
         kind = words[0]
-        if kind in ("sop", "transfer", "keys", "charsets", "settings", "links", "routes", "errors"):
+        if kind in ("sop", "transfer", "keys", "charsets", "settings", "links", "routes", "errors", "fields",
+                    "media"):
             return getattr(self, kind)(*words[1:])
         raise Wrong("unknown line " + line)
 
@@ -314,7 +333,8 @@ class Pages:
                 rows.append(self.problem(*cells[0].split(), cells[1]))
             else:
                 rows.append(self.log(line, *cells))
-        heads = {"@status": ("Status", "Class", "Meaning", "Sent when"), "@problem": ("Status", "`error`", "When"),
+        heads = {"@status": ("Status", "Class", "Meaning", "Sent when"),
+                 "@problem": ("Status", "`error`", "When"),
                  "@log": ("The line says", "It means", "What to do")}
         return table(heads[kind], rows)
 

@@ -1,5 +1,5 @@
-"""nginx before Galena, with the configuration that the administration manual gives, to the letter but for addresses,
-names of files and of the host."""
+"""nginx before Galena, with the configuration that the administration manual gives: to the letter, but for
+addresses, names of files and of the host."""
 import http.client
 import json
 import os
@@ -53,10 +53,10 @@ def replaced(text, *pairs):
 class Proxy:
     def __init__(self, archive, port):
         self.dir, self.port = tempfile.mkdtemp(prefix="galena-nginx-"), port
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
-                        "-nodes", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost",
-                        "-keyout", self.file("key.pem"), "-out", self.file("cert.pem")],
-                       check=True, capture_output=True)
+        curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]
+        subprocess.run(["openssl", "req", "-x509", *curve, "-nodes", "-subj", "/CN=localhost", "-addext",
+                        "subjectAltName=DNS:localhost", "-keyout", self.file("key.pem"), "-out",
+                        self.file("cert.pem")], check=True, capture_output=True)
         site = replaced(of_the_manual(), ("listen 443 ", "listen 127.0.0.1:%d " % port),
                         ("server_name pacs.example.org", "server_name localhost"),
                         ("/etc/nginx/pacs.cert.pem", self.file("cert.pem")),
@@ -126,8 +126,8 @@ def bearer(site, user="rita"):
 
 def sign_in(site, password=PASSWORD, source=None, **headers):
     fields = dict({"Origin": ORIGIN % site.proxy.port, "Content_Type": "application/json"}, **headers)
-    return ask(site, "POST", "/api/sign-in", json.dumps({"user": "reader", "password": password}), source=source,
-               **fields)
+    body = json.dumps({"user": "reader", "password": password})
+    return ask(site, "POST", "/api/sign-in", body, source=source, **fields)
 
 
 def await_connections(site, count):
@@ -171,11 +171,11 @@ def test_what_is_stored_comes_back(site):
     assert answer.status == 200, report
     url = report["00081199"]["Value"][0]["00081190"]["Value"][0]
     assert url.startswith(ORIGIN % site.proxy.port)
-    got = ask(site, "GET", url[len(ORIGIN % site.proxy.port):], connection=c,
-              Authorization="Bearer " + site.tokens["rita"], Accept="application/dicom; transfer-syntax=*")
+    path, wanted = url[len(ORIGIN % site.proxy.port):], "application/dicom; transfer-syntax=*"
+    fields = dict(bearer(site), Accept=wanted)
+    got = ask(site, "GET", path, connection=c, **fields)
     assert got.status == 200 and web_data.split(got.text)[3] == web_data.split(image)[3]
-    again = ask(site, "GET", url[len(ORIGIN % site.proxy.port):], connection=c, If_None_Match=got.headers["etag"],
-                Authorization="Bearer " + site.tokens["rita"], Accept="application/dicom; transfer-syntax=*")
+    again = ask(site, "GET", path, connection=c, If_None_Match=got.headers["etag"], **fields)
     assert again.status == 304
     c.close()
 
