@@ -281,7 +281,8 @@ class Pages:
         rows = [(name, "`%s`" % uid, "`%s`" % of.get(family, "application/octet-stream"),
                  "yes" if "lossy" in flags.split(",") else "")
                 for uid, family, flags, _, name in self.tsv("xfer") if "encapsulated" in flags.split(",")]
-        return table(("Transfer syntax", "UID", "Media type of its frames", "Sent without being asked for"), rows)
+        head = ("Transfer syntax", "UID", "Media type of its frames", "Sent without being asked for")
+        return table(head, rows)
 
     def errors(self):
         rows = re.findall(r'X\((\w+),\s*0x\w+,\s*(\d+),\s*"([^"]*)"\)', self.text("src/base/err.h"))
