@@ -13,8 +13,8 @@ def machine():
 
 
 def warm(folder, n):
-    """Writes and deletes so many bytes there. On a virtual machine the host gives memory at its first use, which
-    costs the guest more than writing does: whoever comes first would pay for all."""
+    """Writes and deletes so many bytes there. On a virtual machine the host gives memory at its first use,
+    which costs the guest more than writing does: whoever comes first would pay for all."""
     path = os.path.join(folder, "warm")
     os.makedirs(folder, exist_ok=True)
     with open(path, "wb") as f:
@@ -34,4 +34,5 @@ def build():
 
 
 def folders():
-    return {"disk": os.path.join(servers.BUILD, "bench-work"), "tmpfs": "/dev/shm/galena-bench-%d" % os.getpid()}
+    return {"disk": os.path.join(servers.BUILD, "bench-work"),
+            "tmpfs": "/dev/shm/galena-bench-%d" % os.getpid()}
