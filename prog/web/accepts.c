@@ -62,35 +62,45 @@ static void note(const struct accept_range *range, int offer, struct accepted *r
         strcpy(ret->transfer, "?"); // a syntax that nothing has
 }
 
-static bool choose(const struct accept *accept, const char *const *offers, size_t count,
-                   struct accepted *ret_accepted) {
+static size_t choose(const struct accept *accept, const char *const *offers, size_t count,
+                     struct accepted ret_accepted[ACCEPTED_MAX]) {
+    size_t n = 0;
     for (size_t i = 0; i < accept->count && accept->range[i].q > 0; i++)
-        for (size_t k = 0; k < count; k++)
+        for (size_t k = 0; k < count && n < ACCEPTED_MAX; k++)
             if (holds(&accept->range[i], offers[k])) {
-                note(&accept->range[i], (int)k, ret_accepted);
-                return true;
+                note(&accept->range[i], (int)k, &ret_accepted[n++]);
+                break;
             }
-    return false;
+    return n;
 }
 
-bool request_accepts(struct request *rq, const char *const *offers, size_t count,
-                     struct accepted *ret_accepted) {
+size_t request_accepts_some(struct request *rq, const char *const *offers, size_t count,
+                            struct accepted ret_accepted[ACCEPTED_MAX]) {
     struct accept accept;
     struct slice text = request_parameter(rq, "accept", 0);
     if (!text.p)
         text = request_header(rq, "accept");
     if (!text.p) {
         answer_error(rq, 406, "accept", "Say in Accept what you can take, such as %s.", offers[0]);
-        return false;
+        return 0;
     }
     accept_parse(text, &accept);
     if (is_mixed(&accept)) {
         answer_error(rq, 400, "accept", "Accept mixes DICOM and rendered media types.");
-        return false;
+        return 0;
     }
-    if (choose(&accept, offers, count, ret_accepted))
-        return true;
-    answer_error(rq, 406, "accept",
-                 "This resource is not to be had in a form that Accept names; there is %s.", offers[0]);
-    return false;
+    size_t n = choose(&accept, offers, count, ret_accepted);
+    if (n == 0)
+        answer_error(rq, 406, "accept",
+                     "This resource is not to be had in a form that Accept names; there is %s.", offers[0]);
+    return n;
+}
+
+bool request_accepts(struct request *rq, const char *const *offers, size_t count,
+                     struct accepted *ret_accepted) {
+    struct accepted all[ACCEPTED_MAX];
+    size_t n = request_accepts_some(rq, offers, count, all);
+    if (n > 0)
+        *ret_accepted = all[0];
+    return n > 0;
 }

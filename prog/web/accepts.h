@@ -17,4 +17,10 @@ struct accepted {
 bool request_accepts(struct request *rq, const char *const *offers, size_t count,
                      struct accepted *ret_accepted);
 
+// All forms that the client takes, most wanted first, for a resource that has to look which of them it can
+// be had in. 0: none; the answer is out.
+enum { ACCEPTED_MAX = 32 };
+size_t request_accepts_some(struct request *rq, const char *const *offers, size_t count,
+                            struct accepted ret_accepted[ACCEPTED_MAX]);
+
 #endif

@@ -16,7 +16,7 @@
 enum {
     GZIP_MIN_BYTES = 1024,
     GZIP_ROOM_BYTES = 64 * 1024, // it asks for room by steps, however little there is
-    GZIP_LEVEL = 1, // metadata shrink to a tenth at any level; the first costs least
+    GZIP_LEVEL = 1,              // metadata shrink to a tenth at any level; the first costs least
     ETAG_CHARS = 2 * 16 + 2,
     MESSAGE_MAX = 512,
 };
@@ -171,6 +171,40 @@ void answer_whole(struct request *rq, struct answer *a, struct slice body) {
     if (answer_begin(rq, a))
         (void)answer_body(rq, body, true);
     buf_fini(&smaller);
+}
+
+static void refuse_range(struct request *rq, uint64_t size) {
+    char text[80];
+    struct answer a = {.status = 416, .type = "application/json"};
+    snprintf(text, sizeof text, "bytes */%llu", (unsigned long long)size);
+    answer_header(&a, "content-range", slice_str(text));
+    answer_whole(
+        rq, &a,
+        SLICE_LIT("{\"error\":\"range\",\"message\":\"The range lies outside of what there is.\"}\n"));
+}
+
+bool answer_part_of(struct request *rq, struct answer *a, uint64_t size, struct answer_part *ret_part) {
+    *ret_part = (struct answer_part){.bytes = size};
+    struct slice range = request_header(rq, "range");
+    struct answer_part part = {.from = 0};
+    enum range_kind kind = RANGE_ALL;
+    answer_header(a, "accept-ranges", SLICE_LIT("bytes"));
+    if (range.p && if_range_holds(request_header(rq, "if-range"), slice_str(a->etag), -1))
+        kind = range_parse(range, size, &part.from, &part.bytes);
+    if (kind == RANGE_NONE) {
+        refuse_range(rq, size);
+        return false;
+    }
+    if (kind == RANGE_PART) {
+        *ret_part = part;
+        snprintf(ret_part->content_range, sizeof ret_part->content_range, "bytes %llu-%llu/%llu",
+                 (unsigned long long)part.from, (unsigned long long)(part.from + part.bytes - 1),
+                 (unsigned long long)size);
+        answer_header(a, "content-range", slice_str(ret_part->content_range));
+        a->status = 206;
+    }
+    a->length = (int64_t)ret_part->bytes;
+    return true;
 }
 
 void answer_json(struct request *rq, int status, struct slice json) {

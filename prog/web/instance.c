@@ -38,14 +38,21 @@ enum err instance_open(struct instance *x, struct request *rq, struct fault *f) 
     *x = (struct instance){
         .rq = rq, .arena = ARENA_INIT(64 * 1024 * 1024), .head = BUF_INIT(64 * 1024), .first = true};
     enum err e = retrieval_open(&x->from, rq, f);
-    if (e == OK && (!retrieval_next(&x->from, &x->object) || x->object.error != OK))
-        e = fault_set(f, ERR_IO, "the object cannot be read just now");
-    if (e == OK)
-        e = retrieval_front(&x->from, &x->arena, &x->summary, &x->table, f);
-    x->ts = e == OK ? std_ts_find(slice_str(x->object.transfer)) : NULL;
+    if (e != OK)
+        return e;
+    return instance_next(x, f) ? OK : f->code ? f->code : fault_set(f, ERR_NO_SUCH_OBJECT, "it is gone");
+}
+
+bool instance_next(struct instance *x, struct fault *f) {
+    arena_reset(&x->arena);
+    if (!retrieval_next(&x->from, &x->object))
+        return false;
+    enum err e = x->object.error != OK ? fault_set(f, x->object.error, "the object cannot be read just now")
+                                       : retrieval_front(&x->from, &x->arena, &x->summary, &x->table, f);
+    x->ts = std_ts_find(slice_str(x->object.transfer));
     if (e == OK && !x->ts)
         e = fault_set(f, ERR_UNSUPPORTED, "its transfer syntax is not known");
-    return e;
+    return e == OK;
 }
 
 void instance_close(struct instance *x) {
@@ -123,5 +130,7 @@ bool instance_is_sent_as(const struct instance *x, const struct accepted *a) {
         return bytes &&
                (any || a->transfer[0] == '\0' || strcmp(a->transfer, UID_ExplicitVRLittleEndian) == 0);
     bool media = strcmp(a->type, instance_media_type(x)) == 0 && a->transfer[0] == '\0';
+    if (!bytes && strcmp(a->type, instance_media_type(x)) != 0)
+        return false; // 8.7.3.3: media type and transfer syntax agree
     return any || same || media || (bytes && a->transfer[0] == '\0' && x->ts->lossy);
 }

@@ -19,8 +19,9 @@ struct instance {
     bool first;
 };
 
-// What the path names. instance_close() in any case.
+// What the path names, the first of them. instance_close() in any case.
 enum err instance_open(struct instance *x, struct request *rq, struct fault *f);
+bool instance_next(struct instance *x, struct fault *f); // false: there are no more, or it cannot be read (f)
 void instance_close(struct instance *x);
 
 // Of its pixel data: Tables 8.7.3-2 and -5.

@@ -17,20 +17,20 @@ void request_boundary(char ret_boundary[40]) {
         snprintf(ret_boundary + 7 + 2 * i, 3, "%02x", random[i]);
 }
 
-bool models_choose(struct models *m, struct request *rq) {
-    *m = (struct models){.rq = rq, .body = BUF_INIT(BODY_MAX_BYTES)};
-    static const char *const offers[] = {"application/dicom+json", "application/json",
-                                         "multipart/related; type=\"application/dicom+xml\""};
+bool models_choose(struct models *m, struct request *rq, bool single) {
+    *m = (struct models){.rq = rq, .single = single, .body = BUF_INIT(BODY_MAX_BYTES)};
+    const char *const offers[] = {"application/dicom+json", "application/json",
+                                  single ? "application/dicom+xml"
+                                         : "multipart/related; type=\"application/dicom+xml\""};
     struct accepted accepted;
     if (!request_accepts(rq, offers, 3, &accepted))
         return false;
     m->xml = accepted.offer == 2;
-    if (m->xml) {
+    snprintf(m->type, sizeof m->type, "%s", offers[accepted.offer]);
+    if (m->xml && !single) {
         request_boundary(m->boundary);
         snprintf(m->type, sizeof m->type, "multipart/related; type=\"application/dicom+xml\"; boundary=%s",
                  m->boundary);
-    } else {
-        snprintf(m->type, sizeof m->type, "%s", offers[accepted.offer]);
     }
     return true;
 }
@@ -45,8 +45,9 @@ const char *models_type(const struct models *m) {
 
 static enum err put_xml(struct models *m, const struct dicom_dataset *ds, struct fault *f) {
     struct dicom_json_options o = {.uri = m->uri, .uri_ctx = m->uri_ctx};
-    buf_printf(&m->body, "%s--%s\r\nContent-Type: application/dicom+xml\r\n\r\n", m->count ? "\r\n" : "",
-               m->boundary);
+    if (!m->single)
+        buf_printf(&m->body, "%s--%s\r\nContent-Type: application/dicom+xml\r\n\r\n", m->count ? "\r\n" : "",
+                   m->boundary);
     return dicom_xml_write(ds, &o, &m->body, f);
 }
 
@@ -77,9 +78,9 @@ bool models_flush(struct models *m) {
 }
 
 static void end(struct models *m) {
-    if (m->xml)
+    if (m->xml && !m->single)
         buf_printf(&m->body, "\r\n--%s--\r\n", m->boundary);
-    else if (!m->single)
+    else if (!m->xml && !m->single)
         buf_append_str(&m->body, m->count ? "]" : "[]");
 }
 

@@ -20,8 +20,9 @@ struct models {
     char boundary[40], type[128];
 };
 
-// Looks at Accept (8.7.5); false: 406 is out. models_free() in any case.
-bool models_choose(struct models *m, struct request *rq);
+// Looks at Accept (8.7.5); `single`: one data set, not a list of them. false: 406 is out. models_free() in
+// any case.
+bool models_choose(struct models *m, struct request *rq, bool single);
 void models_free(struct models *m);
 const char *models_type(const struct models *m); // Content-Type
 enum err models_put(struct models *m, const struct dicom_dataset *ds, struct fault *f);

@@ -168,7 +168,7 @@ static enum err run(struct search *s, struct fault *f) {
 static void search(struct request *rq, enum query_level level) {
     struct search s = {.rq = rq};
     struct fault f = {0};
-    if (!models_choose(&s.out, rq))
+    if (!models_choose(&s.out, rq, false))
         return;
     enum err e = qido_query_parse(rq, level, &s.query, &f);
     bool planned = e == OK;

@@ -36,6 +36,7 @@ void wado_study(struct request *rq);
 void wado_instance(struct request *rq);
 void wado_frames(struct request *rq);
 void wado_bulkdata(struct request *rq);
+void wado_bulk_all(struct request *rq);
 void wado_pixeldata(struct request *rq);
 void wado_rendered(struct request *rq);
 void wado_uri(struct request *rq);

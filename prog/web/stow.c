@@ -152,7 +152,6 @@ void stow_answer(struct stow *s, struct models *out) {
         (void)dicom_dataset_put(s->report, TAG_RetrieveURL, VR_UR, buf_slice(&url));
     }
     buf_fini(&url);
-    out->single = true; // F.2: the report is one data set
     if (models_put(out, s->report, &f) != OK)
         answer_fault(s->rq, f.code, &f);
     else

@@ -95,7 +95,7 @@ void stow(struct request *rq) {
             "Instances come as multipart/related; type=\"application/dicom\", or one as application/dicom.");
         return;
     }
-    if (!models_choose(&out, rq))
+    if (!models_choose(&out, rq, true))
         return;
     enum err e = stow_begin(&s, rq, &f);
     if (e != OK)

@@ -5,7 +5,6 @@
 #include "route.h"
 
 #include "dicom/dataset.h"
-#include "http/range.h"
 #include "http/target.h"
 #include "std/tag.h"
 
@@ -52,34 +51,15 @@ static const struct dicom_element *walk(const struct dicom_dataset *ds, const st
 static void send_run(struct instance *x, struct dicom_ref run, enum vr vr) {
     char etag[64];
     struct fault f = {0};
-    uint64_t from = 0, n = run.length;
+    struct answer_part part;
     snprintf(etag, sizeof etag, "\"%016llx-%llx\"", (unsigned long long)x->object.tag,
              (unsigned long long)run.offset);
     struct answer a = {.status = 200, .type = "application/octet-stream", .etag = etag};
-    char content_range[80];
-    answer_header(&a, "accept-ranges", SLICE_LIT("bytes"));
-    if (answer_not_modified(x->rq, &a))
+    if (answer_not_modified(x->rq, &a) || !answer_part_of(x->rq, &a, run.length, &part))
         return;
-    struct slice range = request_header(x->rq, "range");
-    if (range.p && if_range_holds(request_header(x->rq, "if-range"), slice_str(etag), -1)) {
-        enum range_kind kind = range_parse(range, run.length, &from, &n);
-        if (kind == RANGE_NONE) {
-            answer_error(x->rq, 416, "range", "The range lies outside of what there is.");
-            return;
-        }
-        if (kind == RANGE_PART) {
-            a.status = 206;
-            snprintf(content_range, sizeof content_range, "bytes %llu-%llu/%llu", (unsigned long long)from,
-                     (unsigned long long)(from + n - 1), (unsigned long long)run.length);
-            answer_header(&a, "content-range", slice_str(content_range));
-        } else {
-            from = 0;
-            n = run.length;
-        }
-    }
-    a.length = (int64_t)n;
-    struct dicom_ref part = {run.offset + from, n};
-    if (answer_begin(x->rq, &a) && n > 0 && extract_send(&x->from, &x->object, part, vr, true, &f) != OK)
+    struct dicom_ref wanted = {run.offset + part.from, part.bytes};
+    if (answer_begin(x->rq, &a) && part.bytes > 0 &&
+        extract_send(&x->from, &x->object, wanted, vr, true, &f) != OK)
         answer_break(x->rq);
 }
 

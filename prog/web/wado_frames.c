@@ -81,26 +81,36 @@ static bool all_exist(const struct instance *x, const uint32_t *numbers, size_t 
     return true;
 }
 
+// The first of the wanted forms that it can be sent in; NULL: none.
+static const struct accepted *form_for(const struct instance *x, const struct accepted *forms, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        if (instance_is_sent_as(x, &forms[i]))
+            return &forms[i];
+    return NULL;
+}
+
 void wado_frames(struct request *rq) {
     struct instance x;
     struct fault f = {0};
     size_t count = 0;
+    const struct accepted *form = NULL;
     static const char *const offers[] = {"multipart/related; type=\"*\"", "application/octet-stream"};
-    struct accepted accepted;
-    if (!request_accepts(rq, offers, 2, &accepted))
+    struct accepted forms[ACCEPTED_MAX];
+    size_t form_count = request_accepts_some(rq, offers, 2, forms);
+    if (form_count == 0)
         return;
     enum err e = instance_open(&x, rq, &f);
     uint32_t *numbers = arena_calloc(&x.arena, FRAMES_AT_ONCE_MAX, sizeof *numbers);
     if (e != OK)
         answer_fault(rq, e, &f);
-    else if (!numbers || !parse_list(rq->parts[3], numbers, &count) || (accepted.offer == 1 && count != 1))
+    else if (!numbers || !parse_list(rq->parts[3], numbers, &count) || (forms[0].offer == 1 && count != 1))
         answer_error(rq, 400, "frames", "Frames are a list of numbers from 1 on, such as 1,2,5.");
     else if (!all_exist(&x, numbers, count))
         answer_error(rq, 404, "not_found", "There is no such frame.");
-    else if (!instance_is_sent_as(&x, &accepted))
+    else if (!(form = form_for(&x, forms, form_count)))
         answer_error(rq, 406, "transfer_syntax",
                      "It is compressed and cannot be decompressed yet: ask for transfer-syntax=*.");
     else
-        answer_frames(&x, numbers, count, accepted.offer == 1);
+        answer_frames(&x, numbers, count, form->offer == 1 && count == 1);
     instance_close(&x);
 }

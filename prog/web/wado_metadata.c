@@ -73,7 +73,7 @@ void wado_metadata(struct request *rq) {
     struct metadata m = {.rq = rq, .arena = ARENA_INIT(64 * 1024 * 1024)};
     struct fault f = {0};
     struct answer a = {.status = 200};
-    if (!models_choose(&m.out, rq))
+    if (!models_choose(&m.out, rq, false))
         return;
     m.out.uri = put_uri;
     m.out.uri_ctx = &m;

@@ -161,6 +161,26 @@ static void send_multipart(struct objects *o, size_t bad) {
 
 // --- one alone
 
+// The file as it would be whole, or a part of it: a download is taken up again.
+static void send_range(struct objects *o, const struct object *object, struct answer *a) {
+    struct fault f = {0};
+    uint64_t from = 0, n = o->head.n + object->length;
+    struct answer_part part;
+    if (!answer_part_of(o->rq, a, n, &part))
+        return;
+    from = part.from;
+    n = part.bytes;
+    struct slice head =
+        slice_sub(buf_slice(&o->head), from < o->head.n ? (size_t)from : o->head.n, o->head.n);
+    if (head.n > n)
+        head.n = (size_t)n;
+    uint64_t at = from > o->head.n ? from - o->head.n : 0, rest = n - head.n;
+    if (!answer_begin(o->rq, a) || (head.n > 0 && !answer_body_begin(o->rq, head, rest == 0)))
+        return;
+    if (rest == 0 ? !answer_wait(o->rq) : retrieval_send(&o->from, at, rest, true, &f) != OK)
+        answer_break(o->rq);
+}
+
 static void send_single(struct objects *o) {
     struct object object;
     struct fault f = {0};
@@ -181,24 +201,38 @@ static void send_single(struct objects *o) {
     buf_reset(&o->head);
     put_part10(o, &object, ts);
     if (as_stored)
-        a.length = (int64_t)(o->head.n + object.length);
-    if (answer_begin(o->rq, &a) && send_object(o, &object, ts, true, &f) != OK)
+        send_range(o, &object, &a);
+    else if (answer_begin(o->rq, &a) && send_object(o, &object, ts, true, &f) != OK)
         answer_break(o->rq);
 }
 
-static void serve(struct request *rq, bool single, const char *wanted) {
+// The first of the wanted forms in which something of it can be sent; the last when there is none.
+static const struct accepted *choose_form(struct objects *o, const struct accepted *forms, size_t count,
+                                          size_t *ret_good, size_t *ret_bad) {
+    const struct accepted *form = forms;
+    for (size_t i = 0; i < count; i++) {
+        form = &forms[i];
+        memcpy(o->wanted, form->transfer, sizeof o->wanted);
+        survey(o, ret_good, ret_bad);
+        if (*ret_good > 0)
+            break;
+    }
+    return form;
+}
+
+// Offer 0 is a multipart, offer 1 one object alone.
+static void serve(struct request *rq, const struct accepted *forms, size_t count) {
     struct objects o = {.rq = rq, .head = BUF_INIT(64 * 1024), .out = BUF_INIT(16 * 1024 * 1024)};
     struct fault f = {0};
-    size_t good, bad;
-    snprintf(o.wanted, sizeof o.wanted, "%s", wanted);
+    size_t good = 0, bad = 0;
     enum err e = retrieval_open(&o.from, rq, &f);
-    survey(&o, &good, &bad);
+    const struct accepted *form = choose_form(&o, forms, count, &good, &bad);
     if (e != OK)
         answer_fault(rq, e, &f);
     else if (good == 0)
         answer_error(rq, 406, "transfer_syntax",
                      "It is compressed and cannot be decompressed yet: ask for transfer-syntax=*.");
-    else if (single)
+    else if (form->offer == 1)
         send_single(&o);
     else
         send_multipart(&o, bad);
@@ -211,22 +245,24 @@ static const char parts[] = "multipart/related; type=\"application/dicom\"";
 
 void wado_study(struct request *rq) {
     static const char *const offers[] = {parts, "application/zip"};
-    struct accepted accepted;
-    if (!request_accepts(rq, offers, 2, &accepted))
-        return;
-    if (accepted.offer == 1)
+    struct accepted forms[ACCEPTED_MAX];
+    size_t count = request_accepts_some(rq, offers, 2, forms);
+    if (count > 0 && forms[0].offer == 1)
         zip_serve(rq);
-    else
-        serve(rq, false, accepted.transfer);
+    else if (count > 0)
+        serve(rq, forms, count);
 }
 
 void wado_instance(struct request *rq) {
     static const char *const offers[] = {parts, "application/dicom"};
-    struct accepted accepted;
-    if (request_accepts(rq, offers, 2, &accepted))
-        serve(rq, accepted.offer == 1, accepted.transfer);
+    struct accepted forms[ACCEPTED_MAX];
+    size_t count = request_accepts_some(rq, offers, 2, forms);
+    if (count > 0)
+        serve(rq, forms, count);
 }
 
 void wado_single(struct request *rq, const char *wanted) {
-    serve(rq, true, wanted);
+    struct accepted form = {.offer = 1};
+    snprintf(form.transfer, sizeof form.transfer, "%s", wanted);
+    serve(rq, &form, 1);
 }

@@ -137,6 +137,13 @@ void answer_break(struct request *rq);
 void answer_whole(struct request *rq, struct answer *a, struct slice body);
 void answer_json(struct request *rq, int status, struct slice json);
 void answer_empty(struct request *rq, int status);
+// Range and If-Range of the request, for something of `size` bytes with the ETag of `a`: status, length and
+// headers of `a` follow. False: 416 is out.
+struct answer_part {
+    uint64_t from, bytes;
+    char content_range[80];
+};
+bool answer_part_of(struct request *rq, struct answer *a, uint64_t size, struct answer_part *ret_part);
 // {"error": code, "message": …}; the message says what to do, never patient data.
 void answer_error(struct request *rq, int status, const char *code, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
