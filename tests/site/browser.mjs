@@ -29,7 +29,7 @@ export class Bed {
     this.mock = this.server.mock;
     this.folder = await mkdtemp(join(tmpdir(), 'galena-browser-'));
     this.context = await chromium.launchPersistentContext(this.folder, { executablePath: CHROMIUM, args: FLAGS,
-      ignoreDefaultArgs: false, locale: 'en-GB', viewport: { width: 1280, height: 860 }, timezoneId: 'Europe/Berlin', ...options });
+      locale: 'en-GB', viewport: { width: 1280, height: 860 }, timezoneId: Intl.DateTimeFormat().resolvedOptions().timeZone, ...options });
     this.page = this.context.pages()[0] || await this.context.newPage();
     this.page.setDefaultTimeout(8000);
     this.complaints = [];

@@ -121,7 +121,7 @@ class Listing {
       replace(this.element, rows.length ? h('table', { class: 'plain cards' },
         h('thead', h('tr', this.heads.map((head) => h('th', { scope: 'col' }, head ? t(head) : '')))),
         h('tbody', rows.map((r) => h('tr', this.row(r).map((c, i) =>
-          h('td', { data: { head: this.heads[i] ? t(this.heads[i]) : '' } }, c)))))) :
+          h('td', { data: { head: this.heads[i] ? t(this.heads[i]) : '' } }, h('div', c))))))) :
         h('p', { class: 'quiet' }, t('none_yet')));
     } catch (e) {
       replace(this.element, problem(e, () => this.load()));

@@ -49,7 +49,7 @@ function status(s) {
 function table(heads, rows) {
   if (rows.length === 0) return h('p', { class: 'quiet' }, t('none_yet'));
   return h('table', { class: 'plain cards' }, h('thead', h('tr', heads.map((head) => h('th', { scope: 'col' }, t(head))))),
-    h('tbody', rows.map((row) => h('tr', row.map((c, i) => h('td', { data: { head: t(heads[i]) } }, c))))));
+    h('tbody', rows.map((row) => h('tr', row.map((c, i) => h('td', { data: { head: t(heads[i]) } }, h('div', c)))))));
 }
 
 const list = (words, prefix) => words.map((w) => t(prefix + w)).join(', ') || '–';

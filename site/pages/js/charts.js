@@ -83,7 +83,7 @@ export function arrivalsChart(rows, now = Date.now()) {
     h('table', { class: 'plain cards' }, h('thead', h('tr', ['peer', 'modality', 'count_studies', 'images'].map((head) =>
       h('th', { scope: 'col' }, t(head))))),
     h('tbody', peers.map((peer, p) => h('tr',
-      h('td', { data: { head: t('peer') } }, h('i', { class: `swatch s${p % SHADES}` }), bdi(peer.name || '–')),
+      h('td', { data: { head: t('peer') } }, h('div', h('i', { class: `swatch s${p % SHADES}` }), bdi(peer.name || '–'))),
       h('td', { data: { head: t('modality') } }, [...peer.modalities].join(', ') || '–'),
       h('td', { data: { head: t('count_studies') } }, number(peer.studies)),
       h('td', { data: { head: t('images') } }, number(peer.instances))))))];

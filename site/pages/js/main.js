@@ -105,8 +105,8 @@ function draw() {
     view.focus();
     return;
   }
-  const wanted = page ? name : firstPage();
-  if (!page) history.replaceState(history.state, '', `#/${wanted}`);
+  const wanted = page?.public || page?.shown() ? name : firstPage();
+  if (wanted !== name) history.replaceState(history.state, '', `#/${wanted}`);
   show(wanted, pages[wanted].view(parameters));
 }
 
@@ -115,7 +115,7 @@ function moved() {
   if (current?.name === name && current.view.update?.(parameters)) return;
   draw();
   window.scrollTo(0, 0);
-  element('main').focus({ preventScroll: true });
+  (element('search') || element('main')).focus({ preventScroll: true });
 }
 
 function changed() {
@@ -141,8 +141,8 @@ document.addEventListener('keydown', (e) => {
   const typing = e.target.closest?.('input, select, textarea, dialog');
   if (e.key === '/' && !typing && !e.ctrlKey && !e.metaKey && !e.altKey && can('query')) {
     e.preventDefault();
-    if (current?.name !== 'studies') location.hash = '#/studies';
-    setTimeout(() => document.getElementById('search')?.focus(), current?.name === 'studies' ? 0 : 60);
+    if (current?.name === 'studies') element('search').focus();
+    else location.hash = '#/studies';
   }
 });
 catchDrops();

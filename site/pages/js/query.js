@@ -112,7 +112,7 @@ function readings({ words, date }) {
   const names = letters.length ? nameKeys(letters) : {};
   if (digits.length > 0) {
     const found = codes(digits).map((keys) => ({ ...names, ...keys }));
-    if (!letters.length && /\p{L}/u.test(digits[0])) found.unshift({ PatientName: spellings(digits[0]).split('\\')[0] });
+    if (!letters.length && /\p{L}/u.test(digits[0])) found.unshift({ PatientName: `*${digits[0]}*`.replace(/\*+/g, '*') });
     return found;
   }
   if (letters.length !== 1 || date) return [names];

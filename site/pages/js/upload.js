@@ -34,7 +34,7 @@ class Upload extends EventTarget {
   }
 
   get begun() {
-    return this.files > 0 || this.skipped.length > 0 || this.scanning > 0;
+    return this.files + this.cancelled + this.skipped.length + this.scanning > 0;
   }
 
   changed() {
@@ -74,13 +74,15 @@ class Upload extends EventTarget {
 
   // --- requests go
 
+  // Never two of the same UID: the report could not tell them apart.
   batch() {
-    const batch = [];
+    const batch = [], uids = new Set();
     let bytes = 0;
     while (this.waiting.length && batch.length < BATCH_FILES) {
-      const { file, alone } = this.waiting[0];
-      if (batch.length && (alone || bytes + file.size > BATCH_BYTES)) break;
+      const { file, alone, uid } = this.waiting[0];
+      if (batch.length && (alone || bytes + file.size > BATCH_BYTES || (uid && uids.has(uid)))) break;
       batch.push(this.waiting.shift());
+      uids.add(uid);
       bytes += file.size;
       if (alone) break;
     }
