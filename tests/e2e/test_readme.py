@@ -53,6 +53,7 @@ def test_page_blocks_run(page, tmp_path):
     if page.endswith("administration.md"):
         shown = done.stdout + done.stderr
         assert shown.count("1 objects, ") == 2, shown  # verify, of the restored copy and of the archive
+        assert '"oidc":true' in done.stdout, shown
         assert not (tmp_path / "backup" / "keys" / "root.key").exists()
 
 
