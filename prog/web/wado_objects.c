@@ -15,6 +15,8 @@
 
 #include <stdio.h>
 
+enum { FORM_PARTS, FORM_SINGLE, FORM_ZIP };
+
 struct objects {
     struct request *rq;
     struct retrieval from;
@@ -212,6 +214,10 @@ static const struct accepted *choose_form(struct objects *o, const struct accept
     const struct accepted *form = forms;
     for (size_t i = 0; i < count; i++) {
         form = &forms[i];
+        if (form->offer == FORM_ZIP) { // as stored: it is always to be had
+            *ret_good = 1;
+            break;
+        }
         memcpy(o->wanted, form->transfer, sizeof o->wanted);
         survey(o, ret_good, ret_bad);
         if (*ret_good > 0)
@@ -220,7 +226,6 @@ static const struct accepted *choose_form(struct objects *o, const struct accept
     return form;
 }
 
-// Offer 0 is a multipart, offer 1 one object alone.
 static void serve(struct request *rq, const struct accepted *forms, size_t count) {
     struct objects o = {.rq = rq, .head = BUF_INIT(64 * 1024), .out = BUF_INIT(16 * 1024 * 1024)};
     struct fault f = {0};
@@ -232,13 +237,15 @@ static void serve(struct request *rq, const struct accepted *forms, size_t count
     else if (good == 0)
         answer_error(rq, 406, "transfer_syntax",
                      "It is compressed and cannot be decompressed yet: ask for transfer-syntax=*.");
-    else if (form->offer == 1)
+    else if (form->offer == FORM_SINGLE)
         send_single(&o);
-    else
+    else if (form->offer == FORM_PARTS)
         send_multipart(&o, bad);
     retrieval_close(&o.from);
     buf_fini(&o.head);
     buf_fini(&o.out);
+    if (e == OK && form->offer == FORM_ZIP)
+        zip_serve(rq);
 }
 
 static const char parts[] = "multipart/related; type=\"application/dicom\"";
@@ -247,9 +254,10 @@ void wado_study(struct request *rq) {
     static const char *const offers[] = {parts, "application/zip"};
     struct accepted forms[ACCEPTED_MAX];
     size_t count = request_accepts_some(rq, offers, 2, forms);
-    if (count > 0 && forms[0].offer == 1)
-        zip_serve(rq);
-    else if (count > 0)
+    for (size_t i = 0; i < count; i++)
+        if (forms[i].offer == 1)
+            forms[i].offer = FORM_ZIP;
+    if (count > 0)
         serve(rq, forms, count);
 }
 
@@ -262,7 +270,7 @@ void wado_instance(struct request *rq) {
 }
 
 void wado_single(struct request *rq, const char *wanted) {
-    struct accepted form = {.offer = 1};
+    struct accepted form = {.offer = FORM_SINGLE};
     snprintf(form.transfer, sizeof form.transfer, "%s", wanted);
     serve(rq, &form, 1);
 }

@@ -68,3 +68,18 @@ def test_what_is_too_much(web, name, accept):  # noqa: F811
     answer = web.get("studies?PatientID=WEB1", Accept=accept)
     assert answer.status in (200, 400, 406, 431), answer
     assert web.get("studies?PatientID=WEB1").status == 200
+
+
+ANOTHER = FILES + "; transfer-syntax=1.2.840.10008.1.2.4.90"  # in which none of this study is
+
+
+@parametrize([
+    row("PS3.18 8.7.5", "a ZIP where the files are not to be had as wanted",
+        get("studies/" + BRAIN, ANOTHER + ", application/zip"), status=200, type="application/zip"),
+    row("PS3.18 8.7.5", "files where they are less wanted but to be had",
+        get("studies/" + BRAIN, ANOTHER + ", %s;q=0.5, application/zip;q=0.4" % FILES), status=200,
+        type="multipart/related"),
+    row("PS3.18 8.7.5", "neither", get("studies/" + BRAIN, ANOTHER), status=406),
+])
+def test_one_of_several_forms(web, row):  # noqa: F811
+    check(web, row)
