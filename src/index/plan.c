@@ -9,16 +9,22 @@ static const struct way {
     enum index_attr attr;
     enum index_level table; // that the index belongs to; patient's attributes are in study, too
     bool is_blob;
-    unsigned equal_cost;    // of one value; 0: not by equality
+    unsigned equal_cost;    // of one value; none of several costs less
+    bool whole;             // it is always walked from end to end, and each of its values looked at
 } ways[] = {
-    {INDEX_ATTR_SOPInstanceUID, INDEX_INSTANCE, true, 1},
-    {INDEX_ATTR_SeriesInstanceUID, INDEX_SERIES, true, 2},
-    {INDEX_ATTR_StudyInstanceUID, INDEX_STUDY, true, 3},
-    {INDEX_ATTR_AccessionNumber, INDEX_STUDY, false, 4},
-    {INDEX_ATTR_PatientID, INDEX_PATIENT, false, 5},
-    {INDEX_ATTR_PatientName, INDEX_PATIENT, false, 6},
-    {INDEX_ATTR_StudyDate, INDEX_STUDY, false, 30},
-    {INDEX_ATTR_StudyMoment, INDEX_STUDY, false, 30},
+    {INDEX_ATTR_SOPInstanceUID, INDEX_INSTANCE, true, 1, false},
+    {INDEX_ATTR_SeriesInstanceUID, INDEX_SERIES, true, 2, false},
+    {INDEX_ATTR_StudyInstanceUID, INDEX_STUDY, true, 3, false},
+    {INDEX_ATTR_AccessionNumber, INDEX_STUDY, false, 4, false},
+    {INDEX_ATTR_PatientID, INDEX_PATIENT, false, 5, false},
+    {INDEX_ATTR_PatientName, INDEX_PATIENT, false, 6, false},
+    {INDEX_ATTR_StudyDate, INDEX_STUDY, false, 30, false},
+    {INDEX_ATTR_StudyMoment, INDEX_STUDY, false, 30, false},
+    {INDEX_ATTR_StudyDescription, INDEX_STUDY, false, 70, false},
+    {INDEX_ATTR_ReferringPhysicianName, INDEX_STUDY, false, 80, true}, // any of three groups
+    {INDEX_ATTR_StudyStation, INDEX_STUDY, false, 85, false},
+    {INDEX_ATTR_StudyInstitution, INDEX_STUDY, false, 90, false},
+    {INDEX_ATTR_ModalitiesInStudy, INDEX_STUDY, false, 95, true}, // any of several values
 };
 
 enum {
@@ -28,7 +34,9 @@ enum {
     COST_DAYS = 30,
     COST_KEYS = 80,
     COST_RANGE = 100,
-    COST_OPEN_RANGE = 200
+    COST_COMMON_PREFIX = 150,
+    COST_OPEN_RANGE = 200,
+    KEYS_PROBED = 2500 // this many have a prefix, and it is common
 };
 
 // The first group of a name that says something: the one that is walked.
@@ -71,6 +79,8 @@ static unsigned prefix_cost(const struct condition *c) {
     size_t shortest = shortest_prefix(c);
     if (shortest == 0)
         return may_match_empty(c) ? COST_ALL : COST_KEYS;
+    if (c->is_common)
+        return COST_COMMON_PREFIX;
     return shortest < 3 ? COST_SHORT_PREFIX : COST_PREFIX;
 }
 
@@ -99,7 +109,13 @@ static bool has_pattern(const struct condition *c) {
     return false;
 }
 
-static unsigned cost(const struct way *w, const struct condition *c) {
+static unsigned whole_cost(const struct way *w, const struct condition *c) {
+    bool texts = c->kind == QUERY_SINGLE || c->kind == QUERY_LIST || c->kind == QUERY_WILDCARD;
+    bool possible = texts ? !may_match_empty(c) : c->kind == QUERY_FUZZY && !c->universal;
+    return possible ? w->equal_cost : COST_ALL;
+}
+
+static unsigned cost_by_kind(const struct way *w, const struct condition *c) {
     bool is_name = index_attr_table[c->attr].vr == VR_PN;
     switch (c->kind) {
     case QUERY_SINGLE:
@@ -125,16 +141,24 @@ static unsigned cost(const struct way *w, const struct condition *c) {
     return COST_ALL;
 }
 
-static const struct condition *choose(const struct index_query *q, const struct way **ret_way) {
-    const struct condition *best = NULL;
+static unsigned cost(const struct way *w, const struct condition *c) {
+    unsigned n = w->whole ? whole_cost(w, c) : cost_by_kind(w, c);
+    return n < w->equal_cost ? w->equal_cost : n;
+}
+
+// *ret_rivals: how many conditions there are to choose from.
+static struct condition *choose(const struct index_query *q, const struct way **ret_way, size_t *ret_rivals) {
+    struct condition *best = NULL;
     unsigned best_cost = COST_ALL;
+    *ret_rivals = 0;
     for (size_t i = 0; i < q->condition_count; i++)
         for (size_t j = 0; j < sizeof ways / sizeof *ways; j++) {
-            const struct condition *c = &q->conditions[i];
+            struct condition *c = &q->conditions[i];
             bool other_table = ways[j].table != INDEX_PATIENT && q->level == INDEX_PATIENT;
             if (ways[j].attr != c->attr || (other_table && !at_patient_in_scope(q)))
                 continue;
             unsigned n = cost(&ways[j], c);
+            *ret_rivals += n < COST_ALL;
             if (n < best_cost) {
                 best = c;
                 best_cost = n;
@@ -261,6 +285,8 @@ static struct pass date_pass(struct index_query *q, const struct condition *c) {
 }
 
 static bool condition_passes(struct index_query *q, const struct way *w, const struct condition *c) {
+    if (w->whole)
+        return all_keys_pass(q, attr_name(w->attr));
     if (w->attr == INDEX_ATTR_PatientName)
         return name_passes(q, c);
     if (c->kind == QUERY_WILDCARD)
@@ -301,7 +327,8 @@ static bool set_filters(struct index_query *q, const struct condition *c) { // a
 // Are all rows that the passes let through rows of the answer? `c` is what they were made for.
 static bool is_exact(struct index_query *q, const struct condition *c) {
     bool told = !c || set_filters(q, c);
-    return told && q->scope_count == 0 && q->level == q->top && q->condition_count == (c ? 1 : 0);
+    bool scopes_told = q->scope_count == 0 || (q->scopes_are_conditions && q->level == INDEX_STUDY);
+    return told && scopes_told && q->level == q->top && q->condition_count == (c ? 1 : 0);
 }
 
 // --- The order "newest first" -------------------------------------------------------------------
@@ -352,9 +379,63 @@ bool pass_covers(const struct pass *p, struct slice value) {
     return v.n > 0 && slice_cmp(v, p->low) >= 0 && (p->to_end || slice_cmp(v, p->high) < 0);
 }
 
+static bool ranges_meet(const struct pass *a, const struct pass *b) {
+    return (b->to_end || slice_cmp(a->low, b->high) < 0) && (a->to_end || slice_cmp(b->low, a->high) < 0);
+}
+
+// May a row be met in two passes? Those for different values of a column don't overlap; those for groups of
+// names may, and those for patterns where their beginnings do.
+static bool passes_overlap(const struct index_query *q, const struct way *w, const struct condition *c) {
+    if (w->attr == INDEX_ATTR_PatientName)
+        return q->pass_count > 1;
+    for (size_t i = 0; c->kind == QUERY_WILDCARD && i < q->pass_count; i++)
+        for (size_t j = 0; j < i; j++)
+            if (ranges_meet(&q->passes[i], &q->passes[j]))
+                return true;
+    return false;
+}
+
+// How many keys lie in a range, counted up to `most`.
+static enum err probe(struct index_query *q, const struct pass *p, unsigned most, struct fault *f,
+                      unsigned *ret_count) {
+    char sql[256];
+    sqlite3_stmt *s = NULL;
+    const char *table = q->top == INDEX_PATIENT ? "patient" : "study";
+    sqlite3_snprintf(sizeof sql, sql, "SELECT count(*)FROM(SELECT 1 FROM %s WHERE %s>=?1 AND %s<?2 LIMIT %u)",
+                     table, p->column, p->column, most);
+    int rc = sqlite3_prepare_v2(q->ix->db, sql, -1, &s, NULL);
+    if (rc == SQLITE_OK) {
+        bind_slice(s, 1, p->low);
+        bind_slice(s, 2, p->high);
+        rc = sqlite3_step(s);
+    }
+    *ret_count = rc == SQLITE_ROW ? (unsigned)sqlite3_column_int(s, 0) : 0;
+    sqlite3_finalize(s);
+    return rc == SQLITE_ROW ? OK : index_fail(q->ix, rc, "probing an index", f);
+}
+
+// A prefix says much or nothing: all of a hospital's numbers may begin alike.
+static enum err find_common(struct index_query *q, struct condition *c, struct fault *f) {
+    unsigned n = 0, more;
+    enum err e = OK;
+    for (size_t i = 0; e == OK && n < KEYS_PROBED && i < q->pass_count; i++, n += more) {
+        const struct pass *p = &q->passes[i];
+        more = 0;
+        if (p->walk == WALK_RANGE && !p->to_end)
+            e = probe(q, p, KEYS_PROBED - n, f, &more);
+    }
+    c->is_common = n >= KEYS_PROBED;
+    return e;
+}
+
+static bool is_by_prefix(const struct condition *c) {
+    return c->kind == QUERY_WILDCARD || index_attr_table[c->attr].vr == VR_PN;
+}
+
 enum err plan_make(struct index_query *q, struct fault *f) {
     const struct way *w = NULL;
-    const struct condition *c = choose(q, &w);
+    size_t rivals;
+    struct condition *c = choose(q, &w, &rivals);
     size_t each = c && w->attr == INDEX_ATTR_PatientName ? 4 : 1; // passes an operand may need
     size_t most = (c ? c->count * each : 0) + 2;
     q->passes = arena_calloc(&q->arena, most, sizeof *q->passes);
@@ -364,8 +445,13 @@ enum err plan_make(struct index_query *q, struct fault *f) {
         q->level == INDEX_PATIENT && !at_patient_in_scope(q) ? INDEX_PATIENT : INDEX_STUDY;
     q->top = c && w->table > lowest ? w->table : lowest;
     bool fine = c ? condition_passes(q, w, c) : pass_add(q, (struct pass){.walk = WALK_ALL});
-    // Passes for different values of a column don't overlap; those for patterns and for groups of names may.
-    bool overlap = c && q->pass_count > 1 && (w->attr == INDEX_ATTR_PatientName || c->kind == QUERY_WILDCARD);
+    if (fine && c && rivals > 1 && !w->whole && is_by_prefix(c) && !c->is_common) {
+        enum err e = find_common(q, c, f);
+        q->pass_count = c->is_common ? 0 : q->pass_count;
+        if (e != OK || c->is_common)
+            return e != OK ? e : plan_make(q, f); // no more often than there are conditions
+    }
+    bool overlap = c && fine && passes_overlap(q, w, c);
     q->overlap_attr = overlap ? (int)c->attr : -1;
     q->exact = fine && is_exact(q, c) && (!overlap || q->order == INDEX_ORDER_NEWEST);
     if (fine && q->order == INDEX_ORDER_NEWEST && (!c || is_date_range(c)))

@@ -269,6 +269,13 @@ static enum err row_wanted(struct index_query *q, struct fault *f, bool *ret_wan
     return e;
 }
 
+// So many match that a page is found by date before they are all gathered.
+static bool by_date_is_less(const struct index_query *q) {
+    size_t n = q->gathered_count;
+    return n >= GATHERED_FEW && n > (uint64_t)q->ix->totals.studies / 8 && q->limit > 0 &&
+           q->limit < n / 16 && q->offset < n / 16;
+}
+
 static enum err row_gather(struct index_query *q, struct fault *f) {
     bool too_many = false;
     struct slice key = column_slice(q->statement, COL_KEY);
@@ -279,7 +286,7 @@ static enum err row_gather(struct index_query *q, struct fault *f) {
     if (q->tired && p->filter && !condition_matches(p->filter, key))
         return OK;
     enum err e = gather_row(q, f, &too_many);
-    if (e != OK || !too_many)
+    if (e != OK || !(too_many || by_date_is_less(q)))
         return e;
     gather_free(q);
     sqlite3_reset(q->statement);

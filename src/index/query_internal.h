@@ -24,6 +24,7 @@ enum {
     KEYS_PER_STEP = 8192,    // left out by their key alone, likewise
     WORK_PER_STEP = 4 << 20, // bytes of patterns times bytes of values, likewise
     GATHERED_MAX = 1 << 20,  // ids of a query; more are walked by date
+    GATHERED_FEW = 4096,     // not worth a thought
     GATHERED_ALL_MAX_BYTES = 64 << 20, // of all queries
     FIXED_COLUMNS = 10,      // of the SELECT, before those of attributes
 };
@@ -34,7 +35,8 @@ struct condition {
     size_t count, pattern_bytes;
     struct slice *operands; // UID attributes: packed, or the number as text; lists: sorted, no doubles
     struct fuzzy_key *fuzzy; // of kind FUZZY, one an operand
-    bool universal;          // FUZZY without a word in it
+    bool universal;         // FUZZY without a word in it
+    bool is_common;         // many values have one of its prefixes
     int column;             // of the SELECT
     int time_column;        // of MOMENT attributes
 };
@@ -103,6 +105,8 @@ struct index_query {
     struct scope *scopes;
     size_t scope_count;
     struct columns scope_columns;
+    bool scopes_in_row;       // what they ask for is among `columns`: no statement of their own
+    bool scopes_are_conditions; // all of them are among `conditions` as well
     sqlite3_stmt *scope_statement, *patient_statement;
     int64_t scope_study;           // that was looked at last
     bool scope_holds;
@@ -162,6 +166,7 @@ enum err scope_admits(struct index_query *q, int64_t study, int64_t patient, str
 enum err scope_sums(struct index_query *q, int64_t patient,
                     struct fault *f);     // counts what is seen of a patient
 void scope_forget(struct index_query *q); // what is remembered of rows that may change
+void scope_columns_choose(struct index_query *q); // once it is known what is returned
 bool at_patient_in_scope(const struct index_query *q); // patients, made of the studies that are seen
 
 // walk.c

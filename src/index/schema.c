@@ -90,9 +90,34 @@ static const char version_2[] =
     "length INTEGER NOT NULL);"
     "CREATE INDEX deletion_record_of ON deletion_record(deletion);"
     "CREATE TABLE tick(n INTEGER NOT NULL); INSERT INTO tick VALUES(0);";
+
+#define MODALITIES(study)                                                                         \
+    "(SELECT group_concat(m,'\\')FROM(SELECT DISTINCT Modality AS m FROM series WHERE study=" study   \
+    " AND Modality IS NOT NULL ORDER BY m))"
+#define MODALITIES_SET(study)                                                                     \
+    "UPDATE study SET ModalitiesInStudy=" MODALITIES(study) " WHERE id=" study "; END;"
+#define MODALITY_IS_NEW                                                                           \
+    " ON series WHEN NEW.Modality IS NOT NULL AND NOT EXISTS(SELECT 1 FROM study WHERE id=NEW.study AND " \
+    "instr('\\'||ModalitiesInStudy||'\\','\\'||NEW.Modality||'\\')>0) BEGIN "
+
+// What lists of studies are filtered by has an index each. The modalities of a study are kept with it, so
+// that they can have one, too.
+static const char version_3[] =
+    "ALTER TABLE study ADD COLUMN ModalitiesInStudy;"
+    "UPDATE study SET ModalitiesInStudy=" MODALITIES("study.id") ";"
+    "CREATE TRIGGER series_modality_added AFTER INSERT" MODALITY_IS_NEW MODALITIES_SET("NEW.study")
+    "CREATE TRIGGER series_modality_set AFTER UPDATE OF Modality" MODALITY_IS_NEW MODALITIES_SET("NEW.study")
+    "CREATE TRIGGER series_modality_gone AFTER DELETE ON series WHEN OLD.Modality IS NOT NULL AND NOT EXISTS"
+    "(SELECT 1 FROM series WHERE study=OLD.study AND Modality=OLD.Modality) BEGIN "
+    MODALITIES_SET("OLD.study")
+    "CREATE INDEX study_modalities ON study(ModalitiesInStudy) WHERE ModalitiesInStudy IS NOT NULL;"
+    "CREATE INDEX study_physician ON study(ReferringPhysicianName) WHERE ReferringPhysicianName IS NOT NULL;"
+    "CREATE INDEX study_description ON study(StudyDescription) WHERE StudyDescription IS NOT NULL;"
+    "CREATE INDEX study_institution ON study(StudyInstitution) WHERE StudyInstitution IS NOT NULL;"
+    "CREATE INDEX study_station ON study(StudyStation) WHERE StudyStation IS NOT NULL;";
 // clang-format on
 
-const char *const schema_steps[] = {version_1, version_2};
+const char *const schema_steps[] = {version_1, version_2, version_3};
 const size_t schema_version = sizeof schema_steps / sizeof *schema_steps;
 
 enum err schema_error(int rc) {

@@ -27,9 +27,9 @@ static enum err compile_clause(struct index_query *q, const struct index_clause 
 
 // What a scope of one clause says is one more condition of the query: it may be the one to walk by.
 static void add_conditions(struct index_query *q, const struct scope *s) {
+    q->scopes_are_conditions = q->scopes_are_conditions && s->count == 1;
     for (size_t i = 0; s->count == 1 && i < s->clauses[0].n; i++)
-        if (index_attr_table[s->clauses[0].v[i].attr].kind != INDEX_KIND_COMPUTED)
-            q->conditions[q->condition_count++] = s->clauses[0].v[i];
+        q->conditions[q->condition_count++] = s->clauses[0].v[i];
 }
 
 static enum err compile_scope(struct index_query *q, const struct index_scope *from, size_t *total,
@@ -57,12 +57,23 @@ enum err scopes_compile(struct index_query *q, const struct index_query_spec *sp
     if (!q->scopes)
         return fault_set(f, ERR_NO_MEMORY, "no memory for a query");
     q->scope_count = spec->scope_count;
+    q->scopes_are_conditions = true;
     for (size_t i = 0; i < spec->scope_count; i++) {
         enum err e = compile_scope(q, &spec->scopes[i], &total, &q->scopes[i], f);
         if (e != OK)
             return e;
     }
     return OK;
+}
+
+// Rows that are studies have all that scopes ask for, and need not be looked up once more. Where a patient's
+// studies are added up, each is read by a statement of scope.c, with columns of its own.
+void scope_columns_choose(struct index_query *q) {
+    q->scopes_in_row = q->level == INDEX_STUDY && !q->wants_sums;
+    for (size_t i = 0; q->scopes_in_row && i < q->scope_count; i++)
+        for (size_t j = 0; j < q->scopes[i].count; j++)
+            for (size_t k = 0; k < q->scopes[i].clauses[j].n; k++)
+                condition_columns(&q->columns, &q->scopes[i].clauses[j].v[k]);
 }
 
 // --- Testing ------------------------------------------------------------------------------------
@@ -88,6 +99,10 @@ void scope_forget(struct index_query *q) {
 }
 
 static enum err study_is_seen(struct index_query *q, int64_t study, struct fault *f, bool *ret_seen) {
+    if (q->scopes_in_row) {
+        *ret_seen = is_seen(q, q->statement);
+        return OK;
+    }
     enum err e = q->scope_statement ? OK : select_prepare_scope(q, "id=?1", f, &q->scope_statement);
     if (e != OK)
         return e;

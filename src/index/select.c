@@ -46,7 +46,6 @@ static int sum_of_patient(enum index_attr attr) { // which of a patient's counts
 // What takes a subquery, at the levels where it is one row's: asked for late, unless a condition needs it.
 static bool is_late(const struct index_query *q, enum index_attr attr) {
     switch ((int)attr) {
-    case INDEX_ATTR_ModalitiesInStudy:
     case INDEX_ATTR_SOPClassesInStudy:
     case INDEX_ATTR_NumberOfPatientRelatedStudies:
     case INDEX_ATTR_NumberOfPatientRelatedSeries:
@@ -91,6 +90,7 @@ enum err select_columns(struct index_query *q, const struct index_query_spec *sp
         return_column(q, (enum index_attr)q->returns[i]);
     }
     q->return_count = spec->return_count;
+    scope_columns_choose(q);
     return OK;
 }
 
@@ -108,9 +108,7 @@ static void put_computed(const struct index_query *q, enum index_attr attr, stru
     const char *patient = q->level == INDEX_PATIENT ? "patient.id" : "study.patient";
     switch ((int)attr) {
     case INDEX_ATTR_ModalitiesInStudy:
-        buf_append_str(b,
-                       "(SELECT group_concat(m,'\\')FROM(SELECT DISTINCT Modality AS m FROM series AS other "
-                          "WHERE other.study=study.id AND Modality IS NOT NULL ORDER BY m))");
+        buf_append_str(b, "study.ModalitiesInStudy");
         break;
     case INDEX_ATTR_SOPClassesInStudy:
         buf_append_str(b,

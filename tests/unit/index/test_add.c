@@ -403,6 +403,29 @@ static void identity_is_removed_while_all_say_so(void **state) {
 }
 
 // What collections are made by does not change with a series that comes later.
+// Series 1 is filled in by its second object; series 3 has one that series 1 has as well.
+static void the_study_keeps_its_modalities(void **state) {
+    (void)state;
+    static const struct {
+        int series, sop;
+        const char *modality, *then;
+    } rows[] = {{1, 1, NULL, ""},         {1, 2, "MR", "MR"},       {2, 1, "CT", "CT\\MR"},
+                {3, 1, "MR", "CT\\MR"}, {4, 1, "M", "CT\\M\\MR"}, {5, 1, NULL, "CT\\M\\MR"}};
+    static const char *const without[] = {"CT\\M\\MR", "CT\\M\\MR", "M\\MR", "M", "", ""};
+    struct bed_object b[6];
+    for (int i = 0; i < 6; i++) {
+        bed_object_init(&b[i], 1, rows[i].series, rows[i].sop);
+        if (rows[i].modality)
+            bed_put(&b[i], INDEX_ATTR_Modality, rows[i].modality, NULL);
+        bed_add(ix, &b[i]);
+        assert_string_equal(all(INDEX_STUDY, INDEX_ATTR_ModalitiesInStudy), rows[i].then);
+    }
+    for (int i = 0; i < 6; i++) {
+        assert_int_equal(drop(1, rows[i].series, rows[i].sop, &b[i].o.ref), OK);
+        assert_string_equal(all(INDEX_STUDY, INDEX_ATTR_ModalitiesInStudy), without[i]);
+    }
+}
+
 static void the_study_keeps_the_first_institution(void **state) {
     (void)state;
     static const char *const names[] = {NULL, "Ward 3", "Ward 4"};
@@ -492,6 +515,7 @@ int main(void) {
         TEST(the_one_beside_takes_the_place),
         TEST(rollback_forgets),
         TEST(identity_is_removed_while_all_say_so),
+        TEST(the_study_keeps_its_modalities),
         TEST(the_study_keeps_the_first_institution),
         TEST(what_came_in_is_counted),
     };

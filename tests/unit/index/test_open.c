@@ -456,8 +456,8 @@ static void make_version_1(void) {
                      "INSERT INTO study(id,patient,StudyInstanceUID,series_count,instance_count)"
                      "VALUES(5,1,x'12',2,0);"
                      "INSERT INTO series(id,study,SeriesInstanceUID,instance_count,InstitutionName,"
-                     "InstitutionName_,StationName)VALUES(7,5,x'1a',0,NULL,NULL,'ST'),"
-                     "(8,5,x'1b',0,'ward 3','Ward 3','ST2')",
+                     "InstitutionName_,StationName,Modality)VALUES(7,5,x'1a',0,NULL,NULL,'ST','MR'),"
+                     "(8,5,x'1b',0,'ward 3','Ward 3','ST2','CT')",
                      NULL, NULL, NULL),
         SQLITE_OK);
     assert_int_equal(sqlite3_close(db), SQLITE_OK);
@@ -477,6 +477,7 @@ static void the_first_version_is_brought_up_to_date(void **state) {
         const char *expected;
     } rows[] = {{INDEX_ATTR_StudyInstitution, "Ward 3"},
                 {INDEX_ATTR_StudyStation, "ST"},
+                {INDEX_ATTR_ModalitiesInStudy, "CT\\MR"},
                 {INDEX_ATTR_PatientIdentityRemoved, ""}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         assert_string_equal(bed_find(ix, INDEX_STUDY, rows[i].attr, rows[i].attr, -1, NULL, NULL),

@@ -412,7 +412,7 @@ static void newest_come_first(void **state) {
 static void scans_let_others_run(void **state) {
     (void)state;
     struct slice operand = SLICE_LIT("*no such name*");
-    struct query_condition c = {INDEX_ATTR_StudyDescription, QUERY_WILDCARD, 1, &operand};
+    struct query_condition c = {INDEX_ATTR_SeriesDescription, QUERY_WILDCARD, 1, &operand};
     struct index_query *q = open_query(INDEX_INSTANCE, &c, 1, NULL, 0, 0, 0, INDEX_ORDER_ANY);
     struct fault f = {0};
     enum index_step step = INDEX_AGAIN;
@@ -648,6 +648,22 @@ static const struct plan plans[] = {
     {INDEX_STUDY, INDEX_ATTR_PatientName, QUERY_FUZZY, "doe", NULL, 0,
      "SEARCH study USING INDEX study_name (P"},
     {INDEX_STUDY, INDEX_ATTR_PatientName, QUERY_WILDCARD, "**", NULL, 0,
+     "SEARCH study USING INTEGER PRIMARY KEY"},
+    {INDEX_STUDY, INDEX_ATTR_ReferringPhysicianName, QUERY_FUZZY, "doe", NULL, 0,
+     "SEARCH study USING INDEX study_physician (R"},
+    {INDEX_STUDY, INDEX_ATTR_ReferringPhysicianName, QUERY_SINGLE, "doe", NULL, 0,
+     "SEARCH study USING INDEX study_physician (R"},
+    {INDEX_STUDY, INDEX_ATTR_StudyDescription, QUERY_WILDCARD, "*e*", NULL, 0,
+     "SEARCH study USING INDEX study_description (S"},
+    {INDEX_STUDY, INDEX_ATTR_StudyInstitution, QUERY_SINGLE, "ward", NULL, 0,
+     "SEARCH study USING INDEX study_institution (S"},
+    {INDEX_STUDY, INDEX_ATTR_StudyStation, QUERY_WILDCARD, "ct*", NULL, 0,
+     "SEARCH study USING INDEX study_station (S"},
+    {INDEX_STUDY, INDEX_ATTR_ModalitiesInStudy, QUERY_SINGLE, "CT", NULL, 0,
+     "SEARCH study USING INDEX study_modalities (M"},
+    {INDEX_SERIES, INDEX_ATTR_ModalitiesInStudy, QUERY_LIST, "CT", "MR", 0,
+     "SEARCH study USING INDEX study_modalities (M"},
+    {INDEX_STUDY, INDEX_ATTR_ModalitiesInStudy, QUERY_WILDCARD, "*", NULL, 0,
      "SEARCH study USING INTEGER PRIMARY KEY"},
     {INDEX_STUDY, INDEX_ATTR_StudyDate, QUERY_SINGLE, "20240101", NULL, 0,
      "SEARCH study USING INDEX study_date (S"},
