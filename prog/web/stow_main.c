@@ -1,40 +1,95 @@
 // STOW-RS, PS3.18 10.5: instances come as parts of a multipart, or one alone.
 #include "route.h"
+#include "stow_models.h"
 #include "stow_parts.h"
 
 #include "http/media.h"
 #include "http/multipart.h"
 
-// One part after the other, as the body arrives; false: the multipart is broken (f), or ended too early.
-static enum err take_parts(struct stow *s, struct multipart *m, struct fault *f) {
-    struct stow_part part;
+// Where the parts of a multipart go. An error is that of the whole request.
+struct sink {
+    void *ctx;
+    enum err (*part)(void *ctx, const struct multipart_event *ev, struct fault *f);
+    enum err (*data)(void *ctx, struct slice bytes, struct fault *f);
+    enum err (*part_end)(void *ctx, struct fault *f);
+    void (*over)(void *ctx); // the rest of what was begun will not come
+};
+
+static enum err pass_on(const struct sink *to, const struct multipart_event *ev, struct fault *f) {
+    switch (ev->kind) {
+    case MULTIPART_PART:
+        return to->part(to->ctx, ev, f);
+    case MULTIPART_DATA:
+        return to->data(to->ctx, ev->data, f);
+    case MULTIPART_PART_END:
+        return to->part_end(to->ctx, f);
+    case MULTIPART_ERROR:
+    case MULTIPART_MORE:
+    case MULTIPART_END:
+        break;
+    }
+    return OK;
+}
+
+// One part after the other, as the body arrives.
+static enum err take_parts(struct request *rq, struct multipart *m, const struct sink *to, struct fault *f) {
     struct multipart_event ev;
-    bool inside = false;
     enum err e = OK;
-    for (struct slice in = request_body(s->rq); in.n > 0 && e == OK; in = request_body(s->rq)) {
-        enum multipart_kind kind = MULTIPART_DATA;
-        while (e == OK && (kind = multipart_next(m, &in, &ev)) != MULTIPART_MORE) {
-            if (kind == MULTIPART_ERROR) {
-                e = fault_set(f, multipart_error(m), "a part of the multipart is malformed");
-            } else if (kind == MULTIPART_PART) {
-                stow_part_begin(&part, s);
-                inside = true;
-            } else if (kind == MULTIPART_DATA) {
-                stow_part_take(&part, ev.data);
-            } else if (kind == MULTIPART_PART_END) {
-                stow_part_end(&part);
-                stow_part_free(&part);
-                inside = false;
-            } else if (kind == MULTIPART_END) {
-                break;
-            }
-        }
+    for (struct slice in = request_body(rq); in.n > 0 && e == OK; in = request_body(rq)) {
+        enum multipart_kind kind;
+        while (e == OK && (kind = multipart_next(m, &in, &ev)) != MULTIPART_MORE && kind != MULTIPART_END)
+            e = kind == MULTIPART_ERROR
+                    ? fault_set(f, multipart_error(m), "a part of the multipart is malformed")
+                    : pass_on(to, &ev, f);
     }
-    if (inside) { // the rest of it will not come
-        stow_part_abort(&part);
-        stow_part_free(&part);
-    }
+    to->over(to->ctx);
     return e == OK && multipart_finish(m) != OK ? fault_set(f, ERR_TRUNCATED, "the multipart has no end") : e;
+}
+
+// --- DICOM objects, a part each
+
+struct files {
+    struct stow *s;
+    struct stow_part part;
+    bool inside;
+};
+
+static enum err file_begins(void *ctx, const struct multipart_event *ev, struct fault *f) {
+    struct files *x = ctx;
+    (void)ev, (void)f;
+    stow_part_begin(&x->part, x->s);
+    x->inside = true;
+    return OK;
+}
+
+static enum err file_goes_on(void *ctx, struct slice bytes, struct fault *f) {
+    struct files *x = ctx;
+    (void)f;
+    stow_part_take(&x->part, bytes);
+    return OK;
+}
+
+static enum err file_ends(void *ctx, struct fault *f) {
+    struct files *x = ctx;
+    (void)f;
+    stow_part_end(&x->part);
+    stow_part_free(&x->part);
+    x->inside = false;
+    return OK;
+}
+
+static void files_are_over(void *ctx) {
+    struct files *x = ctx;
+    if (!x->inside)
+        return;
+    stow_part_abort(&x->part);
+    stow_part_free(&x->part);
+}
+
+static enum err take_files(struct stow *s, struct multipart *m, struct fault *f) {
+    struct files x = {.s = s};
+    struct sink to = {&x, file_begins, file_goes_on, file_ends, files_are_over};
+    return take_parts(s->rq, m, &to, f);
 }
 
 static enum err take_single(struct stow *s) {
@@ -50,21 +105,62 @@ static enum err take_single(struct stow *s) {
     return OK;
 }
 
-static enum err take_body(struct stow *s, const struct media_type *type, struct fault *f) {
+// --- metadata, and bulk data
+
+static enum err model_part(void *ctx, const struct multipart_event *ev, struct fault *f) {
+    return stow_models_part(ctx, ev, f);
+}
+
+static enum err model_data(void *ctx, struct slice bytes, struct fault *f) {
+    return stow_models_data(ctx, bytes, f);
+}
+
+static enum err model_part_end(void *ctx, struct fault *f) {
+    return stow_models_part_end(ctx, f);
+}
+
+static void models_are_over(void *ctx) {
+    stow_models_end(ctx);
+}
+
+static enum err take_models(struct stow *s, struct multipart *m, bool xml, struct fault *f) {
+    struct stow_models *models = stow_models_new(s, xml);
+    if (!models)
+        return fault_set(f, ERR_NO_MEMORY, "metadata");
+    struct sink to = {models, model_part, model_data, model_part_end, models_are_over};
+    enum err e = take_parts(s->rq, m, &to, f);
+    stow_models_free(models);
+    return e;
+}
+
+// --- the whole
+
+static const struct {
+    const char *type; // of a multipart's parts
+    bool models, xml;
+} forms[] = {{"application/dicom", false, false},
+             {"application/dicom+json", true, false},
+             {"application/dicom+xml", true, true}};
+
+// Which form; -1: one object alone; -2: none that is taken.
+static int form_of(const struct media_type *type) {
     if (media_is(type, "application/dicom"))
+        return -1;
+    for (int i = 0; media_is(type, "multipart/related") && i < 3; i++)
+        if (media_slice_is(media_parameter(type, "type"), forms[i].type))
+            return i;
+    return -2;
+}
+
+static enum err take_body(struct stow *s, const struct media_type *type, int form, struct fault *f) {
+    if (form < 0)
         return take_single(s);
     struct multipart *m = multipart_new(media_parameter(type, "boundary"), &multipart_limits_default);
     if (!m)
         return fault_set(f, ERR_SYNTAX, "the multipart names no boundary");
-    enum err e = take_parts(s, m, f);
+    enum err e = forms[form].models ? take_models(s, m, forms[form].xml, f) : take_files(s, m, f);
     multipart_free(m);
     return e;
-}
-
-static bool is_taken(const struct media_type *type) {
-    struct slice parts = media_parameter(type, "type");
-    return media_is(type, "application/dicom") ||
-           (media_is(type, "multipart/related") && media_slice_is(parts, "application/dicom"));
 }
 
 static void finish(struct stow *s, enum err e, const struct fault *f, struct models *out) {
@@ -89,10 +185,12 @@ void stow(struct request *rq) {
     struct models out;
     struct fault f = {0};
     struct slice header = request_header(rq, "content-type");
-    if (!header.p || !media_parse(header, &type) || !is_taken(&type)) {
+    int form = header.p && media_parse(header, &type) ? form_of(&type) : -2;
+    if (form == -2) {
         answer_error(
             rq, 415, "content_type",
-            "Instances come as multipart/related; type=\"application/dicom\", or one as application/dicom.");
+            "Instances come as multipart/related; type=\"application/dicom\" (or application/dicom+json, "
+            "application/dicom+xml with bulk data), or one as application/dicom.");
         return;
     }
     if (!models_choose(&out, rq, true))
@@ -101,7 +199,7 @@ void stow(struct request *rq) {
     if (e != OK)
         answer_fault(rq, e, &f);
     else
-        e = take_body(&s, &type, &f);
+        e = take_body(&s, &type, form, &f);
     stow_settle(&s);
     if (!rq->answered)
         finish(&s, e, &f, &out);

@@ -338,7 +338,6 @@ def small():
     return image(base(CT, "%s%d.1" % (ROOT, next(NAMES)), 1, "CT", PatientName="Json^Jürgen"))
 
 
-@pytest.mark.xfail(strict=False, reason="pending")
 def test_metadata_with_bulk_data(bed):  # noqa: F811
     """PS3.18 10.5.2.1, F.4."""
     d = small()

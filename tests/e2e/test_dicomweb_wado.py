@@ -10,7 +10,7 @@ import web_data
 from web import parameter, web  # noqa: F401
 from web_data import (BIG, BRAIN, BRAIN_1, BULK, BULK_1, CHEST, CHEST_1, CHEST_3, DATASETS, EXPLICIT, FRAMES,
                       FRAMES_1, IMPLICIT, JPEG, JPEG_LS, NOWHERE)
-from web_rows import check, get, parametrize, pending, row
+from web_rows import check, get, parametrize, row
 
 DICOM = "application/dicom"
 OBJECTS = 'multipart/related; type="application/dicom"'
@@ -187,7 +187,7 @@ FRAME_ROWS = [
     row(FRAME, "no Accept: 406", get(path(NATIVE) + "/frames/1", None), status=406),
 ]
 
-SOON = [
+FORM_ROWS = [
     row(BULKDATA, "all bulk data of an instance", get(path(BULK_1 + ".1") + "/bulkdata", BYTES),
         check=overlay_of),
     row(BULKDATA, "all bulk data of a study", get("studies/%s/bulkdata" % BULK, BYTES), check=overlay_of),
@@ -210,7 +210,7 @@ BULK_ROWS = [
         status=[400, 404]),
 ]
 
-ROWS = WHOLE + FRAME_ROWS + pending(*SOON) + BULK_ROWS
+ROWS = WHOLE + FRAME_ROWS + FORM_ROWS + BULK_ROWS
 
 
 @parametrize(ROWS)
@@ -255,7 +255,6 @@ def test_the_instance_has_an_etag(web):  # noqa: F811
     assert web.get(path(BRAINS[1]), Accept=DICOM, If_None_Match=tag).status == 200
 
 
-@pytest.mark.xfail(strict=False, reason="pending")
 def test_ranges_of_an_instance(web):  # noqa: F811
     """RFC 9110 14: resumption of a download."""
     whole = web.get(path(BRAINS[0]), Accept=DICOM).body
