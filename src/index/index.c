@@ -233,6 +233,7 @@ void index_close(struct index *ix) {
     bug_unless(!ix->queries && !ix->deletions);
     for (int i = 0; i < ST_COUNT_; i++)
         sqlite3_finalize(ix->statements[i]);
+    statements_finalize(ix);
     if (ix->db && !sqlite3_get_autocommit(ix->db))
         (void)sqlite3_exec(ix->db, "ROLLBACK", NULL, NULL, NULL);
     bug_unless(sqlite3_close(ix->db) == SQLITE_OK);

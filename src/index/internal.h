@@ -11,7 +11,7 @@
 
 _Static_assert(INDEX_ATTR_COUNT_ <= 64, "an attribute is a bit of a 64-bit mask");
 
-enum { SERIES_CACHED = 16, UIDS_CACHED = 1024, ARRIVALS_CACHED = 8, NO_ID = 0 };
+enum { SERIES_CACHED = 16, UIDS_CACHED = 1024, ARRIVALS_CACHED = 8, STATEMENTS_REUSABLE = 16, NO_ID = 0 };
 
 // Statements that are prepared once. S(name, SQL)
 enum stmt_id {
@@ -64,6 +64,8 @@ struct index {
     uint32_t wal_limit_frames;
     int wal_frames;
     sqlite3_stmt *statements[ST_COUNT_];
+    sqlite3_stmt *reusable[STATEMENTS_REUSABLE]; // of queries that are over
+    size_t reusable_count;
     struct series_entry series[SERIES_CACHED];
     struct arrival_entry arrivals[ARRIVALS_CACHED];
     int64_t newest_hour; // that anything arrived in, since it was opened
@@ -94,6 +96,11 @@ void bind_blob(sqlite3_stmt *s, int at, struct slice v);
 struct slice column_slice(sqlite3_stmt *s, int at);
 struct index_ref column_ref(sqlite3_stmt *s, int at); // segment, front_bytes, offset, length
 void bind_ref(sqlite3_stmt *s, int at, const struct index_ref *r);
+
+// reuse.c: statements by their text, prepared or used before
+int statement_prepare(struct index *ix, const char *sql, sqlite3_stmt **ret_statement); // SQLite's code
+void statement_give_back(struct index *ix, sqlite3_stmt *take_statement);               // NULL: nothing
+void statements_finalize(struct index *ix);
 
 // names.c: the table uid
 enum err uid_number(struct index *ix, struct slice uid, bool add, struct fault *f, int64_t *ret_id); // NO_ID

@@ -401,16 +401,17 @@ static enum err probe(struct index_query *q, const struct pass *p, unsigned most
     char sql[256];
     sqlite3_stmt *s = NULL;
     const char *table = q->top == INDEX_PATIENT ? "patient" : "study";
-    sqlite3_snprintf(sizeof sql, sql, "SELECT count(*)FROM(SELECT 1 FROM %s WHERE %s>=?1 AND %s<?2 LIMIT %u)",
-                     table, p->column, p->column, most);
-    int rc = sqlite3_prepare_v2(q->ix->db, sql, -1, &s, NULL);
+    sqlite3_snprintf(sizeof sql, sql, "SELECT count(*)FROM(SELECT 1 FROM %s WHERE %s>=?1 AND %s<?2 LIMIT ?3)",
+                     table, p->column, p->column);
+    int rc = statement_prepare(q->ix, sql, &s);
     if (rc == SQLITE_OK) {
         bind_slice(s, 1, p->low);
         bind_slice(s, 2, p->high);
+        sqlite3_bind_int(s, 3, (int)most);
         rc = sqlite3_step(s);
     }
     *ret_count = rc == SQLITE_ROW ? (unsigned)sqlite3_column_int(s, 0) : 0;
-    sqlite3_finalize(s);
+    statement_give_back(q->ix, s);
     return rc == SQLITE_ROW ? OK : index_fail(q->ix, rc, "probing an index", f);
 }
 

@@ -67,10 +67,10 @@ void index_query_close(struct index_query *q) {
     if (!q)
         return;
     link_out(q->ix, q);
-    sqlite3_finalize(q->statement);
-    sqlite3_finalize(q->late_statement);
-    sqlite3_finalize(q->scope_statement);
-    sqlite3_finalize(q->patient_statement);
+    statement_give_back(q->ix, q->statement);
+    statement_give_back(q->ix, q->late_statement);
+    statement_give_back(q->ix, q->scope_statement);
+    statement_give_back(q->ix, q->patient_statement);
     gather_free(q);
     buf_fini(&q->place_key);
     arena_fini(&q->arena);

@@ -262,11 +262,10 @@ static void put_walk(const struct index_query *q, const struct pass *p, struct b
 static enum err prepare(struct index_query *q, struct buf *take_sql, struct fault *f,
                         sqlite3_stmt **ret_statement) {
     buf_u8(take_sql, 0);
-    sqlite3_finalize(*ret_statement);
+    statement_give_back(q->ix, *ret_statement);
     *ret_statement = NULL;
-    int rc = buf_ok(take_sql)
-                 ? sqlite3_prepare_v2(q->ix->db, (const char *)take_sql->p, -1, ret_statement, NULL)
-                 : SQLITE_NOMEM;
+    int rc = buf_ok(take_sql) ? statement_prepare(q->ix, (const char *)take_sql->p, ret_statement)
+                              : SQLITE_NOMEM;
     buf_fini(take_sql);
     return rc == SQLITE_OK ? OK : index_fail(q->ix, rc, "preparing a query", f);
 }
