@@ -36,7 +36,8 @@ def test_pieces(name):
     node("--test", os.path.join(SITE, name + ".test.mjs"))
 
 
-@pytest.mark.parametrize("name", [pytest.param(n, marks=in_browser) for n in ("account", "studies", "upload")])
+@pytest.mark.parametrize("name", [pytest.param(n, marks=in_browser)
+                                  for n in ("account", "studies", "upload")])
 def test_pages(name):
     node("--test", os.path.join(SITE, name + ".test.mjs"))
 
@@ -62,7 +63,8 @@ def test_with_a_real_archive(browser, tmp_path):
         (tmp_path / "readme.txt").write_text("no image")
         bed.archive.run("user", "add", bed.archive.dir, "chief", "--role", "reader,administrator", "--stdin",
                         stdin=PASSWORD + "\n")
-        asked = dict(base="https://127.0.0.1:%d" % bed.port, password=PASSWORD, chromium=CHROMIUM, name=browser,
+        asked = dict(base="https://127.0.0.1:%d" % bed.port, password=PASSWORD, chromium=CHROMIUM,
+                     name=browser,
                      folder=str(tmp_path))
         seen = json.loads(node(os.path.join(SITE, "real.mjs"), given=json.dumps(asked)))
     finally:

@@ -204,6 +204,10 @@ static int teardown(void **state) {
 }
 
 // The numbers of the studies it shows, as in "136".
+static int by_letter(const void *a, const void *b) {
+    return *(const char *)a - *(const char *)b;
+}
+
 static const char *seen(const struct view *v) {
     static char text[64];
     static const uint16_t returns[] = {INDEX_ATTR_StudyInstanceUID};
@@ -219,6 +223,7 @@ static const char *seen(const struct view *v) {
             text[n++] = (char)index_query_value(q, 0).p[4];
     }
     text[n] = '\0';
+    qsort(text, n, 1, by_letter); // rows come in no promised order
     index_query_close(q);
     return text;
 }
