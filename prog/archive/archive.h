@@ -64,7 +64,9 @@ struct signing {
     enum ask ask;
     uint8_t asked_kind, kind; // of credential: 0 nobody's, 1 a session's, 2 a token's, 3 the provider's token
     uint8_t asked_digest[32], digest[32]; // of the credential, SHA-256
-    uint64_t recheck; // number of the question whether it is still good; 0: none is open
+    uint64_t recheck;   // number of the question whether it is still good; 0: none is open
+    bool stale;         // to be asked at the next message
+    int64_t check_ms;   // likewise, from then on
 };
 
 struct remembered; // signing.c
@@ -171,6 +173,8 @@ struct slice signing_source(const struct archive *a, const struct session *s, st
 bool signing_on_auth(struct archive *a, const struct ipc_msg *m); // false: no answer to a web session
 void signing_on_auth_gone(struct archive *a);
 void signing_forget(struct archive *a, struct slice user); // empty: everyone
+// A message has come: is whose request this is still good? The session may end by it.
+void signing_on_message(struct archive *a, struct session *s, enum ipc_type type);
 void account_on_list(struct archive *a, struct session *s, uint8_t what);
 void account_on_end(struct archive *a, struct session *s, uint8_t what, struct slice id);
 void account_on_token(struct archive *a, struct session *s, const struct ipc_token_create *m);

@@ -287,7 +287,9 @@ void session_on_worker(struct archive *a, struct session *s) {
         session_end(a, s, e == ERR_PEER_GONE ? NULL : f.detail);
         return;
     }
-    dispatch(a, s, &m);
+    signing_on_message(a, s, m.type);
+    if (!s->ending)
+        dispatch(a, s, &m);
     ipc_msg_close_fds(&m);
     if (holds_secret(m.type))
         explicit_bzero(a->buffer, IPC_MAX_BYTES);

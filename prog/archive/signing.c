@@ -58,9 +58,27 @@ void signing_forget(struct archive *a, struct slice user) {
     for (struct session *s = a->sessions, *next; s; s = next) {
         next = s->next;
         bool checkable = s->who.kind == CREDENTIAL_SESSION || s->who.kind == CREDENTIAL_TOKEN;
-        if (checkable && s->who.ask == ASK_NOTHING && (user.n == 0 || slice_eq_str(user, s->user)))
+        if (!checkable || (user.n > 0 && !slice_eq_str(user, s->user)))
+            continue;
+        if (s->who.ask == ASK_NOTHING)
             recheck(a, s);
+        else // what it asks may be its own end: that it shall hear
+            s->who.stale = true;
     }
+}
+
+// An honest worker begins each request with IDENTIFY. One that does not shall not have what its user once
+// had for as long as its connection lasts. Of a token of the provider nothing is kept that could be asked
+// about: what it began goes on, nothing else begins.
+void signing_on_message(struct archive *a, struct session *s, enum ipc_type type) {
+    bool due = s->who.kind && (s->who.stale || os_clock_ms() >= s->who.check_ms);
+    if (!due || s->who.recheck != 0 || type == IPC_RELEASE)
+        return;
+    s->who.stale = false;
+    if (s->who.kind != CREDENTIAL_JWT)
+        recheck(a, s);
+    else if (s->phase == IPC_PHASE_READY)
+        session_end(a, s, "its token has expired");
 }
 
 static bool is_address(struct slice text) {
@@ -134,6 +152,12 @@ void signing_ask(struct archive *a, struct session *s, enum ask ask, enum ipc_ty
 
 // --- IDENTIFY
 
+// Before it ends, because the question counts as use: else a long download would end its own session.
+static int64_t check_at(const struct remembered *r) {
+    int64_t now_ms = os_clock_ms(), half_ms = (r->expires_ms - now_ms) / 2;
+    return r->kind == CREDENTIAL_JWT ? r->expires_ms : now_ms + (half_ms > 1000 ? half_ms : 1000);
+}
+
 static void become(struct archive *a, struct session *s, const struct remembered *r) {
     struct ipc_identity m = {.user = slice_str(r->user),
                              .roles = r->roles,
@@ -141,6 +165,7 @@ static void become(struct archive *a, struct session *s, const struct remembered
                              .expires_s = (uint32_t)((r->expires_ms - os_clock_ms()) / 1000),
                              .second_factor = r->second_factor};
     s->who.kind = r->kind;
+    s->who.check_ms = check_at(r);
     memcpy(s->who.digest, r->digest, sizeof s->who.digest);
     memcpy(s->user, r->user, sizeof s->user);
     memcpy(s->peer, r->peer, sizeof s->peer);
@@ -246,6 +271,7 @@ static bool on_rechecked(struct archive *a, const struct ipc_auth_identity *m) {
     struct remembered r;
     remember(a, s, m, &r);
     s->rights &= r.rights;
+    s->who.check_ms = check_at(&r);
     session_set_view(s, r.view);
     return true;
 }
@@ -403,6 +429,8 @@ void signing_on_auth_gone(struct archive *a) {
     forget_all_of(a, slice_of(NULL, 0)); // all sessions ended with it; requests under way go on
     for (struct session *s = a->sessions, *next; s; s = next) {
         next = s->next;
+        s->who.stale = s->who.stale || s->who.recheck != 0; // that question will not be answered any more
+        s->who.recheck = 0;
         if (s->phase == IPC_PHASE_ASKING && s->who.ask != ASK_NOTHING)
             signing_refuse(a, s, answered(s), ERR_BUSY, "Signing in is not possible just now. Try again.");
     }

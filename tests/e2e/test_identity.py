@@ -384,6 +384,41 @@ def test_auth_ends_and_another_comes():
         b.remove()
 
 
+def test_a_request_that_asks_something_loses_it_too(bed):
+    bed.user("ira", "reader")
+    bed.reload()
+    got = bed.sign_in("ira")
+    asking = [bed.identify(got["session"])[0] for _ in range(4)]
+    other = bed.identify(got["session"])[0]
+    for w in asking:
+        w.send("PASSWORD_CHANGE", old="a wrong pass code", fresh="another pass code")
+    assert done(other, "SIGN_OUT") == 0
+    for w in asking:
+        try:
+            assert w.receive()[1]["error"] != 0
+            w.send("SESSIONS")
+        except ipc.Ended:
+            continue
+        assert w.ended()
+
+
+def test_a_request_does_not_outlive_its_session():
+    b = AuthBed(session_idle_s="2", session_max_s="4")
+    b.user("ann")
+    b.start()
+    try:
+        worker, _ = b.identify(b.sign_in("ann")["session"])
+        for _ in range(3):  # whose request goes on is not idle
+            time.sleep(1.1)
+            assert worker.call("SESSIONS")[1]["error"] == 0
+        time.sleep(1.5)
+        worker.send("SESSIONS")
+        assert worker.ended()
+        b.alive().stop()
+    finally:
+        b.remove()
+
+
 def test_sessions_end_by_themselves():
     b = AuthBed(session_idle_s="2", session_max_s="4")
     b.user("ann")
