@@ -79,14 +79,11 @@ bool answer_begin(struct request *rq, const struct answer *given) {
                                  .length = a.length,
                                  .no_body = a.length == 0};
     rq->answered = true;
-    if (http_respond(rq->web->http, rq->stream, &head) == OK)
-        return true;
-    answer_break(rq);
-    return false;
-}
-
-static bool is_head(const struct request *rq) {
-    return slice_eq_str(rq->http->method, "HEAD");
+    if (http_respond(rq->web->http, rq->stream, &head) != OK)
+        answer_break(rq);
+    else if (slice_eq_str(rq->http->method, "HEAD"))
+        rq->gone = true; // the body is not read from the archive either: it may be a study of gigabytes
+    return !rq->gone;
 }
 
 bool answer_wait(struct request *rq) {
@@ -101,7 +98,7 @@ bool answer_wait(struct request *rq) {
 bool answer_body_begin(struct request *rq, struct slice piece, bool last) {
     if (rq->gone)
         return false;
-    if (is_head(rq) || (piece.n == 0 && !last))
+    if (piece.n == 0 && !last)
         return true;
     if (http_body_give(rq->web->http, rq->stream, piece, last) == OK)
         return true;

@@ -130,7 +130,10 @@ void api_sign_in(struct request *rq) {
 void api_sign_out(struct request *rq) {
     struct ipc_msg m = channel_call(&rq->archive, IPC_SIGN_OUT, &(struct ipc_sign_out){0}, IPC_DONE);
     struct answer a = {.status = 204};
-    (void)m;
+    if (m.u.done.error != OK) { // it goes on: who is told otherwise leaves it behind
+        api_answer_error(rq, (enum err)m.u.done.error, m.u.done.detail);
+        return;
+    }
     put_cookie(rq, &a, WEB_COOKIE_SESSION, SLICE_LIT(""), 0);
     (void)answer_begin(rq, &a);
 }

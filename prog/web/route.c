@@ -132,9 +132,24 @@ static void serve_row(struct request *rq, const struct route *r) {
     request_release(rq);
 }
 
+// What somebody compressed is not decompressed: a little of it may be a lot.
+static bool is_plain(struct request *rq) {
+    struct slice encoding = request_header(rq, "content-encoding");
+    if (!encoding.p || slice_eq_str(encoding, "identity"))
+        return true;
+    struct answer a = {.status = 415, .type = "application/json"};
+    answer_header(&a, "accept-encoding", SLICE_LIT("identity")); // RFC 9110 12.5.3
+    answer_whole(rq, &a,
+                 SLICE_LIT("{\"error\":\"content_encoding\",\"message\":\"Send it as it is, without a "
+                           "Content-Encoding.\"}\n"));
+    return false;
+}
+
 void route_serve(struct request *rq) {
     struct target path;
     CLEANUP(buf_fini) struct buf allow = BUF_INIT(256);
+    if (!is_plain(rq))
+        return;
     if (target_split(rq->http->path, &rq->arena, &path) != OK) {
         answer_error(rq, 400, "path", "The path of the URL is none: see RFC 3986.");
         return;

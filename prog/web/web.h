@@ -68,7 +68,7 @@ struct request {
 
     // answering
     bool answered; // the status is out
-    bool gone;     // nobody is there any more to hear an answer
+    bool gone;     // nobody is there any more to hear an answer, or the rest of it (HEAD)
 
     // --- loop.c
     int wait_fd; // the archive's channel, or -1
@@ -121,10 +121,10 @@ struct answer {
 extern const struct http_field answer_standing_fields[]; // that every answer has
 extern const size_t answer_standing_count;
 void answer_header(struct answer *a, const char *name, struct slice value); // value: the caller's until sent
-// Sends the head. False: the client is gone.
+// Sends the head. False: the client is gone, or wanted nothing else (HEAD).
 bool answer_begin(struct request *rq, const struct answer *a);
 // Sends a piece of the body from where it lies and waits until it is out, so that the memory is free again.
-// False: the client is gone. After HEAD nothing is sent.
+// False: the client is gone.
 bool answer_body(struct request *rq, struct slice piece, bool last);
 // Begins to send and returns at once: `piece` must stay as it is until answer_wait(), which comes before
 // the next.

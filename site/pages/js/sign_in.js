@@ -3,11 +3,12 @@ import { field, h, icon, replace } from './dom.js';
 import { duration, t } from './i18n.js';
 import { session, signIn, state } from './session.js';
 
-// Only a path of this archive: "/…", and nothing a browser would take for another host.
+// Only a path of this archive: "/…", and nothing a browser would take for another host; not even once its
+// dots are worked out ("/.//host").
 export function ownPath(wanted) {
   if (!wanted || !/^\/(?![/\\])[^\s\\]*$/.test(wanted)) return '';
   const url = new URL(wanted, location.origin);
-  return url.origin === location.origin ? url.pathname + url.search + url.hash : '';
+  return url.origin === location.origin && !url.pathname.startsWith('//') ? url.pathname + url.search + url.hash : '';
 }
 
 export function wantedReturn() {
