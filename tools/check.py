@@ -18,8 +18,8 @@ import xml.etree.ElementTree as ElementTree
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 OUT = os.path.join(ROOT, "build-check")
 STEPS = ("style", "gcc", "clang", "sanitized")
-UNIT_TIMEOUT_S = 600
-E2E_TIMEOUT_S = 600
+UNIT_TIMEOUT_S = 1200
+E2E_TIMEOUT_S = 2400
 
 BUILDS = {
     "gcc": {"CC": "gcc", "args": ["--buildtype=release", "-Doptimization=2"]},
