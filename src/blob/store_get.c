@@ -206,7 +206,8 @@ enum err store_record_range(struct store *s, struct segment *g, uint64_t offset,
 static enum err get_range(struct store *s, const struct blob_ref *ref, enum seal_range range, struct fault *f,
                           struct buf *b) {
     enum { HINT_MAX = 1 << 20 };
-    size_t n = ref->front_bytes < STORE_READ_AHEAD ? STORE_READ_AHEAD : ref->front_bytes;
+    bool known = ref->front_bytes > 0 && range != SEAL_FRAMES;
+    size_t n = known ? ref->front_bytes : STORE_READ_AHEAD;
     if (n > HINT_MAX)
         n = HINT_MAX;
     uint8_t *p = store_read_buf(s, n);
