@@ -90,6 +90,7 @@ struct session {
     unsigned waits; // stores of it that wait for the disk
     struct index_query *query;
     uint32_t query_flags;
+    bool query_in_body; // summaries go to the body area: QUERY_FLAG_BY_TURNS
     uint16_t returns[INDEX_ATTR_COUNT_];
     size_t return_count;
     struct arena arena; // of the query's or retrieval's conditions

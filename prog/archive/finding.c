@@ -3,7 +3,14 @@
 
 #include "base/rd.h"
 
-enum { ROWS_BYTES = 57344 - 8192, ROWS_AT_ONCE = 200, SUMMARY_ROOM = 256 * 1024 };
+enum {
+    ROWS_BYTES = 57344 - 8192,
+    ROWS_AT_ONCE = 200,
+    SUMMARIES_AT_ONCE = 64, // so that the worker has something to do while the next come
+    SUMMARY_ROOM = 256 * 1024
+};
+_Static_assert(RING_BODY_BYTES == RING_AUX_BYTES, "summaries have the same room in both");
+
 
 static bool may_query(struct archive *a, struct session *s) {
     if (s->rights & IPC_RIGHT_QUERY)
@@ -58,6 +65,7 @@ void finding_on_query(struct archive *a, struct session *s, const struct ipc_que
     }
     a->queries++;
     s->query_flags = m->flags;
+    s->query_in_body = false;
     s->phase = IPC_PHASE_QUERYING;
     struct index_query_spec spec = {.level = (enum index_level)m->level,
                                     .conditions = conditions,
@@ -85,7 +93,7 @@ static void put_row(struct buf *rows, const struct index_query *q, size_t count)
     }
 }
 
-// The summary of the row's representative object goes to the auxiliary area, behind those of the rows before
+// The summary of the row's representative object goes to the auxiliary (or body) area, behind those of the rows before
 // it; one that has no room there (or can't be read: its study was erased) is left out, and the row goes
 // without. A row is only begun while SUMMARY_ROOM is left, so that what has no room is longer than that.
 static void put_summary(struct archive *a, struct session *s, size_t *at) {
@@ -98,7 +106,7 @@ static void put_summary(struct archive *a, struct session *s, size_t *at) {
         buf_reset(&a->summary);
         if (store_get_summary(a->store, &blob, &f, &a->summary) == OK &&
             a->summary.n <= RING_AUX_BYTES - *at) {
-            memcpy(ring + RING_BODY_BYTES + *at, a->summary.p, a->summary.n);
+            memcpy(ring + (s->query_in_body ? 0 : RING_BODY_BYTES) + *at, a->summary.p, a->summary.n);
             n = (uint32_t)a->summary.n;
         }
     }
@@ -117,7 +125,7 @@ void finding_on_more(struct archive *a, struct session *s) {
     enum index_step step = INDEX_ROW;
     buf_reset(&a->scratch);
     size_t summary_bytes = 0;
-    while (m.count < ROWS_AT_ONCE && a->scratch.n < ROWS_BYTES &&
+    while (m.count < (summaries ? SUMMARIES_AT_ONCE : ROWS_AT_ONCE) && a->scratch.n < ROWS_BYTES &&
            summary_bytes <= RING_AUX_BYTES - SUMMARY_ROOM) {
         size_t before = a->scratch.n;
         enum err e = index_query_step(s->query, &f, &step);
@@ -136,6 +144,7 @@ void finding_on_more(struct archive *a, struct session *s) {
             put_summary(a, s, &summary_bytes);
         m.count++;
     }
+    s->query_in_body = s->query_flags & QUERY_FLAG_BY_TURNS && !s->query_in_body;
     m.done = step == INDEX_END;
     m.rows = buf_slice(&a->scratch);
     if (m.done)

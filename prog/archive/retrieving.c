@@ -114,9 +114,8 @@ void retrieving_on_locate(struct archive *a, struct session *s, const struct ipc
     located.pairs = buf_slice(&pairs);
     if (e == OK) {
         s->phase = IPC_PHASE_RETRIEVING;
-        // Of a page of the web there are hundreds.
-        session_log(a, s, s->proof.lane == IPC_LANE_HTTPS ? OS_LOG_DEBUG : OS_LOG_INFO,
-                    "peer %s retrieves %llu objects", s->peer, (unsigned long long)n);
+        if (s->proof.lane != IPC_LANE_HTTPS) // of a page of the web there are hundreds
+            session_log(a, s, OS_LOG_INFO, "peer %s retrieves %llu objects", s->peer, (unsigned long long)n);
     } else {
         session_log(a, s, OS_LOG_ERROR, "a retrieval of peer %s failed: %s: %s", s->peer, err_text(e),
                     f.detail);

@@ -12,7 +12,27 @@ static enum err take_batch(struct rows *r, const struct ipc_msg *m, struct fault
     r->left = got->count;
     r->rd = rd_init(got->rows);
     r->summary_at = 0;
-    return got->error == OK ? OK : fault_set(f, (enum err)got->error, "the archive could not answer");
+    if (got->error != OK)
+        return fault_set(f, (enum err)got->error, "the archive could not answer");
+    r->asked = !r->done;
+    if (r->asked)
+        channel_tell(r->archive, IPC_QUERY_MORE, &(struct ipc_query_more){0});
+    return OK;
+}
+
+// The message that is received overwrites the rows of the one before.
+static enum err next_batch(struct rows *r, struct fault *f) {
+    struct ipc_msg m = channel_receive(r->archive, IPC_QUERY_ROWS);
+    r->asked = false;
+    r->in_body = !r->in_body;
+    return take_batch(r, &m, f);
+}
+
+static struct slice summary_of(const struct rows *r, uint32_t n) {
+    if (!r->in_body)
+        return channel_aux_slice(r->archive, r->summary_at, n);
+    bool there = r->summary_at <= r->archive->ring_body && n <= r->archive->ring_body - r->summary_at;
+    return there ? slice_of(r->archive->ring.p + r->summary_at, n) : slice_of(NULL, 0);
 }
 
 enum err rows_open(struct rows *r, struct channel *archive, const struct rows_question *q, struct fault *f) {
@@ -28,7 +48,7 @@ enum err rows_open(struct rows *r, struct channel *archive, const struct rows_qu
     put_conditions(archive, q->conditions);
     struct ipc_query ask = {.root = QUERY_ROOT_STUDY,
                             .level = (uint8_t)q->level,
-                            .flags = q->summaries ? QUERY_FLAG_SUMMARY : 0,
+                            .flags = q->summaries ? QUERY_FLAG_SUMMARY | QUERY_FLAG_BY_TURNS : 0,
                             .order = q->order,
                             .offset = q->offset,
                             .limit = q->limit,
@@ -42,9 +62,7 @@ bool rows_next(struct rows *r, struct fault *f) {
     while (r->left == 0) {
         if (r->done)
             return false;
-        struct ipc_msg m =
-            channel_call(r->archive, IPC_QUERY_MORE, &(struct ipc_query_more){0}, IPC_QUERY_ROWS);
-        if (take_batch(r, &m, f) != OK)
+        if (next_batch(r, f) != OK)
             return false;
     }
     for (size_t i = 0; i < r->return_count; i++) {
@@ -52,13 +70,16 @@ bool rows_next(struct rows *r, struct fault *f) {
         r->values[i] = rd_bytes(&r->rd, n);
     }
     uint32_t n = r->summaries ? rd_u32le(&r->rd) : 0;
-    r->summary = channel_aux_slice(r->archive, r->summary_at, n);
+    r->summary = summary_of(r, n);
     r->summary_at += n;
     r->left--;
     return true;
 }
 
 void rows_close(struct rows *r) {
+    if (r->asked)
+        r->open = !channel_receive(r->archive, IPC_QUERY_ROWS).u.query_rows.done;
+    r->asked = false;
     if (r->open)
         channel_tell(r->archive, IPC_QUERY_END, &(struct ipc_query_end){0});
     r->open = false;

@@ -14,7 +14,9 @@ struct rows {
     struct rd rd;
     unsigned left;
     size_t summary_at;
+    bool in_body; // this batch's summaries are in the body area
     bool done, open;
+    bool asked; // for the next batch: the archive prepares it while this one is worked on
     // the row
     struct slice values[INDEX_ATTR_COUNT_];
     struct slice summary;

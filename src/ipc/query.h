@@ -31,7 +31,12 @@ enum query_kind {
     QUERY_KIND_COUNT_,
 };
 
-enum query_flag { QUERY_FLAG_SUMMARY = 1 }; // hand over a representative object's summary with each row
+enum query_flag {
+    QUERY_FLAG_SUMMARY = 1, // hand over a representative object's summary with each row
+    // The summaries of the second batch of rows, and of every other from then on, lie in the body area, so
+    // that the worker can ask for a batch before it has done with the last.
+    QUERY_FLAG_BY_TURNS = 2,
+};
 
 struct query_condition {
     uint16_t attribute;
