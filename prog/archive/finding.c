@@ -11,7 +11,6 @@ enum {
 };
 _Static_assert(RING_BODY_BYTES == RING_AUX_BYTES, "summaries have the same room in both");
 
-
 static bool may_query(struct archive *a, struct session *s) {
     if (s->rights & IPC_RIGHT_QUERY)
         return true;
@@ -93,9 +92,10 @@ static void put_row(struct buf *rows, const struct index_query *q, size_t count)
     }
 }
 
-// The summary of the row's representative object goes to the auxiliary (or body) area, behind those of the rows before
-// it; one that has no room there (or can't be read: its study was erased) is left out, and the row goes
-// without. A row is only begun while SUMMARY_ROOM is left, so that what has no room is longer than that.
+// The summary of the row's representative object goes to the auxiliary (or body) area, behind those of the
+// rows before it; one that has no room there (or can't be read: its study was erased) is left out, and the
+// row goes without. A row is only begun while SUMMARY_ROOM is left, so that what has no room is longer than
+// that.
 static void put_summary(struct archive *a, struct session *s, size_t *at) {
     struct index_ref ref;
     struct fault f = {0};
