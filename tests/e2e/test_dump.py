@@ -63,7 +63,9 @@ def text_of(value):
 def same_value(a, b):
     if isinstance(a, dict) or isinstance(b, dict):
         a, b = a or {}, b or {}
-        return all(text_of(a.get(k, "")) == text_of(b.get(k, "")) for k in set(a) | set(b))
+        # PS3.5 6.2.1.1: delimiters at a name's end mean nothing and may be left out, as dcm2json does.
+        return all(text_of(a.get(k, "")).rstrip("^ ") == text_of(b.get(k, "")).rstrip("^ ")
+                   for k in set(a) | set(b))
     if a in (None, "") or b in (None, ""):
         return a in (None, "") and b in (None, "")
     if is_number(a) or is_number(b):
