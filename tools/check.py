@@ -151,12 +151,24 @@ def unit_tests(name, folder):
     say("%s: unit tests: %s" % (name, mine.line()))
 
 
+def show_failures(name, suite):
+    """The end of what each failed test had to say, and of what was printed while it ran."""
+    for case in suite.iter("testcase"):
+        said = case.findall("failure") + case.findall("error")
+        if not said:
+            continue
+        say("%s: FAILED %s::%s" % (name, case.get("classname"), case.get("name")))
+        for element in said + case.findall("system-out") + case.findall("system-err"):
+            show_tail(element.text or element.get("message", ""))
+
+
 def e2e_tests(name, folder):
     say("%s: end-to-end tests" % name)
     junit = os.path.join(OUT, name + "-e2e.xml")
     if os.path.exists(junit):
         os.remove(junit)
-    command = ["/usr/bin/python3", "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider",
+    command = ["/usr/bin/python3", "-m", "pytest", "-q", "-rs", "--disable-warnings",
+               "-p", "no:cacheprovider", "-o", "junit_logging=all", "-o", "junit_log_passing_tests=false",
                "--junit-xml", junit, "tests/e2e"]
     status, text = run(name + "-e2e", command, E2E_TIMEOUT_S,
                        {"GALENA_BUILD": folder, "PYTHONDONTWRITEBYTECODE": "1"})
@@ -166,10 +178,10 @@ def e2e_tests(name, folder):
             failed = int(suite.get("failures")) + int(suite.get("errors"))
             skipped = int(suite.get("skipped"))
             mine.add(int(suite.get("tests")) - failed - skipped, failed, skipped)
+            show_failures(name, suite)
     if status not in (0, 5) and mine.failed == 0:
         mine.add(failed=1)
         say("%s: FAILED, the end-to-end tests did not run to their end" % name)
-    if mine.failed:
         show_tail(text, 60)
     for line in sorted(set(re.findall(r"^SKIPPED .*", text, re.M))):
         say("%s: %s" % (name, line))
