@@ -1,74 +1,15 @@
 #include "dicom/json.h"
 
-#include <stdio.h>
-
 #include "dicom/json_value.h"
+#include "dicom/model_walk.h"
 #include "dicom/number_text.h"
 #include "std/tag.h"
 
-enum {
-    TEXT_MAX = 64 << 20,
-    PATH_CHARS = (DICOM_DEPTH_MAX + 1) * 24,
-};
-
-// A data set being written, and the sequence whose item it is.
-struct frame {
-    const struct dicom_dataset *ds;
-    size_t next;
-    bool any; // a member has been written
-    const struct dicom_element *parent;
-    size_t item;
-    struct dicom_charset charset;
-};
-
-struct json {
-    const struct dicom_json_options *o;
-    struct buf *out;
-    struct buf text;
-    size_t depth;
-    struct frame stack[DICOM_DEPTH_MAX + 1];
-};
-
-static void newline(struct json *j, size_t levels) {
-    if (!j->o->indent)
-        return;
-    buf_u8(j->out, '\n');
-    for (size_t i = 0; i < levels; i++)
-        buf_append(j->out, "  ", 2);
-}
-
-static void begin_set(struct json *j, struct frame *fr, const struct dicom_charset *outer) {
-    const struct dicom_element *e = dicom_dataset_find(fr->ds, TAG_SpecificCharacterSet);
-    if (e)
-        dicom_charset_init(&fr->charset, e->value);
-    else
-        fr->charset = *outer;
-    fr->next = 0;
-    fr->any = false;
-    buf_u8(j->out, '{');
-}
-
-static void path_of(const struct json *j, const struct dicom_element *e, char path[PATH_CHARS]) {
-    size_t n = 0;
-    path[0] = 0;
-    for (size_t i = 1; i <= j->depth; i++)
-        n += (size_t)snprintf(path + n, PATH_CHARS - n, "%08X/%zu/", j->stack[i].parent->tag,
-                              j->stack[i].item + 1);
-    snprintf(path + n, PATH_CHARS - n, "%08X", e->tag);
-}
-
-static void write_ref(struct json *j, const struct dicom_element *e) {
-    char path[PATH_CHARS];
-    if (!j->o->uri)
-        return;
-    path_of(j, e, path);
-    buf_reset(&j->text);
-    if (!j->o->uri(j->o->uri_ctx, path, e, &j->text))
-        return;
-    if (!buf_ok(&j->text))
-        j->out->failed = true;
-    buf_append_str(j->out, ",\"BulkDataURI\":");
-    dicom_json_string(j->out, buf_slice(&j->text));
+static void begin_member(struct model_walk *w, struct model_level *l, size_t depth, struct buf *out) {
+    if (l->any)
+        buf_u8(out, ',');
+    l->any = true;
+    model_walk_newline(w, out, 2 * depth + 1);
 }
 
 static void put_head(struct buf *out, const struct dicom_element *e) {
@@ -82,82 +23,81 @@ static void put_head(struct buf *out, const struct dicom_element *e) {
     memcpy(p + VR_PLACE, std_vr_info(json_value_vr(e))->code, 2);
 }
 
-static bool is_left_out(const struct dicom_element *e) {
-    return tag_is_group_length(e->tag) || tag_group(e->tag) == 0x0002 || tag_group(e->tag) == 0x0000;
+static void write_ref(struct model_walk *w, const struct dicom_element *e, struct buf *out) {
+    struct slice uri;
+    if (!model_walk_uri(w, e, &uri))
+        return;
+    if (!buf_ok(&w->text))
+        out->failed = true;
+    buf_append_str(out, ",\"BulkDataURI\":");
+    dicom_json_string(out, uri);
 }
 
-// Goes down into a sequence that has items.
-static void write_element(struct json *j, const struct dicom_element *e) {
-    struct frame *fr = &j->stack[j->depth];
-    if (fr->any)
-        buf_u8(j->out, ',');
-    fr->any = true;
-    newline(j, 2 * j->depth + 1);
-    put_head(j->out, e);
-    if (e->is_sequence && dicom_items_count(e) > 0) {
-        buf_append_str(j->out, ",\"Value\":[");
-        newline(j, 2 * j->depth + 2);
-        struct frame *child = &j->stack[++j->depth];
-        child->parent = e;
-        child->item = 0;
-        child->ds = dicom_items_at(e, 0);
-        begin_set(j, child, &fr->charset);
-        return;
-    }
+static void write_element(struct model_walk *w, const struct dicom_element *e, struct buf *out) {
+    struct model_level *l = model_walk_level(w);
+    begin_member(w, l, w->depth, out);
+    put_head(out, e);
     if (e->is_ref)
-        write_ref(j, e);
-    else if (e->tag == TAG_SpecificCharacterSet && !j->o->keep_charset && e->value.n > 0)
-        buf_append_str(j->out, ",\"Value\":[\"ISO_IR 192\"]");
+        write_ref(w, e, out);
+    else if (model_walk_is_charset(w, e))
+        buf_append_str(out, ",\"Value\":[\"ISO_IR 192\"]");
     else
-        json_value_write(j->out, &j->text, e, &fr->charset);
-    buf_u8(j->out, '}');
+        json_value_write(out, &w->text, e, &l->charset);
+    buf_u8(out, '}');
 }
 
-// The item is done: the next one, or back to what the sequence is in.
-static void end_item(struct json *j) {
-    struct frame *fr = &j->stack[j->depth];
-    if (fr->any)
-        newline(j, 2 * j->depth);
-    buf_u8(j->out, '}');
-    if (++fr->item < dicom_items_count(fr->parent)) {
-        buf_u8(j->out, ',');
-        newline(j, 2 * j->depth);
-        fr->ds = dicom_items_at(fr->parent, fr->item);
-        begin_set(j, fr, &j->stack[j->depth - 1].charset);
-        return;
-    }
-    j->depth--;
-    buf_append(j->out, "]}", 2);
+// The walk is in the first item already.
+static void open_sequence(struct model_walk *w, const struct dicom_element *e, struct buf *out) {
+    begin_member(w, model_walk_level(w) - 1, w->depth - 1, out);
+    put_head(out, e);
+    buf_append_str(out, ",\"Value\":[");
+    model_walk_newline(w, out, 2 * w->depth);
+    buf_u8(out, '{');
 }
 
-static enum err write_set(struct json *j, struct fault *f) {
-    begin_set(j, &j->stack[0], &dicom_charset_ascii);
-    for (;;) {
-        struct frame *fr = &j->stack[j->depth];
-        const struct dicom_element *e = dicom_dataset_at(fr->ds, fr->next++);
-        if (!buf_ok(j->out))
-            return fault_set(f, ERR_LIMIT, "JSON longer than %zu bytes", j->out->max);
-        if (!e && j->depth == 0)
+static void close_set(const struct model_walk *w, size_t depth, bool any, struct buf *out) {
+    if (any)
+        model_walk_newline(w, out, 2 * depth);
+    buf_u8(out, '}');
+}
+
+static enum err write_set(struct model_walk *w, struct buf *out, struct fault *f) {
+    buf_u8(out, '{');
+    while (buf_ok(out)) {
+        const struct dicom_element *e;
+        bool any = model_walk_level(w)->any;
+        switch (model_walk_next(w, &e)) {
+        case MODEL_ELEMENT:
+            write_element(w, e, out);
             break;
-        if (!e)
-            end_item(j);
-        else if (e->is_sequence && dicom_items_count(e) > 0 && j->depth == DICOM_DEPTH_MAX)
+        case MODEL_SEQUENCE:
+            open_sequence(w, e, out);
+            break;
+        case MODEL_ITEM:
+            close_set(w, w->depth, any, out);
+            buf_u8(out, ',');
+            model_walk_newline(w, out, 2 * w->depth);
+            buf_u8(out, '{');
+            break;
+        case MODEL_SEQUENCE_END:
+            close_set(w, w->depth + 1, any, out);
+            buf_append(out, "]}", 2);
+            break;
+        case MODEL_TOO_DEEP:
             return fault_set(f, ERR_DEPTH, "data set to write");
-        else if (!is_left_out(e))
-            write_element(j, e);
+        case MODEL_END:
+            close_set(w, 0, any, out);
+            return buf_ok(out) ? OK : fault_set(f, ERR_LIMIT, "JSON longer than %zu bytes", out->max);
+        }
     }
-    if (j->stack[0].any)
-        newline(j, 0);
-    buf_u8(j->out, '}');
-    return buf_ok(j->out) ? OK : fault_set(f, ERR_LIMIT, "JSON longer than %zu bytes", j->out->max);
+    return fault_set(f, ERR_LIMIT, "JSON longer than %zu bytes", out->max);
 }
 
 enum err dicom_json_write(const struct dicom_dataset *ds, const struct dicom_json_options *o, struct buf *out,
                           struct fault *f) {
-    static const struct dicom_json_options plain;
-    struct json j = {.o = o ? o : &plain, .out = out, .text = BUF_INIT(TEXT_MAX)};
-    j.stack[0].ds = ds;
-    enum err e = write_set(&j, f);
-    buf_fini(&j.text);
+    struct model_walk w;
+    model_walk_init(&w, ds, o);
+    enum err e = write_set(&w, out, f);
+    model_walk_fini(&w);
     return e;
 }
