@@ -31,7 +31,7 @@ export class Bed {
     this.context = await chromium.launchPersistentContext(this.folder, { executablePath: CHROMIUM, args: FLAGS,
       locale: 'en-GB', viewport: { width: 1280, height: 860 }, timezoneId: Intl.DateTimeFormat().resolvedOptions().timeZone, ...options });
     this.page = this.context.pages()[0] || await this.context.newPage();
-    this.page.setDefaultTimeout(8000);
+    this.page.setDefaultTimeout(30000);
     this.complaints = [];
     this.page.on('pageerror', (e) => this.complaints.push(String(e)));
     this.page.on('console', (m) => m.type() === 'error' && !/status of (4|5)\d\d|ERR_/.test(m.text()) && this.complaints.push(m.text()));
