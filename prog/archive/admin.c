@@ -28,13 +28,12 @@ static void put_line(struct lines *l, const char *fmt, ...) {
     if (l->at++ < l->from || l->full)
         return;
     va_start(ap, fmt);
-    int n = vsnprintf(line, sizeof line, fmt, ap);
+    struct slice text = slice_vformat(line, sizeof line, fmt, ap);
     va_end(ap);
-    size_t bytes = n < 0 ? 0 : (size_t)n < sizeof line ? (size_t)n : sizeof line - 1;
-    l->full = l->text->n + bytes + 1 > TEXT_MAX;
+    l->full = l->text->n + text.n + 1 > TEXT_MAX;
     if (l->full)
         return;
-    buf_append(l->text, line, bytes);
+    buf_append_slice(l->text, text);
     buf_u8(l->text, '\n');
 }
 

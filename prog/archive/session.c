@@ -31,11 +31,8 @@ void session_log(struct archive *a, struct session *s, enum os_log_level level, 
     char text[1024];
     va_list ap;
     va_start(ap, fmt);
-    int n = vsnprintf(text, sizeof text, fmt, ap);
+    struct slice line = slice_vformat(text, sizeof text, fmt, ap);
     va_end(ap);
-    if (n < 0)
-        return;
-    struct slice line = slice_of(text, (size_t)n < sizeof text ? (size_t)n : sizeof text - 1);
     struct ipc_archive_log m = {.level = (uint8_t)level, .session = s ? s->id : 0, .text = line};
     if (a->supervisor.fd < 0 || ipc_send(a->supervisor.fd, IPC_ARCHIVE_LOG, &m, NULL, 0) != OK)
         os_log(level, text);

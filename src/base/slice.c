@@ -1,5 +1,7 @@
 #include "base/slice.h"
 
+#include <stdio.h>
+
 bool slice_eq(struct slice a, struct slice b) {
     return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
 }
@@ -81,4 +83,11 @@ bool slice_to_u64(struct slice s, uint64_t max, uint64_t *ret_value) {
         return false;
     *ret_value = v;
     return true;
+}
+
+struct slice slice_vformat(char *dst, size_t cap, const char *fmt, va_list ap) {
+    int n = vsnprintf(dst, cap, fmt, ap);
+    if (n < 0)
+        dst[n = 0] = 0;
+    return slice_of(dst, (size_t)n < cap ? (size_t)n : cap - 1);
 }

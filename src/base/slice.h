@@ -2,6 +2,7 @@
 #ifndef BASE_SLICE_H
 #define BASE_SLICE_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -35,6 +36,10 @@ struct slice slice_split(struct slice s, uint8_t sep, struct slice *ret_rest);
 // Copies into a NUL-terminated buffer of `cap` bytes; false (dst untouched) when it does not
 // fit or holds a NUL.
 bool slice_to_cstr(struct slice s, char *dst, size_t cap);
+
+// A text as printf makes it, into `dst`, cut if it is longer than cap - 1 bytes; empty if it can't be made.
+struct slice slice_vformat(char *dst, size_t cap, const char *fmt, va_list ap)
+    __attribute__((format(printf, 3, 0)));
 
 // Decimal digits only, no sign or blanks; false on anything else or above max.
 bool slice_to_u64(struct slice s, uint64_t max, uint64_t *ret_value);
