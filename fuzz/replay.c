@@ -1,6 +1,6 @@
-// Drives a fuzz target without a fuzzing engine: every file of a folder, and of each file some
+// Drives a fuzz target without a fuzzing engine: every file of a folder, and of each file up to two
 // thousand mutants made from a fixed seed, so that a run is repeatable. Linked with clang's libFuzzer
-// instead, the same targets search on their own.
+// instead, the same targets search on their own (fuzz/run).
 //
 //   fuzz_pdu corpus/pdu [mutants of each file]
 #include <dirent.h>
@@ -11,7 +11,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
-enum { INPUT_MAX = 1 << 20, GROWTH_MAX = 64 };
+enum { INPUT_MAX = 1 << 20, GROWTH_MAX = 64, MUTANTS_MAX = 2000, MUTANTS_ALL_MAX = 40000 };
 
 static uint64_t random_state = 0x9E3779B97F4A7C15u;
 
@@ -99,9 +99,13 @@ static int run_file(const char *folder, const char *name, unsigned long mutants)
 int main(int argc, char **argv) {
     if (argc < 2)
         return 2;
-    unsigned long mutants = argc > 2 ? strtoul(argv[2], NULL, 10) : 2000;
     struct dirent **entries = NULL;
     int count = scandir(argv[1], &entries, NULL, alphasort), files = 0, status = 0;
+    unsigned long mutants = MUTANTS_ALL_MAX / (count > 0 ? (unsigned long)count : 1);
+    if (argc > 2)
+        mutants = strtoul(argv[2], NULL, 10);
+    else if (mutants > MUTANTS_MAX)
+        mutants = MUTANTS_MAX;
     for (int i = 0; i < count; i++) {
         if (entries[i]->d_name[0] != '.') {
             status |= run_file(argv[1], entries[i]->d_name, mutants);
