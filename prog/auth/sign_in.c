@@ -151,11 +151,18 @@ static void on_right(struct auth *a, struct job *job, struct user *u) {
         account_work_out(a, job, u);
 }
 
-static void on_wrong(struct auth *a, const struct job *job) {
+// A name that is nobody's stays out of the log: people type passwords into the wrong field.
+static void log_wrong(const struct job *job, const struct user *u) {
+    struct slice from = slice_of(job->source, job->source_n);
+    if (u)
+        os_log(OS_LOG_WARN, "wrong password", OS_LOG_SLICE("user", u->name), OS_LOG_SLICE("from", from));
+    else
+        os_log(OS_LOG_WARN, "unknown user", OS_LOG_SLICE("from", from));
+}
+
+static void on_wrong(struct auth *a, const struct job *job, const struct user *u) {
     throttle_note(&a->throttle, job->who, false, os_clock_ms());
-    os_log(OS_LOG_WARN, "wrong password or unknown user",
-           OS_LOG_SLICE("user", slice_of(job->user, job->user_n)),
-           OS_LOG_SLICE("from", slice_of(job->source, job->source_n)));
+    log_wrong(job, u);
     if (job->kind == JOB_SIGN_IN)
         sign_in_refuse(job->request, ERR_DENIED, false, 0);
     else if (job->kind == JOB_CHECK)
@@ -169,7 +176,7 @@ void sign_in_work_out(struct auth *a, struct job *job) {
     if (verify_passcode(u, slice_of(job->password, job->password_n)))
         on_right(a, job, u);
     else
-        on_wrong(a, job);
+        on_wrong(a, job, u);
 }
 
 void sign_in_on_out(struct auth *a, const struct ipc_auth_sign_out *m) {

@@ -48,7 +48,7 @@ class AuthBed(ipc.Bed):
         super().__init__()
         self.settings = dict(dict(session_idle_s="1800", session_max_s="43200", archive_name="Test", url=""),
                              **settings)
-        self.auth, self.fetch = None, None
+        self.auth, self.fetch, self.all_auth_log = None, None, []
 
     def user(self, name, role="reader", *options):
         subprocess.run([ipc.GALENA, "user", "add", self.dir, name, "--role", role, "--stdin", *options],
@@ -114,13 +114,12 @@ class AuthBed(ipc.Bed):
         lines = []
         self.auth_control.setblocking(False)
         try:
-            while True:
-                data = self.auth_control.recv(70000)
-                if not data:
-                    return lines
+            while data := self.auth_control.recv(70000):
                 lines.append(ipc.decode(data)[1]["text"].decode())
         except BlockingIOError:
-            return lines
+            pass
+        self.all_auth_log += lines
+        return lines
 
     def web(self, source="192.0.2.1"):
         return self.open(lane=ipc.LANE_HTTPS, source=source)

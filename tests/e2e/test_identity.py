@@ -350,8 +350,19 @@ def test_the_command_line_turns_a_second_factor_off(bed):
     assert bed.sign_in("gina")["error"] == 0
 
 
+def test_names_of_nobody_are_not_logged(bed):
+    """People type passwords into the field for the name."""
+    bed.auth_log()
+    for name in (PASSWORD, "ann\tX", "Ann", "ann "):
+        assert bed.sign_in(name, "wrong password", source="192.0.2.81")["error"] != 0
+    assert bed.sign_in("ann", "wrong password", source="192.0.2.82")["error"] != 0
+    lines = [x for x in bed.auth_log() if "192.0.2.8" in x]  # what was said before may come late
+    assert lines == ["unknown user from=192.0.2.81"] * 4 + ["wrong password user=ann from=192.0.2.82"]
+
+
 def test_nothing_of_it_is_logged(bed):
-    text = "\n".join(bed.auth_log()) + bed.errors()
+    bed.auth_log()
+    text = bed.errors() + "\n".join(bed.all_auth_log)
     assert "signed in" in text and "second factor" in text
     for secret in (PASSWORD, "another password", "gal_", "$argon2id$"):
         assert secret not in text
