@@ -49,10 +49,10 @@ static int32_t unit_at(struct slice s, size_t at) {
     return v;
 }
 
-// What \u at `at` stands for (surrogates: with the second one), and how long it is; 0: nothing valid.
+// What \u at `at` stands for (surrogates: with the second one), and how long it is; 0: nothing we take.
 static size_t unicode_escape(struct slice s, size_t at, uint32_t *ret_char) {
     int32_t a = unit_at(s, at + 2);
-    if (a < 0 || (a >= 0xDC00 && a <= 0xDFFF))
+    if (a <= 0 || (a >= 0xDC00 && a <= 0xDFFF))
         return 0;
     *ret_char = (uint32_t)a;
     if (a < 0xD800 || a > 0xDFFF)
@@ -91,7 +91,7 @@ static enum err scan_string(struct scan *sc) {
         else if (sc->s.p[sc->at] >= 0x80)
             n = utf8_decode(slice_sub(sc->s, sc->at, 4), &c);
         if (n == 0)
-            return wrong(sc, "a string holds what is no character");
+            return wrong(sc, "a string holds what is no character, or a NUL");
         sc->at += n;
     }
     sc->at++;

@@ -1,7 +1,9 @@
 // JSON (RFC 8259) in: a text is checked once, as a whole, and becomes a flat list of tokens, which then can
 // be walked in any order without recursion. No tree, no numbers: those stay text, so that no digit is lost.
 //
-// Strict: no comments, no trailing commas, no byte order mark, UTF-8 only, no lone surrogates.
+// Strict: no comments, no trailing commas, no byte order mark, UTF-8 only, no lone surrogates. Stricter than
+// the RFC in one thing: no string holds a NUL, not even as \u0000. Nothing we read needs one, and what is a
+// C string or a value of DICOM later would end there.
 // Keys that come twice are the reader's business; json_member() does not find them.
 #ifndef BASE_JSON_H
 #define BASE_JSON_H

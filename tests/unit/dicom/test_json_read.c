@@ -154,7 +154,7 @@ static const struct {
     {"a number for text", V("LO", "7"), ERR_SYNTAX, "00091001: a number where"},
     {"a string for PN", V("PN", "\"A^B\""), ERR_SYNTAX, "00091001: text where"},
     {"a backslash in a value", V("LO", "\"a\\\\b\""), ERR_SYNTAX, "00091001: a backslash"},
-    {"a NUL", V("LO", "\"a\\u0000\""), ERR_SYNTAX, "00091001: a NUL"},
+    {"a NUL", V("LO", "\"a\\u0000\""), ERR_SYNTAX, "JSON, byte 34: a string holds"},
     {"an escape sequence", V("LO", "\"\\u001b$B\""), ERR_SYNTAX, "00091001: an escape"},
     {"a letter no CS has", V("CS", "\"\xC3\xA4\""), ERR_SYNTAX, "00091001: not of the default"},
     {"two values of ST", V("ST", "\"a\",\"b\""), ERR_SYNTAX, "00091001: more than one value"},
