@@ -10,14 +10,19 @@
 
 enum { DEVICE_DAYS = 180, OIDC_COOKIE_S = 600 };
 
+// For anybody. Says whether what came along is good, too: a page that asks /api/me for that leaves a 401 in
+// the console of a browser in which nobody has signed in.
 void api_info(struct request *rq) {
+    bool signed_in = request_is_known(rq);
+    if (rq->answered)
+        return;
     struct buf b = BUF_INIT(4096);
     buf_append_str(&b, "{\"name\":");
     dicom_json_string(&b, slice_str(rq->web->name));
     buf_append_str(&b, ",\"version\":\"" GALENA_VERSION "\",\"oidc\":");
     buf_append_str(&b, rq->web->oidc_name[0] ? "true,\"oidc_name\":" : "false,\"oidc_name\":");
     dicom_json_string(&b, slice_str(rq->web->oidc_name));
-    buf_append_str(&b, "}\n");
+    buf_printf(&b, ",\"signed_in\":%s}\n", signed_in ? "true" : "false");
     answer_json(rq, 200, buf_slice(&b));
     buf_fini(&b);
 }

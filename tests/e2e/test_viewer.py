@@ -93,6 +93,7 @@ def test_in_three_planes(hospital):
 
 def test_who_is_not_signed_in_is_sent_there(hospital):
     seen = look(hospital, study_before=HEAD)
+    is_clean(seen)
     assert "/viewer/" not in seen["before"].split("?")[0] and "return=" in seen["before"], seen["before"]
 
 

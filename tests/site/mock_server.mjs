@@ -256,7 +256,8 @@ async function serve(mock, req, res) {
   const failing = mock.fail[path];
   if (failing === 'drop') return req.socket.destroy();
   if (failing) return error(res, failing, 'mock', 'as the test wanted');
-  if (path === '/api/info') return send(res, 200, { name: 'Radiologie am See', version: '0.1.0', oidc: mock.oidc, oidc_name: mock.oidc ? 'Klinikkonto' : '' });
+  if (path === '/api/info') return send(res, 200, { name: 'Radiologie am See', version: '0.1.0', oidc: mock.oidc,
+    oidc_name: mock.oidc ? 'Klinikkonto' : '', signed_in: Boolean(whoIs(mock, req).user) });
   if (path === '/api/sign-in') return signIn(mock, req, res);
   if (path === '/openapi.json') return send(res, 200, { openapi: '3.1.0' });
   if (path.startsWith('/viewer/')) return send(res, 200, { viewer: url.search });

@@ -11,7 +11,7 @@ const browser = await chromium.launch({ executablePath: asked.chromium, args: ['
 const context = await browser.newContext({ ignoreHTTPSErrors: true, locale: 'en-GB' });
 const page = await context.newPage();
 page.on('pageerror', (e) => seen.complaints.push(String(e)));
-page.on('console', (m) => m.type() === 'error' && !/status of 401/.test(m.text()) && seen.complaints.push(m.text()));
+page.on('console', (m) => m.type() === 'error' && seen.complaints.push(m.text()));
 page.on('request', (r) => !r.url().startsWith(asked.base) && !/^(data|blob):/.test(r.url()) && seen.complaints.push(r.url()));
 
 async function signIn(user) {

@@ -61,10 +61,13 @@ function begin(me) {
 }
 
 export async function load() {
-  const [info, me] = await Promise.allSettled([json('/api/info', { quiet: true }), json('/api/me', { quiet: true })]);
-  if (info.status === 'fulfilled') state.info = info.value;
-  if (me.status === 'fulfilled') begin(me.value);
-  else if (me.reason.kind !== 'sign_in') throw me.reason;
+  state.info = await json('/api/info', { quiet: true });
+  if (!state.info.signed_in) return;
+  try {
+    begin(await json('/api/me', { quiet: true }));
+  } catch (e) { // the session may have ended just now
+    if (e.kind !== 'sign_in') throw e;
+  }
 }
 
 export async function refresh() {

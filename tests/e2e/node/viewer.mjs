@@ -52,7 +52,7 @@ async function await_picture(is_good) {
 }
 
 async function sign_in() {
-  await page.goto(asked.base + "/openapi.json");
+  await page.goto(asked.base + "/");
   return await page.evaluate(async ({ user, password }) => (await fetch("/api/sign-in", {
     method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ user, password }),
   })).status, asked);
@@ -79,10 +79,10 @@ async function look_at(study) {
 
 seen.before = asked.study_before ? await (async () => {
   await page.goto(asked.base + "/viewer/viewer?StudyInstanceUIDs=" + asked.study_before);
+  await page.waitForSelector("input[name=password]");
   return page.url();
 })() : null;
 seen.signed_in = await sign_in();
-seen.errors = []; // that page has no icon
 seen.studies = [];
 for (const study of asked.studies) seen.studies.push(await look_at(study));
 await browser.close();
