@@ -26,7 +26,8 @@ struct slice request_body(struct request *rq) {
 
 enum err request_body_whole(struct request *rq, size_t max, struct slice *ret_body, struct fault *f) {
     struct buf b = BUF_INIT(max);
-    for (struct slice piece = request_body(rq); piece.n > 0; piece = request_body(rq))
+    struct slice piece;
+    while (buf_ok(&b) && (piece = request_body(rq)).n > 0) // what is too long is not read to its end
         buf_append_slice(&b, piece);
     enum err e = rq->gone      ? fault_set(f, ERR_PEER_GONE, "the client broke off")
                  : !buf_ok(&b) ? fault_set(f, ERR_LIMIT, "the body has more than %zu bytes", max)
