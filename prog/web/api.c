@@ -137,9 +137,13 @@ static void put_line(struct buf *out, struct slice line, const struct api_column
     buf_append_str(out, "}");
 }
 
+// Auth's details are sentences for people. What does not match is a form filled in wrong: no data set is
+// meant.
 void api_answer_error(struct request *rq, enum err e, struct slice detail) {
-    answer_error(rq, (int)err_http_status(e), err_name(e), "%s%s%.*s", err_text(e), detail.n ? ": " : "",
-                 SLICE_FMT(detail));
+    struct slice text = detail.n > 0 ? detail : slice_str(err_text(e));
+    bool form = e == ERR_MISMATCH;
+    answer_error(rq, form ? 400 : (int)err_http_status(e), form ? "form" : err_name(e), "%.*s",
+                 SLICE_FMT(text));
 }
 
 void api_answer_lines(struct request *rq, enum ipc_type type, void *body,

@@ -98,7 +98,10 @@ void api_second_factor(struct request *rq) {
         channel_call(&rq->archive, IPC_TOTP_BEGIN, &(struct ipc_totp_begin){0}, IPC_TOTP_SECRET);
     const struct ipc_totp_secret *got = &m.u.totp_secret;
     if (got->error != OK) {
-        api_answer_error(rq, (enum err)got->error, SLICE_LIT(""));
+        api_answer_error(rq, (enum err)got->error,
+                         got->error == ERR_MISMATCH
+                             ? SLICE_LIT("There is a second factor already; turn it off first.")
+                             : SLICE_LIT(""));
         return;
     }
     struct buf b = BUF_INIT(4096);
