@@ -111,11 +111,20 @@ void describe_openapi(struct request *rq) {
 
 // --- WADL, as PS3.18 8.9 asks for it
 
+// The only character of a host that is markup.
+static void put_origin(struct buf *b, struct slice origin) {
+    for (size_t i = 0; i < origin.n; i++)
+        if (origin.p[i] == '&')
+            buf_append_str(b, "&amp;");
+        else
+            buf_u8(b, origin.p[i]);
+}
+
 void describe_capabilities(struct request *rq) {
     struct buf b = BUF_INIT(DESCRIPTION_MAX);
     buf_append_str(&b, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
                        "<application xmlns=\"http://wadl.dev.java.net/2009/02\">\n<resources base=\"");
-    buf_append_slice(&b, request_origin(rq));
+    put_origin(&b, request_origin(rq));
     buf_append_str(&b, "/dicomweb\">\n");
     for (size_t i = 0; i < route_count; i++) {
         const struct route *r = &route_table[i];
