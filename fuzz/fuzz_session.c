@@ -113,6 +113,7 @@ static void stop(void) {
     conf_peers_fini(&a.peers);
     conf_collections_fini(&a.collections);
     free(a.buffer);
+    free(a.remembered);
     buf_fini(&a.scratch);
     buf_fini(&a.summary);
     remove_folder();

@@ -18,6 +18,7 @@ enum {
     FLAG_CHROMA_HALVED = 4,
     ITEM_HEADER_BYTES = 8
 };
+#define PLACE_MAX (UINT64_C(1) << 62) // no object is that long; sums of places don't overflow
 
 void dicom_frames_write(const struct dicom_frames *f, struct buf *out) {
     if (!f->present)
@@ -76,7 +77,8 @@ enum err dicom_frames_parse(struct slice bytes, struct arena *a, struct fault *f
     fr.fragment_count = rd_u32le(&r);
     uint32_t basic = rd_u32le(&r), extended = rd_u32le(&r);
     struct slice tables[2] = {rd_bytes(&r, basic), rd_bytes(&r, extended)};
-    if (version != VERSION || !rd_ok(&r) || rd_left(&r) != fr.fragment_count * 4)
+    if (version != VERSION || !rd_ok(&r) || rd_left(&r) != fr.fragment_count * 4 || fr.offset > PLACE_MAX ||
+        fr.length > PLACE_MAX || fr.first_fragment > PLACE_MAX)
         return fault_set(f, ERR_CORRUPT, "frame table");
     uint32_t *lengths = arena_calloc(a, fr.fragment_count + 1, sizeof *lengths);
     if (!lengths || !arena_dup(a, tables[0], &fr.offset_table) ||
