@@ -257,8 +257,8 @@ bool h1_can_advance(const struct http_conn *c) {
         return false;
     if (s && !(s->out_end && s->done))
         return s->wanted && !s->unconsumed && !s->in_done && (c->in.n || c->eof);
-    if (s)
-        return s->in_done || c->in.n || c->eof;
+    if (s) // answered; if its body is not, it is dropped, and that has its time
+        return s->in_done || c->in.n || c->eof || c->h1.close || !s->waiting;
     if (c->in.n == 0)
         return c->eof;
     return http_out_has_room(c) && http_out_unsent_own(c) <= OWN_BUSY_BYTES;

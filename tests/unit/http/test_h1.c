@@ -385,6 +385,36 @@ static void early_answer(void **state) {
     }
 }
 
+// A handler that is through after the last look at events: a body that never comes has its time all the same.
+static void late_answer_without_the_body(void **state) {
+    (void)state;
+    static const char *const lengths[] = {"1000", "99999999"};
+    for (size_t i = 0; i < 2; i++) {
+        struct server s;
+        char request[100];
+        struct iovec v[16];
+        server_init(&s, NULL);
+        s.passive = true;
+        snprintf(request, sizeof request, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %s\r\n\r\n",
+                 lengths[i]);
+        http_conn_feed(s.c, slice_str(request), s.now);
+        server_events(&s);
+        server_answer(&s, &s.told[0], NULL);
+        while (http_conn_output(s.c, v, 16) > 0)
+            http_conn_sent(s.c, v[0].iov_len, s.now);
+        for (int k = 0; k < 10 && !http_conn_closed(s.c); k++) {
+            int64_t at = http_conn_deadline(s.c);
+            assert_true(at <= s.now + http_limits_default.body_idle_ms);
+            s.now = at > s.now ? at : s.now;
+            http_conn_tick(s.c, s.now);
+            server_events(&s);
+            server_flush(&s, SIZE_MAX);
+        }
+        assert_true(http_conn_closed(s.c));
+        server_fini(&s);
+    }
+}
+
 static void back_pressure(void **state) {
     (void)state;
     struct server s;
@@ -598,7 +628,8 @@ int main(void) {
         cmocka_unit_test(endless),        cmocka_unit_test(borrowed),
         cmocka_unit_test(borrowed_last),  cmocka_unit_test(one_after_the_other),
         cmocka_unit_test(chunked_answer), cmocka_unit_test(split_response),
-        cmocka_unit_test(early_answer),   cmocka_unit_test(back_pressure),
+        cmocka_unit_test(early_answer),   cmocka_unit_test(late_answer_without_the_body),
+        cmocka_unit_test(back_pressure),
         cmocka_unit_test(timers),         cmocka_unit_test(slow_body),
         cmocka_unit_test(slow_reader),    cmocka_unit_test(ends),
         cmocka_unit_test(broken_off),     cmocka_unit_test(shutdown_in_peace),
