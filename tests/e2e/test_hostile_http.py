@@ -481,8 +481,11 @@ def send_often(bed, data, times):
 
 
 def resident_kb(pid):
-    with open("/proc/%d/status" % pid, encoding="utf-8") as f:
-        return sum(int(line.split()[1]) for line in f if line.startswith("RssAnon"))
+    try:
+        with open("/proc/%d/status" % pid, encoding="utf-8") as f:
+            return sum(int(line.split()[1]) for line in f if line.startswith("RssAnon"))
+    except FileNotFoundError: # it has ended meanwhile
+        return 0
 
 
 def largest_kb(bed):
