@@ -54,11 +54,14 @@ def numbered(n, more=b"", front=b"", **values):
 STORED, REFUSED, EITHER = "stored", "refused", "either"
 DATA_SETS = [ # name, what follows the attributes, what becomes of it
     ("63 levels", nested(63), STORED), ("64 levels", nested(64), STORED), ("65 levels", nested(65), REFUSED),
-    ("100,000 levels", nested(100000), REFUSED), ("100,000 levels without an end", (SQ + ITEM) * 100000,
-                                                  REFUSED),
+    ("100,000 levels", nested(100000), REFUSED),
+    ("a million levels", nested(1000000), REFUSED),
+    ("a million levels, defined", nested_defined(1000000), REFUSED),
+    ("100,000 levels without an end", (SQ + ITEM) * 100000, REFUSED),
     ("63 levels, defined", nested_defined(63), STORED), ("65 levels, defined", nested_defined(65), REFUSED),
     ("100,000 levels, defined", nested_defined(100000), REFUSED),
     ("a million empty items", SQ + (ITEM[:4] + b"\0\0\0\0") * 1000000 + SEQUENCE_END, EITHER),
+    ("ten million empty items", SQ + (ITEM[:4] + b"\0\0\0\0") * 10000000 + SEQUENCE_END, EITHER),
     ("a sequence without an end", SQ + ITEM, REFUSED), ("an item without an end", SQ + ITEM + SEQUENCE_END,
                                                         EITHER),
     ("an end of nothing", SEQUENCE_END, EITHER), ("an item in no sequence", ITEM + ITEM_END, EITHER),
@@ -148,7 +151,8 @@ def test_deflated(server, name, make, fate):
     assert time.monotonic() - began < 15
 
 
-UIDS = ["..", ".", "", "1." * 32 + "1", "1.2/3", "1.2\\3", "../../keys/root.key", "1..2", "a.b", "1.2\n",
+UIDS = ["..", ".", "", "1." * 32 + "1", "1.2\0.3", "/", ".1.2", "1.2.",
+        "1.2/3", "1.2\\3", "../../keys/root.key", "1..2", "a.b", "1.2\n",
         "%s%n", "1.2;3", "*"]
 
 
@@ -170,6 +174,46 @@ def test_uids(server, uid):
                                          0x1000: uid})),
                   pdv(3, 2, numbered(1200))))
     assert answer(a.sock) == ABORT
+
+
+def test_a_uid_with_a_leading_zero(server):
+    """No UID of the standard's, but one that equipment makes (PS3.5 9.1): taken as it is, or refused."""
+    with associate(server, "plain") as a:
+        raw = numbered(1250, SOPInstanceUID="1.2.0826.1")
+        status = a.store(CT, "1.2.0826.1", EXPLICIT, raw)[0x0900]
+        assert status == 0 or status & 0xFF00 == 0xA900 or status & 0xF000 == 0xC000
+        keys = dul.keys(QueryRetrieveLevel="IMAGE", StudyInstanceUID="", SeriesInstanceUID="",
+                        SOPInstanceUID="1.2.0826.1")
+        found = [s for s, _ in a.find(dul.STUDY_FIND, keys)]
+        assert found == ([0xFF00, 0] if status == 0 else [0])
+
+
+def test_the_same_instance_of_another_patient(server):
+    """Nothing of the first is replaced: it is still what is found."""
+    with associate(server, "plain") as a:
+        assert a.store(CT, "1.2.826.1260.1.1", EXPLICIT, numbered(1260))[0x0900] == 0
+        other = numbered(1260, name="Else^Somebody", PatientID="ELSE")
+        status = a.store(CT, "1.2.826.1260.1.1", EXPLICIT, other)[0x0900]
+        assert status == 0 or status & 0xFF00 in (0xA900, 0xB000) or status & 0xF000 == 0xC000
+        found = [d.PatientID for s, d in a.find(dul.STUDY_FIND, dul.keys(
+            QueryRetrieveLevel="IMAGE", StudyInstanceUID="", SeriesInstanceUID="",
+            SOPInstanceUID="1.2.826.1260.1.1", PatientID="")) if d]
+        assert found == ["P1260"], found
+
+
+def test_a_description_of_1_mb(server):
+    """In implicit VR an LO may be as long as it likes; what is found is what was stored, or nothing."""
+    d = ct(1270)
+    raw = dul.encode(d, IMPLICIT)
+    old = struct.pack("<HHI", 0x0008, 0x1030, 6) + b"Thorax"
+    assert raw.count(old) == 1
+    raw = raw.replace(old, struct.pack("<HHI", 0x0008, 0x1030, 1 << 20) + b"x" * (1 << 20))
+    contexts = [(CT, [IMPLICIT]), (dul.STUDY_FIND, [EXPLICIT]), (dul.VERIFICATION, [IMPLICIT])]
+    with associate(server, "plain", contexts) as a:
+        check_fate(a, a.store(CT, d.SOPInstanceUID, IMPLICIT, raw)[0x0900], EITHER, d.SOPInstanceUID)
+        answers = list(a.find(dul.STUDY_FIND, dul.keys(QueryRetrieveLevel="STUDY", StudyDescription="",
+                                                       StudyInstanceUID=d.StudyInstanceUID)))
+        assert answers[-1][0] == 0 and a.echo() == 0
 
 
 def test_an_object_that_is_another_than_the_command_says(server):

@@ -1,7 +1,10 @@
 """Import and export: every way in, byte for byte out, and nothing where it does not belong."""
+import io
 import os
 import shutil
+import struct
 import subprocess
+import time
 import zipfile
 
 import pydicom
@@ -97,6 +100,93 @@ def test_a_zip_bomb_and_other_bad_zips(archive, tmp_path):
     with zipfile.ZipFile(nested, "w") as z:
         z.write(bomb, "inner.zip")
     assert "Stored 0, not DICOM 1" in galena("import", archive.dir, str(nested), status=1)
+
+
+def zip_of(image, name="x.dcm", **info):
+    """The bytes of a ZIP with one stored member."""
+    out = io.BytesIO()
+    member = zipfile.ZipInfo(name)
+    for key, value in info.items():
+        setattr(member, key, value)
+    with zipfile.ZipFile(out, "w") as z:
+        z.writestr(member, image)
+    return out.getvalue()
+
+
+def patched(data, signature, offset, layout, value):
+    at = data.index(signature) + offset
+    return data[:at] + struct.pack(layout, value) + data[at + struct.calcsize(layout):]
+
+
+LOCAL, CENTRAL, END = b"PK\3\4", b"PK\1\2", b"PK\5\6"
+FORGED = [ # name, what is done to a good ZIP
+    ("a size of 4 GB in both heads", lambda z: patched(patched(z, LOCAL, 22, "<I", 0xFFFFFFFE),
+                                                       CENTRAL, 24, "<I", 0xFFFFFFFE)),
+    ("a packed size of 4 GB", lambda z: patched(patched(z, LOCAL, 18, "<I", 0xFFFFFFFE), CENTRAL, 20, "<I",
+                                                0xFFFFFFFE)),
+    ("a size of nothing", lambda z: patched(patched(z, LOCAL, 22, "<I", 0), CENTRAL, 24, "<I", 0)),
+    ("heads that differ", lambda z: patched(z, CENTRAL, 24, "<I", 5)),
+    ("a member past the end", lambda z: patched(z, CENTRAL, 42, "<I", 0x7FFFFFFF)),
+    ("a member inside the directory", lambda z: patched(z, CENTRAL, 42, "<I", z.index(CENTRAL))),
+    ("a directory past the end", lambda z: patched(z, END, 16, "<I", 0x7FFFFFFF)),
+    ("65,535 members announced", lambda z: patched(patched(z, END, 8, "<H", 65535), END, 10, "<H", 65535)),
+    ("a thousand entries for one member", lambda z: overlapping(z, 1000)),
+    ("an encrypted member", lambda z: patched(patched(z, LOCAL, 6, "<H", 1), CENTRAL, 8, "<H", 1)),
+    ("a way of packing nobody knows", lambda z: patched(patched(z, LOCAL, 8, "<H", 77), CENTRAL, 10, "<H",
+                                                        77)),
+    ("a wrong checksum", lambda z: patched(patched(z, LOCAL, 14, "<I", 1), CENTRAL, 16, "<I", 1)),
+]
+
+
+def overlapping(z, times):
+    """The directory names the same bytes again and again."""
+    at = z.index(CENTRAL)
+    entry = z[at:z.index(END)]
+    data = z[:at] + entry * times + z[z.index(END):]
+    for offset in (8, 10):
+        data = patched(data, END, offset, "<H", times)
+    return patched(data, END, 12, "<I", len(entry) * times)
+
+
+@pytest.mark.parametrize("name,forge", FORGED, ids=[f[0] for f in FORGED])
+def test_forged_zips(archive, tmp_path, name, forge):
+    """What the heads say is not believed: at most the one image is stored, and soon."""
+    path = tmp_path / "forged.zip"
+    with open(IMAGE, "rb") as f:
+        path.write_bytes(forge(zip_of(f.read())))
+    began = time.monotonic()
+    done = subprocess.run([GALENA, "import", archive.dir, str(path)], capture_output=True, text=True,
+                          timeout=60, check=False)
+    assert done.returncode in (0, 1) and time.monotonic() - began < 20, done
+    text = done.stdout + done.stderr
+    assert "Traceback" not in text and "Sanitizer" not in text and "runtime error" not in text
+
+
+NAMES = ["<script>alert(1)<script>", "a\nb", "a\rb",
+         "\u202egpj.exe", "\x1b[2Jx", "-rf", "%s%n", "a b", "\udcff\udcfe"]
+
+
+@pytest.mark.parametrize("name", NAMES, ids=ascii)
+def test_names_of_files_and_members(archive, tmp_path, name):
+    """What is shown of them is text: nothing a terminal obeys, no line of its own."""
+    text = tmp_path / "folder" / name
+    text.parent.mkdir()
+    text.write_text("no image")
+    told = galena("import", archive.dir, str(text.parent), status=1)
+    path = tmp_path / "x.zip"
+    path.write_bytes(zip_of(b"no image" * 40, name.encode("utf-8", "replace").decode()))
+    told += galena("import", archive.dir, str(path), status=1)
+    assert all(c.isprintable() for line in told.splitlines() for c in line), ascii(told)
+    assert "\nb" not in told
+
+
+@pytest.mark.parametrize("target", ["/etc/passwd", "../../../../etc/passwd", "/proc/self/environ"])
+def test_a_zip_with_a_link(archive, tmp_path, target):
+    """A member that is a symbolic link leads nowhere."""
+    path = tmp_path / "link.zip"
+    path.write_bytes(zip_of(target, "link.dcm", external_attr=0o120777 << 16, create_system=3))
+    told = galena("import", archive.dir, str(path), status=1)
+    assert "root:" not in told and "Stored 0" in told
 
 
 def test_what_is_no_dicom(archive, tmp_path):

@@ -420,9 +420,24 @@ def wait_until(true, seconds=10):
 # --- destinations
 
 def test_unknown_destinations(filled):
-    for name in ("NOBODY", "FIRST", "anything", "ANYTHIN", "..", "%s%n", "'--"): # FIRST has no address
+    for name in ("NOBODY", "FIRST", "anything", "ANYTHIN", "..", "%s%n", "'--", "/",
+                 "127.0.0.1:104"): # FIRST has no address
         final, pending, _ = move(filled, study(), name)
         assert (final[0x0900], pending) == (UNKNOWN, []), name
+
+
+NO_TITLES = ["A" * 17, "A" * 70000, "", " ", "A\0B", "A\nB", "\\", "\xff"]
+
+
+@pytest.mark.parametrize("name", NO_TITLES, ids=lambda n: ascii(n)[:12])
+def test_destinations_that_are_no_ae_titles(filled, name):
+    """No such destination, or no such command; nobody is dialled."""
+    try:
+        final, pending, _ = move(filled, study(), name)
+        assert (final[0x0900], pending) == (UNKNOWN, []), name
+    except dul.Aborted:
+        pass
+    assert filled.status()["crashes"] == "0"
 
 
 def test_a_dead_destination(filled):
