@@ -1,5 +1,5 @@
-// Adding an object. The common case, another instance of a series that is being received, costs one
-// INSERT; what is rarer runs inside a savepoint, so that a failure leaves nothing of the object behind.
+// Adding an object. The common case, another instance of a series that is being received, costs one INSERT;
+// the first one of a study, one for each of its rows.
 #include "index/attributes.h"
 
 enum { BESIDE_COMPARED_MAX = 8 };
@@ -27,13 +27,13 @@ static enum err count(struct index *ix, enum stmt_id id, int64_t n, int64_t row,
 }
 
 static enum err entry_flush(struct index *ix, struct series_entry *c, struct fault *f) {
-    if (c->series == NO_ID || c->added == 0)
+    if (c->series == NO_ID)
         return OK;
-    enum err e = count(ix, ST_SERIES_COUNT, c->added, c->series, f);
+    enum err e = c->series_added ? count(ix, ST_SERIES_COUNT, c->series_added, c->series, f) : OK;
+    if (e == OK && c->study_added)
+        e = count(ix, ST_STUDY_COUNT, c->study_added, c->study, f);
     if (e == OK)
-        e = count(ix, ST_STUDY_COUNT, c->added, c->study, f);
-    if (e == OK)
-        c->added = 0;
+        c->series_added = c->study_added = 0;
     return e;
 }
 
@@ -154,6 +154,7 @@ static bool says_removed(const struct addition *d) {
     return slice_eq_str(d->a.matching[INDEX_ATTR_PatientIdentityRemoved], "YES");
 }
 
+// With what its first series and instance, which come at once, will have changed: it is written once.
 static enum err study_add(struct index *ix, const struct addition *d, struct series_entry *c,
                           struct fault *f) {
     const struct slice *m = d->a.matching;
@@ -167,10 +168,12 @@ static enum err study_add(struct index *ix, const struct addition *d, struct ser
         return e;
     sqlite3_bind_int64(s, 1, c->patient);
     bind_blob(s, 2, uid_packed_slice(&d->study));
-    sqlite3_bind_int64(s, 3, 0);
-    sqlite3_bind_int64(s, 4, 0);
-    attributes_bind(&d->a, INDEX_STUDY, s, 5);
+    sqlite3_bind_int64(s, 3, 1);
+    sqlite3_bind_int64(s, 4, 1);
+    bind_slice(s, 5, m[INDEX_ATTR_Modality]);
+    attributes_bind(&d->a, INDEX_STUDY, s, 6);
     ix->totals.studies++;
+    c->study_ahead = true;
     c->empty |= attr_mask(INDEX_STUDY) & ~d->a.present;
     c->identity_removed = says_removed(d);
     return row_add(ix, s, "adding a study", f, &c->study);
@@ -204,11 +207,12 @@ static enum err series_add(struct index *ix, const struct addition *d, struct se
         return e;
     sqlite3_bind_int64(s, 1, c->study);
     bind_blob(s, 2, uid_packed_slice(&d->series));
-    sqlite3_bind_int64(s, 3, 0);
+    sqlite3_bind_int64(s, 3, 1);
     attributes_bind(&d->a, INDEX_SERIES, s, 4);
     e = row_add(ix, s, "adding a series", f, &c->series);
-    if (e == OK)
+    if (e == OK && !c->study_ahead)
         e = count(ix, ST_STUDY_SERIES_ADDED, 1, c->study, f);
+    c->series_ahead = true;
     ix->totals.series++;
     c->empty |= attr_mask(INDEX_SERIES) & ~d->a.present;
     return e;
@@ -509,40 +513,20 @@ static enum err add(struct index *ix, struct addition *d, index_same_fn *same, v
         e = arrival_note(ix, d->o, d->a.matching[INDEX_ATTR_Modality], new_study, f);
     if (e != OK)
         return e;
-    c->added++;
+    c->series_added += !c->series_ahead;
+    c->study_added += !c->study_ahead;
+    c->series_ahead = c->study_ahead = false;
     ix->counts_wait = true;
     ix->totals.instances++;
     *ret_outcome = INDEX_NEW;
     return OK;
 }
 
-// Does adding this touch anything but one row of table instance?
-static bool is_common(struct index *ix, const struct addition *d) {
-    const struct series_entry *c = cached(ix, d);
-    int64_t class_id = NO_ID, syntax_id = NO_ID;
-    return c && (c->empty & d->a.present) == 0 && (!c->identity_removed || says_removed(d)) &&
-           arrival_is_counted_only(ix, d->o, d->a.matching[INDEX_ATTR_Modality]) &&
-           uid_number(ix, d->o->sop_class, false, NULL, &class_id) == OK && class_id == c->class_seen &&
-           uid_number(ix, d->o->transfer_syntax, false, NULL, &syntax_id) == OK && syntax_id != NO_ID;
-}
-
-// Counts that wait are written before a savepoint: rolling back to it forgets all caches.
-static enum err add_in_savepoint(struct index *ix, struct addition *d, index_same_fn *same, void *arg,
-                                 struct fault *f,
-                                 enum index_outcome *ret_outcome) {
-    enum err e = series_flush(ix, f);
-    if (e == OK)
-        e = index_run(ix, ST_SAVEPOINT, f);
-    if (e != OK)
-        return e;
-    e = add(ix, d, same, arg, f, ret_outcome);
-    if (e != OK && !ix->lost) {
-        (void)index_run(ix, ST_ROLLBACK_TO, NULL);
-        index_forget(ix);
-    }
-    if (!ix->lost)
-        (void)index_run(ix, ST_RELEASE, NULL);
-    return e;
+// Half an object must not stay. That is rare (memory or disk failed), so nothing is kept ready for it: what
+// the whole transaction has added is added again from the marks.
+static void give_up(struct index *ix) {
+    ix->lost = true;
+    index_forget(ix);
 }
 
 enum err index_add(struct index *ix, const struct index_object *o, index_same_fn *same, void *arg,
@@ -553,11 +537,13 @@ enum err index_add(struct index *ix, const struct index_object *o, index_same_fn
     enum err e = check(o, &d, f);
     if (e == OK)
         e = index_begin(ix, f);
+    int64_t changes = sqlite3_total_changes64(ix->db);
     if (e == OK)
-        e = is_common(ix, &d) ? add(ix, &d, same, arg, f, &outcome)
-                              : add_in_savepoint(ix, &d, same, arg, f, &outcome);
+        e = add(ix, &d, same, arg, f, &outcome);
     if (e != OK) {
         ix->totals = before;
+        if (sqlite3_total_changes64(ix->db) != changes)
+            give_up(ix);
         return e;
     }
     ix->totals_dirty = true;

@@ -72,11 +72,6 @@ static struct arrival_entry entry_of(const struct index_object *o, struct slice 
     return a;
 }
 
-bool arrival_is_counted_only(struct index *ix, const struct index_object *o, struct slice modality) {
-    struct arrival_entry wanted = entry_of(o, modality);
-    return o->received_ms == 0 || (wanted.hour <= ix->newest_hour && find(ix, &wanted));
-}
-
 enum err arrival_note(struct index *ix, const struct index_object *o, struct slice modality, bool new_study,
                       struct fault *f) {
     struct arrival_entry wanted = entry_of(o, modality);

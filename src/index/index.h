@@ -98,9 +98,10 @@ enum index_outcome {
 // the digests don't tell. NULL instead: differing unless the digests say equal.
 typedef enum err index_same_fn(void *arg, const struct index_ref *other, bool *ret_same, struct fault *f);
 
-// ERR_SYNTAX, ERR_UID: the caller's object is malformed. ERR_CORRUPT: rebuild. On any error nothing of this
-// object has changed. When the transaction itself is lost (the disk is full or fails), this and every
-// later change fails until the index is closed, opened and what lies beyond the marks is added again.
+// ERR_SYNTAX, ERR_UID: the caller's object is malformed. ERR_CORRUPT: rebuild. On these and when `same` fails
+// nothing of this object has changed. When the disk or memory fails, the transaction may be lost: then this
+// and every later change fails until the index is closed, opened and what lies beyond the marks is added
+// again.
 enum err index_add(struct index *ix, const struct index_object *o, index_same_fn *same, void *arg,
                    struct fault *f, enum index_outcome *ret_outcome);
 

@@ -39,7 +39,8 @@ struct series_entry {
     uint64_t empty;                 // attributes of study and series that have no value yet
     int64_t class_seen;             // the last SOP class noted for the study
     bool identity_removed;          // as all objects of the study have said so far
-    int64_t added;                  // instances not yet in the counts of series and study
+    int64_t series_added, study_added; // instances not yet in their counts
+    bool series_ahead, study_ahead; // its row was written just now, and counts this object's instance already
     uint64_t used;                  // for least recently used
 };
 
@@ -122,7 +123,6 @@ void deletions_note(struct index *ix, const struct uid_packed *study); // someth
 struct attributes;
 enum err arrival_note(struct index *ix, const struct index_object *o, struct slice modality, bool new_study,
                       struct fault *f);
-bool arrival_is_counted_only(struct index *ix, const struct index_object *o, struct slice modality); // no SQL
 enum err arrivals_flush(struct index *ix, struct fault *f);
 
 // query.c

@@ -148,7 +148,8 @@ static void put_generated(struct buf *b, enum stmt_id id) {
                    "study WHERE StudyInstanceUID=?");
         break;
     case ST_STUDY_ADD:
-        put_insert(b, "study", "patient,StudyInstanceUID,series_count,instance_count", 4, INDEX_STUDY, "");
+        put_insert(b, "study", "patient,StudyInstanceUID,series_count,instance_count,ModalitiesInStudy", 5,
+                   INDEX_STUDY, "");
         break;
     case ST_SERIES_GET:
         put_select(b, "id", INDEX_SERIES, "series WHERE SeriesInstanceUID=? AND study=?");

@@ -495,6 +495,41 @@ static void what_came_in_is_counted(void **state) {
     assert_int_equal(strncmp(arrivals(0), "1001 ct", 7), 0);
 }
 
+static void no_memory(sqlite3_context *context, int n, sqlite3_value **values) {
+    (void)n;
+    (void)values;
+    sqlite3_result_error_nomem(context);
+}
+
+static void half_an_object_does_not_stay(void **state) {
+    (void)state;
+    struct bed_object b;
+    enum index_outcome outcome;
+    struct fault f = {0};
+    int flags = SQLITE_UTF8 | SQLITE_INNOCUOUS, rc;
+    assert_int_equal(add(1, 1, 1, "A", "", NULL), INDEX_NEW);
+    bed_commit(ix);
+    assert_int_equal(add(1, 1, 2, "A", "", NULL), INDEX_NEW);
+    rc = sqlite3_create_function_v2(ix->db, "no_memory", 0, flags, NULL, no_memory, NULL, NULL, NULL);
+    assert_int_equal(rc, SQLITE_OK);
+    assert_int_equal(sqlite3_exec(ix->db, "CREATE TEMP TRIGGER fails BEFORE INSERT ON instance BEGIN "
+                                          "SELECT no_memory(); END", NULL, NULL, NULL), SQLITE_OK);
+    bed_object_init(&b, 2, 1, 1); // patient, study and series are written when it fails
+    assert_int_equal(bed_try_add(ix, &b, &outcome), ERR_NO_MEMORY);
+    assert_int_equal(index_health(ix), INDEX_LOST);
+    assert_int_not_equal(bed_try_add(ix, &b, &outcome), OK);
+    assert_int_equal(sqlite3_exec(ix->db, "DROP TRIGGER fails", NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(index_rollback(ix, &f), OK); // to the last commit
+    counts(1, 1, 1, 1, 0);
+    assert_int_equal(add(1, 1, 2, "A", "", NULL), INDEX_NEW);
+    assert_int_equal(add(2, 1, 1, "A", "", NULL), INDEX_NEW);
+    assert_int_equal(add(1, 2, 1, "A", "", NULL), INDEX_NEW);
+    assert_string_equal(all(INDEX_STUDY, INDEX_ATTR_NumberOfStudyRelatedInstances), "3|1");
+    assert_string_equal(all(INDEX_STUDY, INDEX_ATTR_NumberOfStudyRelatedSeries), "2|1");
+    assert_string_equal(all(INDEX_SERIES, INDEX_ATTR_NumberOfSeriesRelatedInstances), "2|1|1");
+    assert_int_equal(index_check(ix, &f), OK);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void) {
@@ -514,6 +549,7 @@ int main(void) {
         TEST(deleting_goes_up_to_the_patient),
         TEST(the_one_beside_takes_the_place),
         TEST(rollback_forgets),
+        TEST(half_an_object_does_not_stay),
         TEST(identity_is_removed_while_all_say_so),
         TEST(the_study_keeps_its_modalities),
         TEST(the_study_keeps_the_first_institution),
