@@ -162,20 +162,25 @@ static enum err on_found(void *arg, const struct store_found *found) {
     return e;
 }
 
+static void on_migrating(void *arg, int from, int to) {
+    session_log(arg, NULL, OS_LOG_INFO, "the index is of version %d: it is brought to version %d", from, to);
+}
+
 static enum err open_index(struct archive *a, struct fault *f) {
+    struct index_options options = {.migrating = on_migrating, .arg = a};
     char path[4096];
     uint8_t key[KEY_BYTES];
     path_in(path, a->dir, "index");
     (void)mkdir(path, 0700);
     keyring_derive(a->keyring, "galena/index/v1", key);
-    enum err e = index_open(path, key, NULL, f, &a->index);
+    enum err e = index_open(path, key, &options, f, &a->index);
     if (e == ERR_CORRUPT) {
         session_log(a, NULL, OS_LOG_WARN, "the index is damaged (%s): it is built again from the store",
                     f->detail);
         *f = (struct fault){0};
         e = index_remove(path, f);
         if (e == OK)
-            e = index_open(path, key, NULL, f, &a->index);
+            e = index_open(path, key, &options, f, &a->index);
     }
     OPENSSL_cleanse(key, sizeof key);
     return e;

@@ -1,7 +1,7 @@
 #include "index/index.h"
 
 #include "base/cleanup.h"
-#include "index/internal.h"
+#include "index/query_internal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -195,6 +195,7 @@ static enum err index_alloc(const char *dir, const struct index_options *options
         return fault_set(f, ERR_NO_MEMORY, "index: no memory to open it");
     }
     ix->read_only = options && options->read_only;
+    ix->try_rows = TRY_ROWS;
     enum err e = path_of(dir, "", f, &ix->path);
     if (e != OK) {
         index_close(ix);
@@ -202,6 +203,13 @@ static enum err index_alloc(const char *dir, const struct index_options *options
     }
     *ret_index = ix;
     return OK;
+}
+
+static void tell_migration(struct index *ix, const struct index_options *options) {
+    int from = 0, to = (int)schema_version;
+    if (options && options->migrating && !ix->read_only &&
+        schema_get_version(ix->db, &from) == SQLITE_OK && from > 0 && from < to)
+        options->migrating(options->arg, from, to);
 }
 
 enum err index_open(const char *index_dir, const uint8_t key[INDEX_KEY_BYTES],
@@ -213,6 +221,8 @@ enum err index_open(const char *index_dir, const uint8_t key[INDEX_KEY_BYTES],
     if (e != OK)
         return e;
     e = open_db(ix, key, options, f);
+    if (e == OK)
+        tell_migration(ix, options);
     if (e == OK)
         e = schema_migrate(ix->db, schema_steps, schema_version, ix->read_only, f, &from);
     if (e == OK && ix->read_only && (size_t)from != schema_version)

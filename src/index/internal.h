@@ -80,6 +80,7 @@ struct index {
     size_t query_count;
     struct index_query *walking; // the one SQLite is stepping for
     size_t gathered_bytes;       // by all queries
+    uint64_t try_rows;           // see query_internal.h
     struct index_deletion *deletions;
 };
 

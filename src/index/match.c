@@ -149,6 +149,8 @@ enum err conditions_compile(struct index_query *q, const struct index_query_spec
     for (size_t i = 0; i < spec->scope_count; i++) // see scope.c
         if (spec->scopes[i].count == 1 && spec->scopes[i].clauses[0].count <= INDEX_SCOPE_CONDITIONS_MAX)
             room += spec->scopes[i].clauses[0].count;
+        else
+            room++; // its clauses may become one
     q->conditions = arena_calloc(&q->arena, room + 1, sizeof *q->conditions);
     if (!q->conditions)
         return fault_set(f, ERR_NO_MEMORY, "no memory for a query");

@@ -10,21 +10,24 @@ static const struct way {
     enum index_level table; // that the index belongs to; patient's attributes are in study, too
     bool is_blob;
     unsigned equal_cost;    // of one value; none of several costs less
-    bool whole;             // it is always walked from end to end, and each of its values looked at
+    bool dated;             // StudyDate comes next in the index of studies
+    bool few;               // many studies have one value: each different one can be looked at
+    bool whole;             // equality is not the index's: each of its values is looked at
 } ways[] = {
-    {INDEX_ATTR_SOPInstanceUID, INDEX_INSTANCE, true, 1, false},
-    {INDEX_ATTR_SeriesInstanceUID, INDEX_SERIES, true, 2, false},
-    {INDEX_ATTR_StudyInstanceUID, INDEX_STUDY, true, 3, false},
-    {INDEX_ATTR_AccessionNumber, INDEX_STUDY, false, 4, false},
-    {INDEX_ATTR_PatientID, INDEX_PATIENT, false, 5, false},
-    {INDEX_ATTR_PatientName, INDEX_PATIENT, false, 6, false},
-    {INDEX_ATTR_StudyDate, INDEX_STUDY, false, 30, false},
-    {INDEX_ATTR_StudyMoment, INDEX_STUDY, false, 30, false},
-    {INDEX_ATTR_StudyDescription, INDEX_STUDY, false, 70, false},
-    {INDEX_ATTR_ReferringPhysicianName, INDEX_STUDY, false, 80, true}, // any of three groups
-    {INDEX_ATTR_StudyStation, INDEX_STUDY, false, 85, false},
-    {INDEX_ATTR_StudyInstitution, INDEX_STUDY, false, 90, false},
-    {INDEX_ATTR_ModalitiesInStudy, INDEX_STUDY, false, 95, true}, // any of several values
+    {INDEX_ATTR_SOPInstanceUID, INDEX_INSTANCE, true, 1, false, false, false},
+    {INDEX_ATTR_SeriesInstanceUID, INDEX_SERIES, true, 2, false, false, false},
+    {INDEX_ATTR_StudyInstanceUID, INDEX_STUDY, true, 3, false, false, false},
+    {INDEX_ATTR_AccessionNumber, INDEX_STUDY, false, 4, false, false, false},
+    {INDEX_ATTR_PatientID, INDEX_PATIENT, false, 5, true, false, false},
+    {INDEX_ATTR_PatientName, INDEX_PATIENT, false, 6, true, false, false},
+    {INDEX_ATTR_StudyDate, INDEX_STUDY, false, 30, false, false, false},
+    {INDEX_ATTR_StudyMoment, INDEX_STUDY, false, 30, false, false, false},
+    {INDEX_ATTR_PatientIdentityRemoved, INDEX_STUDY, false, 60, true, true, false},
+    {INDEX_ATTR_StudyDescription, INDEX_STUDY, false, 70, true, true, false},
+    {INDEX_ATTR_ReferringPhysicianName, INDEX_STUDY, false, 80, true, true, true}, // any of three groups
+    {INDEX_ATTR_StudyStation, INDEX_STUDY, false, 85, true, true, false},
+    {INDEX_ATTR_StudyInstitution, INDEX_STUDY, false, 90, true, true, false},
+    {INDEX_ATTR_ModalitiesInStudy, INDEX_STUDY, false, 95, true, true, true}, // any of several values
 };
 
 enum {
@@ -284,9 +287,47 @@ static struct pass date_pass(struct index_query *q, const struct condition *c) {
     return p;
 }
 
+// A pass for each different value for which the condition holds. When there are too many, one for all.
+static enum err distinct_passes(struct index_query *q, const struct way *w, const struct condition *c,
+                                struct fault *f) {
+    char sql[128];
+    sqlite3_stmt *s = NULL;
+    const char *column = attr_name(w->attr);
+    size_t from = q->pass_count;
+    struct slice value = slice_of("", 0);
+    sqlite3_snprintf(sizeof sql, sql, "SELECT min(%s)FROM study WHERE %s>?1", column, column);
+    int rc = statement_prepare(q->ix, sql, &s);
+    bool end = rc != SQLITE_OK, fine = true;
+    for (unsigned n = 0; !end && fine; n++) {
+        bind_slice(s, 1, value);
+        if (value.n == 0)
+            sqlite3_bind_text(s, 1, "", 0, SQLITE_STATIC);
+        rc = sqlite3_step(s);
+        end = rc != SQLITE_ROW || sqlite3_column_type(s, 0) == SQLITE_NULL;
+        if (!end && (n == DISTINCT_MAX || q->pass_count - from == DISTINCT_PASSES_MAX)) {
+            q->pass_count = from;
+            fine = all_keys_pass(q, column);
+            end = true;
+        } else if (!end) {
+            value = slice_concat(&q->arena, column_slice(s, 0), (struct slice){NULL, 0});
+            fine = value.p && (!condition_matches(c, value) ||
+                               pass_add(q, (struct pass){.walk = WALK_EQUAL, .column = column, .low = value,
+                                                         .told = true}));
+        }
+        sqlite3_reset(s);
+    }
+    statement_give_back(q->ix, s);
+    if (rc != SQLITE_OK && rc != SQLITE_ROW && rc != SQLITE_DONE)
+        return index_fail(q->ix, rc, "looking at an index", f);
+    return fine ? OK : fault_set(f, ERR_NO_MEMORY, "no memory for a query");
+}
+
+static bool by_value(const struct way *w, const struct condition *c) { // each different one is looked at
+    bool texts = c->kind == QUERY_WILDCARD || c->kind == QUERY_FUZZY;
+    return w->few && (w->whole || (texts && takes_all_keys(c)));
+}
+
 static bool condition_passes(struct index_query *q, const struct way *w, const struct condition *c) {
-    if (w->whole)
-        return all_keys_pass(q, attr_name(w->attr));
     if (w->attr == INDEX_ATTR_PatientName)
         return name_passes(q, c);
     if (c->kind == QUERY_WILDCARD)
@@ -312,11 +353,25 @@ static bool key_tells(const struct pass *p, const struct condition *c) {
            (p->group == 0 || one_group_each(c));
 }
 
+// A text that begins with something, and nothing else is asked; of a name, also one that is something. Then
+// whatever the pass walks over fits.
+static bool is_prefix_only(const struct condition *c) {
+    bool is_name = index_attr_table[c->attr].vr == VR_PN;
+    bool texts = c->kind == QUERY_WILDCARD || (is_name && (c->kind == QUERY_SINGLE || c->kind == QUERY_LIST));
+    for (size_t i = 0; texts && i < c->count; i++) {
+        struct slice v = c->operands[i];
+        size_t n = glob_prefix(v);
+        texts = n > 0 && ((is_name && n == v.n) || (n + 1 == v.n && v.p[n] == '*'));
+    }
+    return texts && one_group_each(c);
+}
+
 static bool set_filters(struct index_query *q, const struct condition *c) { // all of them?
-    bool all = true;
+    bool all = true, prefixes = is_prefix_only(c);
     for (size_t i = 0; i < q->pass_count; i++) {
         struct pass *p = &q->passes[i];
-        bool needless = p->walk == WALK_EQUAL && index_attr_table[c->attr].vr != VR_PN;
+        bool needless = p->told || (prefixes && !p->to_end) ||
+                        (p->walk == WALK_EQUAL && index_attr_table[c->attr].vr != VR_PN);
         if (!needless && key_tells(p, c))
             p->filter = c;
         all = all && (needless || p->filter);
@@ -395,29 +450,69 @@ static bool passes_overlap(const struct index_query *q, const struct way *w, con
     return false;
 }
 
-// How many keys lie in a range, counted up to `most`.
-static enum err probe(struct index_query *q, const struct pass *p, unsigned most, struct fault *f,
-                      unsigned *ret_count) {
+// How many keys a pass has, counted up to `most`.
+static enum err probe(struct index_query *q, const struct pass *p, uint64_t most, struct fault *f,
+                      uint64_t *ret_count) {
     char sql[256];
     sqlite3_stmt *s = NULL;
     const char *table = q->top == INDEX_PATIENT ? "patient" : "study";
-    sqlite3_snprintf(sizeof sql, sql, "SELECT count(*)FROM(SELECT 1 FROM %s WHERE %s>=?1 AND %s<?2 LIMIT ?3)",
-                     table, p->column, p->column);
+    const char *low = p->low.n ? (const char *)p->low.p : ""; // empty is not NULL here
+    bool ranged = p->walk == WALK_RANGE && !p->to_end;
+    sqlite3_snprintf(sizeof sql, sql, "SELECT count(*)FROM(SELECT 1 FROM %s WHERE %s%s?1%s%s%s LIMIT ?3)",
+                     table, p->column, p->walk == WALK_EQUAL ? "=" : ">=", ranged ? " AND " : "",
+                     ranged ? p->column : "", ranged ? "<?2" : "");
     int rc = statement_prepare(q->ix, sql, &s);
     if (rc == SQLITE_OK) {
-        bind_slice(s, 1, p->low);
-        bind_slice(s, 2, p->high);
-        sqlite3_bind_int(s, 3, (int)most);
+        sqlite3_bind_text64(s, 1, low, p->low.n, SQLITE_STATIC, SQLITE_UTF8);
+        if (ranged)
+            bind_slice(s, 2, p->high);
+        sqlite3_bind_int64(s, 3, (int64_t)most);
         rc = sqlite3_step(s);
     }
-    *ret_count = rc == SQLITE_ROW ? (unsigned)sqlite3_column_int(s, 0) : 0;
+    *ret_count = rc == SQLITE_ROW ? (uint64_t)sqlite3_column_int64(s, 0) : 0;
     statement_give_back(q->ix, s);
     return rc == SQLITE_ROW ? OK : index_fail(q->ix, rc, "probing an index", f);
 }
 
+static bool can_probe(const struct pass *p) {
+    return p->column && !p->is_blob && (p->walk == WALK_EQUAL || p->walk == WALK_RANGE);
+}
+
+enum err plan_probe(struct index_query *q, uint64_t most, bool rows, struct fault *f, uint64_t *ret_count) {
+    uint64_t n = 0, more = 0;
+    enum err e = OK;
+    for (size_t i = 0; e == OK && n <= most && i < q->pass_count; i++, n += more) {
+        const struct pass *p = &q->passes[i];
+        more = p->is_blob && !rows ? 1 : most + 1;
+        if (can_probe(p) && !(p->filter && (rows || p->to_end)))
+            e = probe(q, p, most + 1 - n, f, &more);
+    }
+    if (e == OK)
+        *ret_count = n;
+    return e;
+}
+
+// A key of one group looks into all three, and most names have one only.
+static enum err drop_empty_passes(struct index_query *q, struct fault *f) {
+    size_t kept = 0;
+    uint64_t some = 1;
+    enum err e = OK;
+    for (size_t i = 0; e == OK && i < q->pass_count; i++) {
+        struct pass *p = &q->passes[i];
+        some = 1;
+        if (can_probe(p) && !p->to_end)
+            e = probe(q, p, 1, f, &some);
+        if (some > 0)
+            q->passes[kept++] = *p;
+    }
+    if (e == OK)
+        q->pass_count = kept;
+    return e;
+}
+
 // A prefix says much or nothing: all of a hospital's numbers may begin alike.
 static enum err find_common(struct index_query *q, struct condition *c, struct fault *f) {
-    unsigned n = 0, more;
+    uint64_t n = 0, more;
     enum err e = OK;
     for (size_t i = 0; e == OK && n < KEYS_PROBED && i < q->pass_count; i++, n += more) {
         const struct pass *p = &q->passes[i];
@@ -433,31 +528,74 @@ static bool is_by_prefix(const struct condition *c) {
     return c->kind == QUERY_WILDCARD || index_attr_table[c->attr].vr == VR_PN;
 }
 
+// The newest of many are found by date before the others are gathered. How many there are the index tells,
+// or nothing does: then by date is tried first.
+static enum err choose_order(struct index_query *q, struct fault *f) {
+    uint64_t wanted = q->offset + q->limit, studies = (uint64_t)q->ix->totals.studies, n = 0;
+    q->gathering = true;
+    if (q->limit == 0 || q->limit >= q->ix->try_rows || q->offset >= q->ix->try_rows || q->no_trying)
+        return OK;
+    uint64_t many = wanted * studies / q->ix->try_rows; // of so many, enough are found soon
+    enum err e = plan_probe(q, many, false, f, &n);
+    if (e != OK || n <= many)
+        return e;
+    q->dates_left = 2 * q->ix->try_rows;
+    q->dates_seen = 0;
+    return plan_by_date(q, f);
+}
+
+enum err plan_anew(struct index_query *q, struct fault *f) {
+    q->no_trying = true;
+    q->dates_left = 0;
+    q->pass_count = 0;
+    enum err e = plan_make(q, f);
+    q->done = e == OK && q->pass_count == 0;
+    return e;
+}
+
+static size_t passes_at_most(const struct way *w, const struct condition *c) {
+    size_t each = w->attr == INDEX_ATTR_PatientName ? 4 : 1; // passes an operand may need
+    return c->count * each + (by_value(w, c) ? DISTINCT_PASSES_MAX : 0);
+}
+
+static enum err make_passes(struct index_query *q, const struct way *w, const struct condition *c,
+                            struct fault *f) {
+    enum err e = OK;
+    bool fine = true;
+    if (c && by_value(w, c))
+        e = distinct_passes(q, w, c, f);
+    else
+        fine = c ? condition_passes(q, w, c) : pass_add(q, (struct pass){.walk = WALK_ALL});
+    for (size_t i = 0; c && i < q->pass_count; i++)
+        q->passes[i].dated = w->dated && q->top == INDEX_STUDY;
+    if (e == OK && fine && c && w->attr == INDEX_ATTR_PatientName && q->pass_count > 1)
+        e = drop_empty_passes(q, f);
+    return fine ? e : fault_set(f, ERR_NO_MEMORY, "no memory for a query");
+}
+
 enum err plan_make(struct index_query *q, struct fault *f) {
     const struct way *w = NULL;
     size_t rivals;
     struct condition *c = choose(q, &w, &rivals);
-    size_t each = c && w->attr == INDEX_ATTR_PatientName ? 4 : 1; // passes an operand may need
-    size_t most = (c ? c->count * each : 0) + 2;
-    q->passes = arena_calloc(&q->arena, most, sizeof *q->passes);
+    q->passes = arena_calloc(&q->arena, (c ? passes_at_most(w, c) : 0) + 2, sizeof *q->passes);
     if (!q->passes)
         return fault_set(f, ERR_NO_MEMORY, "no memory for a query");
     enum index_level lowest =
         q->level == INDEX_PATIENT && !at_patient_in_scope(q) ? INDEX_PATIENT : INDEX_STUDY;
     q->top = c && w->table > lowest ? w->table : lowest;
-    bool fine = c ? condition_passes(q, w, c) : pass_add(q, (struct pass){.walk = WALK_ALL});
-    if (fine && c && rivals > 1 && !w->whole && is_by_prefix(c) && !c->is_common) {
-        enum err e = find_common(q, c, f);
+    enum err e = make_passes(q, w, c, f);
+    if (e == OK && c && rivals > 1 && !w->whole && is_by_prefix(c) && !c->is_common) {
+        e = find_common(q, c, f);
         q->pass_count = c->is_common ? 0 : q->pass_count;
         if (e != OK || c->is_common)
             return e != OK ? e : plan_make(q, f); // no more often than there are conditions
     }
-    bool overlap = c && fine && passes_overlap(q, w, c);
+    if (e != OK)
+        return e;
+    bool overlap = c && passes_overlap(q, w, c);
     q->overlap_attr = overlap ? (int)c->attr : -1;
-    q->exact = fine && is_exact(q, c) && (!overlap || q->order == INDEX_ORDER_NEWEST);
-    if (fine && q->order == INDEX_ORDER_NEWEST && (!c || is_date_range(c)))
-        fine = newest_passes(q);
-    else
-        q->gathering = q->order == INDEX_ORDER_NEWEST;
-    return fine ? OK : fault_set(f, ERR_NO_MEMORY, "no memory for a query");
+    q->exact = is_exact(q, c) && (!overlap || q->order == INDEX_ORDER_NEWEST);
+    if (q->order != INDEX_ORDER_NEWEST)
+        return OK;
+    return c && !is_date_range(c) ? choose_order(q, f) : plan_by_date(q, f);
 }

@@ -2,9 +2,6 @@
 
 #include <stdlib.h>
 
-// Columns of every SELECT before those of attributes.
-enum { COL_TOP_ID, COL_KEY, COL_SERIES_ID, COL_INSTANCE_ID, COL_REF, COL_STUDY_ID = 8, COL_PATIENT_ID };
-
 // --- Opening ------------------------------------------------------------------------------------
 
 static void link_in(struct index *ix, struct index_query *q) {
@@ -50,7 +47,7 @@ enum err index_query_open(struct index *ix, const struct index_query_spec *spec,
         return fault_set(f, ERR_NO_MEMORY, "no memory for a query");
     q->ix = ix;
     q->arena = ARENA_INIT(QUERY_ARENA_MAX);
-    q->place_key = BUF_INIT(2 * INDEX_VALUE_MAX_BYTES);
+    q->place_key = q->place_date = BUF_INIT(2 * INDEX_VALUE_MAX_BYTES);
     q->prepared = SIZE_MAX;
     link_in(ix, q);
     enum err e = compile(q, spec, f);
@@ -73,6 +70,7 @@ void index_query_close(struct index_query *q) {
     statement_give_back(q->ix, q->patient_statement);
     gather_free(q);
     buf_fini(&q->place_key);
+    buf_fini(&q->place_date);
     arena_fini(&q->arena);
     free(q);
 }
@@ -82,6 +80,19 @@ void index_query_close(struct index_query *q) {
 static uint64_t total_of(const struct totals *t, enum index_level level) {
     const int64_t totals[] = {t->patients, t->studies, t->series, t->instances};
     return (uint64_t)totals[level];
+}
+
+// If the indexes alone tell, and not so many that others would have to wait.
+static enum err count_at_once(struct index_query *q, struct fault *f) {
+    uint64_t n;
+    if (!q->exact || q->done)
+        return OK;
+    enum err e = plan_probe(q, QUICK_COUNT_MAX, true, f, &n);
+    if (e != OK || n > QUICK_COUNT_MAX)
+        return e;
+    q->skipped = n;
+    q->done = true;
+    return OK;
 }
 
 // A query all of whose rows are skipped.
@@ -100,6 +111,12 @@ enum err index_count_open(struct index *ix, const struct index_query_spec *spec,
     if (s.condition_count == 0 && s.scope_count == 0) {
         q->skipped = total_of(&ix->totals, s.level);
         q->done = true;
+    } else {
+        e = count_at_once(q, f);
+    }
+    if (e != OK) {
+        index_query_close(q);
+        return e;
     }
     *ret_query = q;
     return OK;
@@ -116,7 +133,7 @@ const char *index_query_sql(const struct index_query *q) {
 // --- A pass: starting, leaving at any row, finding the place again --------------------------------
 
 static bool same_text(const struct pass *a, const struct pass *b) {
-    return a->walk == b->walk && a->column == b->column;
+    return a->walk == b->walk && a->column == b->column && !a->filter == !b->filter;
 }
 
 static void bind_value(sqlite3_stmt *s, int at, struct slice v, bool is_blob) { // empty is not NULL here
@@ -140,7 +157,8 @@ static void bind(struct index_query *q, const struct pass *p) {
     switch (p->walk) {
     case WALK_EQUAL:
         bind_value(s, 1, p->low, p->is_blob);
-        sqlite3_bind_int64(s, 2, q->has_place ? q->place[0] : 0);
+        if (!p->dated)
+            sqlite3_bind_int64(s, 2, q->has_place ? q->place[0] : 0);
         break;
     case WALK_RANGE:
         bind_value(s, 1, q->has_place ? key : p->low, false);
@@ -180,23 +198,11 @@ static enum err start(struct index_query *q, struct fault *f) {
     return OK;
 }
 
-static void read_place(const struct index_query *q, int64_t place[5]) {
-    place[0] = sqlite3_column_int64(q->statement, COL_TOP_ID);
-    place[1] = sqlite3_column_int64(q->statement, COL_SERIES_ID);
-    place[2] = sqlite3_column_int64(q->statement, COL_INSTANCE_ID);
-    place[3] = sqlite3_column_int64(q->statement, COL_STUDY_ID);
-    place[4] = sqlite3_column_int64(q->statement, COL_PATIENT_ID);
-}
-
 static void suspend(struct index_query *q) {
     if (!q->running)
         return;
-    if (!q->has_place) { // else it has not reached its old place yet
-        read_place(q, q->place);
-        buf_reset(&q->place_key);
-        buf_append_slice(&q->place_key, column_slice(q->statement, COL_KEY));
-        q->has_place = true;
-    }
+    if (!q->has_place) // else it has not reached its old place yet
+        place_take(q);
     sqlite3_reset(q->statement);
     sqlite3_reset(q->late_statement);
     q->running = false;
@@ -205,13 +211,6 @@ static void suspend(struct index_query *q) {
 void queries_suspend(struct index *ix) {
     for (struct index_query *q = ix->queries; q; q = q->next)
         suspend(q);
-}
-
-// Is the row the statement stands on not beyond the place where it was suspended?
-static bool seen_before(const struct index_query *q) {
-    int64_t here[5];
-    read_place(q, here);
-    return place_is_behind(q, column_slice(q->statement, COL_KEY), here, 3);
 }
 
 static bool in_earlier_pass(const struct index_query *q) {
@@ -234,8 +233,12 @@ static void turn_to_gathered(struct index_query *q) {
     q->passes[0] = (struct pass){.walk = WALK_SORTED};
     q->pass_count = 1;
     q->pass_now = 0;
-    if (q->exact)
-        q->gathered_at = q->skipped = q->offset < q->gathered_count ? (size_t)q->offset : q->gathered_count;
+    size_t left = q->gathered_count - q->gathered_at;
+    if (q->exact) {
+        size_t skipped = q->offset - q->skipped < left ? (size_t)(q->offset - q->skipped) : left;
+        q->gathered_at += skipped;
+        q->skipped += skipped;
+    }
     q->done = q->gathered_at == q->gathered_count;
 }
 
@@ -255,9 +258,10 @@ static enum err row_wanted(struct index_query *q, struct fault *f, bool *ret_wan
     bool wanted = false;
     enum err e = OK;
     *ret_wanted = false;
-    if (seen_before(q))
+    if (place_is_behind(q, q->statement))
         return OK;
     q->has_place = false;
+    q->dates_seen++;
     if (!in_earlier_pass(q) && conditions_hold(q, q->statement, q->conditions, q->condition_count))
         e = scope_admits(q, sqlite3_column_int64(q->statement, COL_STUDY_ID),
                          sqlite3_column_int64(q->statement, COL_PATIENT_ID), f, &wanted);
@@ -269,31 +273,46 @@ static enum err row_wanted(struct index_query *q, struct fault *f, bool *ret_wan
     return e;
 }
 
-// So many match that a page is found by date before they are all gathered.
-static bool by_date_is_less(const struct index_query *q) {
-    size_t n = q->gathered_count;
-    return n >= GATHERED_FEW && n > (uint64_t)q->ix->totals.studies / 8 && q->limit > 0 &&
-           q->limit < n / 16 && q->offset < n / 16;
+// The passes change under the statement.
+static void begin_anew(struct index_query *q) {
+    sqlite3_reset(q->statement);
+    q->running = q->has_place = false;
+    q->last_key.p = NULL;
+    q->pass_now = 0;
+    q->prepared = SIZE_MAX;
+}
+
+// It was hoped to find enough by date soon. What has been found stays.
+static enum err stop_trying(struct index_query *q, struct fault *f) {
+    uint64_t wanted = q->offset + q->limit, found = q->skipped + q->returned;
+    if (found * 4 >= wanted) { // nearly
+        q->dates_left *= 4;
+        return OK;
+    }
+    suspend(q);
+    gather_floor(q);
+    begin_anew(q);
+    return plan_anew(q, f);
 }
 
 static enum err row_gather(struct index_query *q, struct fault *f) {
     bool too_many = false;
     struct slice key = column_slice(q->statement, COL_KEY);
     const struct pass *p = &q->passes[q->pass_now];
-    if (seen_before(q))
+    if (place_is_behind(q, q->statement))
         return OK;
     q->has_place = false;
     if (q->tired && p->filter && !condition_matches(p->filter, key))
         return OK;
     enum err e = gather_row(q, f, &too_many);
-    if (e != OK || !(too_many || by_date_is_less(q)))
+    if (e != OK || !too_many)
         return e;
     gather_free(q);
-    sqlite3_reset(q->statement);
-    q->running = q->has_place = false;
-    q->pass_now = 0;
-    q->prepared = SIZE_MAX;
-    return plan_by_date(q, f);
+    begin_anew(q);
+    e = plan_by_date(q, f);
+    if (e == OK && q->has_floor)
+        place_at_floor(q);
+    return e;
 }
 
 static enum err late_step(struct index_query *q, struct fault *f) {
@@ -326,9 +345,11 @@ static void stop(struct index_query *q) {
 
 // One row of the walk, or the end of a pass.
 static enum err walk_on(struct index_query *q, struct fault *f, bool *ret_wanted) {
-    enum err e = q->running ? OK : start(q, f);
+    enum err e = q->dates_left > 0 && q->dates_seen >= q->dates_left ? stop_trying(q, f) : OK;
     *ret_wanted = false;
-    if (e != OK)
+    if (e == OK && !q->done && !q->running)
+        e = start(q, f);
+    if (e != OK || q->done)
         return e;
     int rc = sqlite3_step(q->statement);
     if (rc == SQLITE_ROW)

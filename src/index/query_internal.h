@@ -26,7 +26,11 @@ enum {
     GATHERED_MAX = 1 << 20,  // ids of a query; more are walked by date
     GATHERED_FEW = 4096,     // not worth a thought
     GATHERED_ALL_MAX_BYTES = 64 << 20, // of all queries
-    FIXED_COLUMNS = 10,      // of the SELECT, before those of attributes
+    FIXED_COLUMNS = 11,      // of the SELECT, before those of attributes
+    TRY_ROWS = 4000,         // looked at by date before another way is taken
+    DISTINCT_MAX = 2000,     // values of an index looked at, when each is one of many studies
+    DISTINCT_PASSES_MAX = 256,
+    QUICK_COUNT_MAX = 200000, // keys counted in one go
 };
 
 struct condition {
@@ -72,6 +76,8 @@ struct pass {
     bool is_blob;
     unsigned group;     // of a name, 0 to 2
     bool to_end;        // no upper bound
+    bool dated;         // in its index StudyDate comes next
+    bool told;          // it is all of one value, for which the condition is known to hold
     struct slice low, high;
     const struct condition *filter; // tells by the column alone whether this condition holds; NULL: none
 };
@@ -97,6 +103,9 @@ struct index_query {
     size_t pass_count, pass_now;
     int overlap_attr;     // what the passes are about if one row may be in several, else -1
     bool exact;           // whatever a pass does not leave out by its key is a row of the answer
+    bool no_trying;       // it has been tried to find enough by date
+    uint64_t dates_left;  // rows that may be looked at by date; 0: no limit
+    uint64_t dates_seen;
     struct columns columns;
 
     int late[INDEX_ATTR_COUNT_]; // columns of the second SELECT, -1: not there
@@ -123,6 +132,7 @@ struct index_query {
     bool counting;  // offset is infinite: all rows are skipped, and thereby counted
     int64_t place[5];      // ids of the current row: top table, series, instance, study, patient
     struct buf place_key;  // value of the pass's column there
+    struct buf place_date; // StudyDate there, in passes that are dated
     struct index_ref ref;  // of the current row, at instance level
     uint64_t skipped, returned;
     uint64_t work;         // done by patterns in this step
@@ -135,9 +145,19 @@ struct index_query {
     bool gathering;
     struct gathered *gathered;
     size_t gathered_count, gathered_cap, gathered_at;
+    bool has_floor; // what was looked at by date is not looked at again: the last of that
+    struct gathered floor;
 
     char (*uid_texts)[65]; // for UIDs among the returns
 };
+
+// Columns of every SELECT before those of attributes.
+enum {
+    COL_TOP_ID, COL_KEY, COL_SERIES_ID, COL_INSTANCE_ID, COL_REF,
+    COL_STUDY_ID = COL_REF + 4, COL_PATIENT_ID, COL_DATE,
+};
+_Static_assert(COL_DATE + 1 == FIXED_COLUMNS, "the last of them");
+void read_place(const struct index_query *q, int64_t place[5]);
 
 // match.c
 enum err conditions_compile(struct index_query *q, const struct index_query_spec *spec, struct fault *f);
@@ -149,6 +169,9 @@ bool condition_matches(const struct condition *c, struct slice value); // value:
 // plan.c
 enum err plan_make(struct index_query *q, struct fault *f);
 enum err plan_by_date(struct index_query *q, struct fault *f); // instead of what was to be gathered
+enum err plan_anew(struct index_query *q, struct fault *f);    // instead of going on by date
+// How many keys the passes walk over, or (`rows`) let through; more than `most` when it is more or not known.
+enum err plan_probe(struct index_query *q, uint64_t most, bool rows, struct fault *f, uint64_t *ret_count);
 bool pass_covers(const struct pass *p, struct slice value); // would this pass have walked over it?
 
 // select.c
@@ -171,9 +194,12 @@ bool at_patient_in_scope(const struct index_query *q); // patients, made of the 
 
 // walk.c
 void walk_begin(struct index_query *q); // a new step
-bool place_is_behind(const struct index_query *q, struct slice key, const int64_t *ids, size_t id_count);
+bool place_is_behind(const struct index_query *q, sqlite3_stmt *s); // the row it stands on
+void place_take(struct index_query *q);  // the row that the statement stands on becomes the place
+void gather_floor(struct index_query *q); // the place becomes the floor
+void place_at_floor(struct index_query *q);
 enum err gather_row(struct index_query *q, struct fault *f, bool *ret_too_many);
-void gather_sort(struct index_query *q);
+void gather_sort(struct index_query *q); // gathered_at is then behind the floor
 void gather_free(struct index_query *q);
 
 struct slice slice_concat(struct arena *a, struct slice x, struct slice y); // p NULL: no memory

@@ -17,6 +17,8 @@
 extern const char *const schema_steps[];
 extern const size_t schema_version;
 
+int schema_get_version(sqlite3 *db, int *ret_version); // 0: an empty database. SQLite's code
+
 // Runs the steps that are missing, in one transaction, or none at all if one fails. With `dry_run` it is
 // rolled back. ERR_UNSUPPORTED: the database is newer than `count`.
 enum err schema_migrate(sqlite3 *db, const char *const *steps, size_t count, bool dry_run, struct fault *f,

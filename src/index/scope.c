@@ -32,10 +32,54 @@ static void add_conditions(struct index_query *q, const struct scope *s) {
         q->conditions[q->condition_count++] = s->clauses[0].v[i];
 }
 
-static enum err compile_scope(struct index_query *q, const struct index_scope *from, size_t *total,
+static bool is_list(const struct query_condition *c) {
+    return c->kind == QUERY_SINGLE || c->kind == QUERY_LIST;
+}
+
+// Clauses of one condition each, all about the same attribute in the same way: collections by institution.
+static bool are_alike(const struct index_scope *s, size_t *ret_operands) {
+    size_t n = 0;
+    for (size_t i = 0; i < s->count; i++) {
+        const struct query_condition *c = s->clauses[i].conditions, *first = s->clauses[0].conditions;
+        if (s->clauses[i].count != 1 || c->attribute != first->attribute ||
+            !(is_list(c) ? is_list(first) : c->kind == QUERY_WILDCARD && first->kind == QUERY_WILDCARD))
+            return false;
+        n += c->count;
+    }
+    *ret_operands = n;
+    return s->count > 1 && n <= UINT16_MAX;
+}
+
+// They are one clause, whose condition has the operands of all. False: no memory.
+static bool merge_alike(struct arena *a, const struct index_scope *s, size_t operands,
+                        struct index_clause *ret_clause) {
+    struct query_condition *c = arena_calloc(a, 1, sizeof *c);
+    struct slice *v = arena_calloc(a, operands + 1, sizeof *v);
+    const struct query_condition *first = s->clauses[0].conditions;
+    if (!c || !v)
+        return false;
+    size_t n = 0;
+    for (size_t i = 0; i < s->count; i++)
+        for (size_t k = 0; k < s->clauses[i].conditions->count; k++)
+            v[n++] = s->clauses[i].conditions->operands[k];
+    uint8_t kind = is_list(first) ? QUERY_LIST : QUERY_WILDCARD;
+    *c = (struct query_condition){first->attribute, kind, (uint16_t)n, v};
+    *ret_clause = (struct index_clause){c, 1};
+    return true;
+}
+
+static enum err compile_scope(struct index_query *q, const struct index_scope *given, size_t *total,
                               struct scope *s, struct fault *f) {
-    if (from->count > INDEX_SCOPE_CONDITIONS_MAX)
+    struct index_clause merged;
+    const struct index_scope one = {&merged, 1}, *from = given;
+    size_t operands;
+    if (given->count > INDEX_SCOPE_CONDITIONS_MAX)
         return fault_set(f, ERR_LIMIT, "a scope has more than %d clauses", INDEX_SCOPE_CONDITIONS_MAX);
+    if (are_alike(given, &operands)) {
+        if (!merge_alike(&q->arena, given, operands, &merged))
+            return fault_set(f, ERR_NO_MEMORY, "no memory for a query");
+        from = &one;
+    }
     s->clauses = arena_calloc(&q->arena, from->count + 1, sizeof *s->clauses);
     if (!s->clauses)
         return fault_set(f, ERR_NO_MEMORY, "no memory for a query");

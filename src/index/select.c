@@ -177,10 +177,10 @@ static void put_columns(const struct index_query *q, const struct pass *p, struc
     buf_append_str(b, q->level < INDEX_INSTANCE ? ",0,0,0,0,0"
                                                 : ",instance.id,instance.segment,instance.front_bytes,"
                                                   "instance.offset,instance.length");
-    buf_append_str(b, names_study(q) || at_patient_in_scope(q) ? ",study.id,study.patient" : ",0,0");
-    if (q->gathering)
-        buf_append_str(b, ",study.StudyDate");
-    else
+    bool ids = !q->gathering && (names_study(q) || at_patient_in_scope(q)); // else the index alone tells
+    buf_append_str(b, ids ? ",study.id,study.patient" : ",0,0");
+    buf_append_str(b, q->gathering || p->dated ? ",study.StudyDate" : ",NULL");
+    if (!q->gathering)
         put_attributes(q, &q->columns, FIXED_COLUMNS, b);
 }
 
@@ -208,21 +208,22 @@ static void put_filter(const struct index_query *q, const struct pass *p, struct
     if (p->walk == WALK_SORTED || (!p->filter && !skips))
         return;
     if (p->column)
-        buf_printf(b, " AND galena_keep(%s.id,%s.%s)", t, t, p->column);
+        buf_printf(b, " AND galena_keep(%s.%s)", t, p->column);
     else
-        buf_printf(b, " AND galena_keep(%s.id,NULL)", t);
+        buf_append_str(b, " AND galena_keep(NULL)");
 }
 
 // Parameters: ?1 low or id, ?2 high or id (see bind() in query.c).
 static void put_order(const struct index_query *q, const struct pass *p, struct buf *b) {
     const char *t = tables[q->top], *c = p->column;
+    const char *date = p->dated ? "study.StudyDate," : "";
     switch (p->walk) {
     case WALK_EQUAL:
     case WALK_ALL:
-        buf_printf(b, " ORDER BY %s.id", t);
+        buf_printf(b, " ORDER BY %s%s.id", date, t);
         break;
     case WALK_RANGE:
-        buf_printf(b, " ORDER BY %s.%s,%s.id", t, c, t);
+        buf_printf(b, " ORDER BY %s.%s,%s%s.id", t, c, date, t);
         break;
     case WALK_NEWEST:
         buf_printf(b, " ORDER BY %s.%s DESC,%s.id DESC", t, c, t);
@@ -239,7 +240,7 @@ static void put_walk(const struct index_query *q, const struct pass *p, struct b
     const char *t = tables[q->top], *c = p->column;
     switch (p->walk) {
     case WALK_EQUAL:
-        buf_printf(b, " WHERE %s.%s=?1 AND %s.id>=?2", t, c, t);
+        buf_printf(b, p->dated ? " WHERE %s.%s=?1" : " WHERE %s.%s=?1 AND %s.id>=?2", t, c, t);
         break;
     case WALK_RANGE:
     case WALK_NEWEST:

@@ -19,15 +19,35 @@ static int compare_ids(const int64_t *a, const int64_t *b, size_t n) {
     return 0;
 }
 
-// Is this row not beyond the place where the query was suspended? Ids: of the top table, of series, instance.
-bool place_is_behind(const struct index_query *q, struct slice key, const int64_t *ids, size_t id_count) {
+void read_place(const struct index_query *q, int64_t place[5]) {
+    place[0] = sqlite3_column_int64(q->statement, COL_TOP_ID);
+    place[1] = sqlite3_column_int64(q->statement, COL_SERIES_ID);
+    place[2] = sqlite3_column_int64(q->statement, COL_INSTANCE_ID);
+    place[3] = sqlite3_column_int64(q->statement, COL_STUDY_ID);
+    place[4] = sqlite3_column_int64(q->statement, COL_PATIENT_ID);
+}
+
+void place_take(struct index_query *q) {
+    read_place(q, q->place);
+    buf_reset(&q->place_key);
+    buf_append_slice(&q->place_key, column_slice(q->statement, COL_KEY));
+    buf_reset(&q->place_date);
+    buf_append_slice(&q->place_date, column_slice(q->statement, COL_DATE));
+    q->has_place = true;
+}
+
+// Is the row not beyond the place where the query was suspended?
+bool place_is_behind(const struct index_query *q, sqlite3_stmt *s) {
     const struct pass *p = &q->passes[q->pass_now];
     bool keyed = p->walk == WALK_RANGE || p->walk == WALK_NEWEST;
-    if (!q->has_place || (keyed && !slice_eq(key, buf_slice(&q->place_key))))
+    int64_t ids[5];
+    if (!q->has_place || (keyed && !slice_eq(column_slice(s, COL_KEY), buf_slice(&q->place_key))))
         return false;
+    read_place(q, ids);
     if (p->walk == WALK_NEWEST || p->walk == WALK_UNDATED)
         return ids[0] >= q->place[0];
-    return compare_ids(ids, q->place, id_count) <= 0;
+    int by_date = p->dated ? slice_cmp(column_slice(s, COL_DATE), buf_slice(&q->place_date)) : 0;
+    return by_date < 0 || (by_date == 0 && compare_ids(ids, q->place, 3) <= 0);
 }
 
 // Equal names stand together in an index: each is looked at once.
@@ -44,34 +64,33 @@ static bool key_holds(struct index_query *q, const struct condition *c, struct s
 }
 
 // Skipped for the offset without being read, when this row is surely one of the answer.
-static bool skips(struct index_query *q, struct slice key, int64_t id) {
-    if (!q->exact || q->gathering || q->skipped >= q->offset || place_is_behind(q, key, &id, 1))
+static bool skips(struct index_query *q) {
+    if (!q->exact || q->gathering || q->skipped >= q->offset || q->has_place)
         return false;
-    q->has_place = false;
     q->skipped++;
     return true;
 }
 
-static bool keeps(struct index_query *q, int64_t id, struct slice key) {
+static bool keeps(struct index_query *q, struct slice key) {
     const struct pass *p = &q->passes[q->pass_now];
     if (++q->keys > KEYS_PER_STEP || q->work > WORK_PER_STEP) {
         q->tired = true;
         return true;
     }
-    return (!p->filter || key_holds(q, p->filter, key)) && !skips(q, key, id);
+    return (!p->filter || key_holds(q, p->filter, key)) && !skips(q);
 }
 
 static void keep(sqlite3_context *context, int n, sqlite3_value **values) {
     (void)n;
     struct index *ix = sqlite3_user_data(context);
-    bool blob = sqlite3_value_type(values[1]) == SQLITE_BLOB;
-    const void *p = blob ? sqlite3_value_blob(values[1]) : (const void *)sqlite3_value_text(values[1]);
-    struct slice key = slice_of(p, p ? (size_t)sqlite3_value_bytes(values[1]) : 0);
-    sqlite3_result_int(context, keeps(ix->walking, sqlite3_value_int64(values[0]), key));
+    bool blob = sqlite3_value_type(values[0]) == SQLITE_BLOB;
+    const void *p = blob ? sqlite3_value_blob(values[0]) : (const void *)sqlite3_value_text(values[0]);
+    struct slice key = slice_of(p, p ? (size_t)sqlite3_value_bytes(values[0]) : 0);
+    sqlite3_result_int(context, keeps(ix->walking, key));
 }
 
 int walk_register(struct index *ix) {
-    return sqlite3_create_function_v2(ix->db, "galena_keep", 2, SQLITE_UTF8 | SQLITE_DIRECTONLY, ix, keep,
+    return sqlite3_create_function_v2(ix->db, "galena_keep", 1, SQLITE_UTF8 | SQLITE_DIRECTONLY, ix, keep,
                                       NULL, NULL, NULL);
 }
 
@@ -104,8 +123,8 @@ enum err gather_row(struct index_query *q, struct fault *f, bool *ret_too_many) 
     enum err e = q->gathered_count == q->gathered_cap ? grow(q, f, ret_too_many) : OK;
     if (e == OK && !*ret_too_many)
         q->gathered[q->gathered_count++] =
-            (struct gathered){date_number(column_slice(q->statement, FIXED_COLUMNS)),
-                              sqlite3_column_int64(q->statement, 0)};
+            (struct gathered){date_number(column_slice(q->statement, COL_DATE)),
+                              sqlite3_column_int64(q->statement, COL_TOP_ID)};
     return e;
 }
 
@@ -125,6 +144,30 @@ void gather_sort(struct index_query *q) {
         if (n == 0 || q->gathered[n - 1].id != q->gathered[i].id)
             q->gathered[n++] = q->gathered[i];
     q->gathered_count = n;
+    q->gathered_at = 0;
+    while (q->has_floor && q->gathered_at < n &&
+           newest_first(&q->gathered[q->gathered_at], &q->floor) <= 0)
+        q->gathered_at++;
+}
+
+// By date, the key is the date; the undated, which come last, have none.
+void gather_floor(struct index_query *q) {
+    bool before_undated = !q->has_place && q->pass_now > 0;
+    q->has_floor = q->has_place || before_undated;
+    q->floor = before_undated ? (struct gathered){0, INT64_MAX}
+                              : (struct gathered){date_number(buf_slice(&q->place_key)), q->place[0]};
+}
+
+void place_at_floor(struct index_query *q) {
+    uint8_t text[8];
+    size_t n = 0;
+    for (int shift = 56; shift >= 0 && (q->floor.date >> shift & 0xff) != 0; shift -= 8)
+        text[n++] = (uint8_t)(q->floor.date >> shift & 0xff);
+    buf_reset(&q->place_key);
+    buf_append(&q->place_key, text, n);
+    q->place[0] = q->floor.id;
+    q->has_place = true;
+    q->pass_now = n == 0 && q->pass_count > 1 ? 1 : 0;
 }
 
 void gather_free(struct index_query *q) {

@@ -394,6 +394,58 @@ static void pages_join_without_a_seam(void **state) {
     }
 }
 
+// The studies of a page, newest first, as numbers; some commits in between.
+static size_t page_of(const struct index_query_spec *spec, bool commits, int ret_studies[STUDIES]) {
+    struct index_query *q;
+    struct fault f = {0};
+    enum index_step step = INDEX_AGAIN;
+    size_t n = 0;
+    assert_int_equal(index_query_open(ix, spec, &f, &q), OK);
+    while (step != INDEX_END) {
+        if (commits && rnd(4) == 0) {
+            struct index_mark mark = {1, rnd(1000), 1, 1};
+            assert_int_equal(index_set_mark(ix, &mark, &f), OK);
+            bed_commit(ix);
+        }
+        assert_int_equal(index_query_step(q, &f, &step), OK);
+        if (step == INDEX_ROW) {
+            assert_true(n < STUDIES);
+            ret_studies[n++] = study_number_of(index_query_value(q, 0));
+        }
+    }
+    index_query_close(q);
+    return n;
+}
+
+// By date at once, by date until that has lasted too long, or sorted: the list is the same, its pages join.
+static void the_newest_are_the_same_by_any_way(void **state) {
+    (void)state;
+    static const uint16_t returns[] = {INDEX_ATTR_StudyInstanceUID};
+    int all[STUDIES], page[STUDIES];
+    for (int round = 0; round < 600; round++) {
+        struct query_condition conditions[2] = {random_condition(INDEX_STUDY)};
+        static struct slice kept[16];
+        memcpy(kept, operands, sizeof operands);
+        conditions[0].operands = kept;
+        struct index_query_spec spec = {.level = INDEX_STUDY, .conditions = conditions, .condition_count = 1,
+                                        .returns = returns, .return_count = 1, .order = INDEX_ORDER_NEWEST};
+        ix->try_rows = TRY_ROWS;
+        size_t total = page_of(&spec, false, all), at = 0;
+        spec.limit = 1 + rnd(40);
+        for (spec.offset = 0; spec.offset <= total; spec.offset += spec.limit) {
+            ix->try_rows = 1 + rnd(3) * rnd(60);
+            size_t n = page_of(&spec, true, page);
+            for (size_t i = 0; i < n; i++)
+                if (at + i >= total || page[i] != all[at + i])
+                    fail_msg("round %d, row %zu of %zu: attribute %u kind %u", round, at + i, total,
+                             conditions[0].attribute, conditions[0].kind);
+            at += n;
+        }
+        assert_int_equal(at, total);
+    }
+    ix->try_rows = TRY_ROWS;
+}
+
 static void newest_come_first(void **state) {
     (void)state;
     const uint16_t returns[] = {INDEX_ATTR_StudyDate};
@@ -649,12 +701,11 @@ static const struct plan plans[] = {
      "SEARCH study USING INDEX study_name (P"},
     {INDEX_STUDY, INDEX_ATTR_PatientName, QUERY_WILDCARD, "**", NULL, 0,
      "SEARCH study USING INTEGER PRIMARY KEY"},
-    {INDEX_STUDY, INDEX_ATTR_ReferringPhysicianName, QUERY_FUZZY, "doe", NULL, 0,
-     "SEARCH study USING INDEX study_physician (R"},
-    {INDEX_STUDY, INDEX_ATTR_ReferringPhysicianName, QUERY_SINGLE, "doe", NULL, 0,
-     "SEARCH study USING INDEX study_physician (R"},
-    {INDEX_STUDY, INDEX_ATTR_StudyDescription, QUERY_WILDCARD, "*e*", NULL, 0,
-     "SEARCH study USING INDEX study_description (S"},
+    // Nobody has such a value, and the index tells.
+    {INDEX_STUDY, INDEX_ATTR_ReferringPhysicianName, QUERY_FUZZY, "doe", NULL, 0, ""},
+    {INDEX_STUDY, INDEX_ATTR_ReferringPhysicianName, QUERY_SINGLE, "doe", NULL, 0, ""},
+    {INDEX_STUDY, INDEX_ATTR_StudyDescription, QUERY_WILDCARD, "*e*", NULL, 0, ""},
+    {INDEX_STUDY, INDEX_ATTR_PatientName, QUERY_WILDCARD, "nobody*", NULL, 0, ""},
     {INDEX_STUDY, INDEX_ATTR_StudyInstitution, QUERY_SINGLE, "ward", NULL, 0,
      "SEARCH study USING INDEX study_institution (S"},
     {INDEX_STUDY, INDEX_ATTR_StudyStation, QUERY_WILDCARD, "ct*", NULL, 0,
@@ -702,6 +753,11 @@ static void plans_use_their_index(void **state) {
         char plan[2048];
         struct fault f = {0};
         enum index_step step;
+        if (!*p->expected) {
+            assert_int_equal(q->pass_count, 0);
+            index_query_close(q);
+            continue;
+        }
         q->limit = 1; // stay in the first pass where it finds something
         q->pass_count = 1;
         assert_int_equal(index_query_step(q, &f, &step), OK);
@@ -722,6 +778,7 @@ int main(void) {
         cmocka_unit_test(random_queries_over_commits),
         cmocka_unit_test(random_queries_newest_first),
         cmocka_unit_test(pages_join_without_a_seam),
+        cmocka_unit_test(the_newest_are_the_same_by_any_way),
         cmocka_unit_test(newest_come_first),
         cmocka_unit_test(scans_let_others_run),
         cmocka_unit_test(uncommitted_objects_are_found),

@@ -170,6 +170,24 @@ static struct query_condition random_condition(bool of_patient) {
     return (struct query_condition){rows[row].attr, rows[row].kind, count, made.operands[n]};
 }
 
+// Several collections by the same thing.
+static size_t alike_clauses(struct index_scope *s, size_t at) {
+    static const char *const some[] = {"Ward 3", "Ward 4", "Other", "Ward 3b", "none"};
+    uint8_t kind = rnd(2) ? QUERY_WILDCARD : QUERY_LIST;
+    for (size_t k = 0; k < s->count; k++, at++) {
+        size_t n = made.used++;
+        made.operands[n][0] = slice_str(PICK(some));
+        made.operands[n][1] = slice_str(kind == QUERY_WILDCARD && rnd(2) ? "*3*" : PICK(some));
+        uint16_t count = (uint16_t)(1 + rnd(2));
+        made.conditions[at] =
+            (struct query_condition){INDEX_ATTR_StudyInstitution, kind, count, made.operands[n]};
+        if (count == 1 && kind == QUERY_LIST && rnd(2))
+            made.conditions[at].kind = QUERY_SINGLE;
+        ((struct index_clause *)(uintptr_t)s->clauses)[k] = (struct index_clause){&made.conditions[at], 1};
+    }
+    return at;
+}
+
 static void random_spec(enum index_level level, struct index_query_spec *spec) {
     made.used = 0;
     spec->level = level;
@@ -178,6 +196,10 @@ static void random_spec(enum index_level level, struct index_query_spec *spec) {
     size_t at = 0;
     for (size_t i = 0; i < spec->scope_count; i++) {
         made.scopes[i] = (struct index_scope){made.clauses[i], rnd(10) ? 1 + rnd(CLAUSES) : 0};
+        if (rnd(3) == 0) {
+            at = alike_clauses(&made.scopes[i], at);
+            continue;
+        }
         for (size_t k = 0; k < made.scopes[i].count; k++) {
             made.clauses[i][k] =
                 (struct index_clause){&made.conditions[at], rnd(10) ? 1 + rnd(CONDITIONS) : 0};
