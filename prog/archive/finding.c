@@ -104,7 +104,7 @@ static void put_summary(struct archive *a, struct session *s, size_t *at) {
     if (ring && index_query_ref(s->query, &f, &ref) == OK) {
         struct blob_ref blob = blob_ref_of(&ref);
         buf_reset(&a->summary);
-        if (store_get_summary(a->store, &blob, &f, &a->summary) == OK &&
+        if (store_get_summary(a->store, &blob, &f, &a->summary) == OK && a->summary.n > 0 &&
             a->summary.n <= RING_AUX_BYTES - *at) {
             memcpy(ring + (s->query_in_body ? 0 : RING_BODY_BYTES) + *at, a->summary.p, a->summary.n);
             n = (uint32_t)a->summary.n;

@@ -196,10 +196,10 @@ void retrieving_on_front(struct archive *a, struct session *s) {
     m.summary_bytes = (uint32_t)a->summary.n;
     if (e == OK && store_get_frames(a->store, &ref, &f, &a->summary) == OK)
         m.frames_bytes = (uint32_t)a->summary.n - m.summary_bytes;
-    if (e == OK)
-        memcpy(ring + RING_BODY_BYTES, a->summary.p, m.summary_bytes + m.frames_bytes);
-    else
+    if (e != OK)
         session_log(a, s, OS_LOG_ERROR, "a summary cannot be read: %s: %s", err_text(e), f.detail);
+    else if (a->summary.n > 0)
+        memcpy(ring + RING_BODY_BYTES, a->summary.p, m.summary_bytes + m.frames_bytes);
     m.error = (uint16_t)e;
     session_reply(a, s, IPC_OBJECT_FRONT_DATA, &m, -1);
 }
