@@ -74,7 +74,7 @@ def show_tail(text, lines=30):
 
 
 def step_style():
-    for tool in ("check_layers.py", "check_style.py"):
+    for tool in ("check_layers.py", "check_style.py", "check_hostile.py"):
         path = os.path.join("tools", tool)
         if not os.path.exists(os.path.join(ROOT, path)):
             continue
@@ -189,6 +189,17 @@ def e2e_tests(name, folder):
     say("%s: end-to-end tests: %s" % (name, mine.line()))
 
 
+def hostile_inputs(name, folder):
+    """Each test that tests/hostile.tsv names has run and passed."""
+    status, text = run(name + "-hostile", ["/usr/bin/python3", "tools/check_hostile.py", ".", "--junit",
+                                           os.path.join(OUT, name + "-e2e.xml"), "--testlog",
+                                           os.path.join(folder, "meson-logs", "testlog.json")], 60)
+    TOTAL.add(passed=status == 0, failed=status != 0)
+    say("%s: hostile inputs: %s" % (name, text.strip().split("\n")[-1]))
+    if status != 0:
+        show_tail(text)
+
+
 def step_build(name):
     folder = build(name)
     if not folder:
@@ -196,6 +207,7 @@ def step_build(name):
     unit_tests(name, folder)
     if name != "clang": # the same programs as gcc's: its warnings and unit tests are what it adds
         e2e_tests(name, folder)
+        hostile_inputs(name, folder)
 
 
 def main():

@@ -188,17 +188,29 @@ def test_a_uid_with_a_leading_zero(server):
         assert found == ([0xFF00, 0] if status == 0 else [0])
 
 
-def test_the_same_instance_of_another_patient(server):
+OTHERS = [("of another patient", dict(name="Else^Somebody", PatientID="ELSE")),
+          ("with other pixels", dict(PixelData=b"\1\0" * 32)),
+          ("of another study", dict(StudyInstanceUID="1.9"))]
+
+
+@pytest.mark.parametrize("name,values", OTHERS, ids=[o[0] for o in OTHERS])
+def test_the_same_instance(server, name, values):
     """Nothing of the first is replaced: it is still what is found."""
-    with associate(server, "plain") as a:
-        assert a.store(CT, "1.2.826.1260.1.1", EXPLICIT, numbered(1260))[0x0900] == 0
-        other = numbered(1260, name="Else^Somebody", PatientID="ELSE")
-        status = a.store(CT, "1.2.826.1260.1.1", EXPLICIT, other)[0x0900]
+    def pixels(**more):
+        d = ct(1260, **dict({"PixelData": bytes(64)}, **more))
+        d["PixelData"].VR = "OW"
+        return dul.encode(d, EXPLICIT)
+
+    contexts = [(CT, [EXPLICIT]), (dul.STUDY_FIND, [EXPLICIT]), (dul.STUDY_GET, [EXPLICIT])]
+    with associate(server, "plain", contexts) as a:
+        assert a.store(CT, "1.2.826.1260.1.1", EXPLICIT, pixels())[0x0900] == 0
+    with associate(server, "plain", contexts, roles=[(CT, 1, 1)]) as a:
+        status = a.store(CT, "1.2.826.1260.1.1", EXPLICIT, pixels(**values))[0x0900]
         assert status == 0 or status & 0xFF00 in (0xA900, 0xB000) or status & 0xF000 == 0xC000
-        found = [d.PatientID for s, d in a.find(dul.STUDY_FIND, dul.keys(
-            QueryRetrieveLevel="IMAGE", StudyInstanceUID="", SeriesInstanceUID="",
-            SOPInstanceUID="1.2.826.1260.1.1", PatientID="")) if d]
-        assert found == ["P1260"], found
+        _, got, _, _ = a.get(dul.STUDY_GET, dul.keys(QueryRetrieveLevel="IMAGE", SeriesInstanceUID="",
+                                                     StudyInstanceUID="1.2.826.1260",
+                                                     SOPInstanceUID="1.2.826.1260.1.1"))
+        assert [g[3] for g in got] == [pixels()]
 
 
 def test_a_description_of_1_mb(server):
