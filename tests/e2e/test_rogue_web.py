@@ -448,6 +448,92 @@ def test_channels_for_channels(bed):
         c.close()
 
 
+# --- stores that are answered before they are durable
+
+WAITING_MAX = 16  # STORES_WAITING_MAX in prog/archive/archive.h
+
+
+def early(worker, study, number, length=100000):
+    worker.send("STORE_COMMIT", **commit("%s.%d" % (study, number), study, length, series=study + ".0",
+                                         early=1))
+
+
+def in_time(bed, study, wanted):
+    """How many objects of it there are, as soon as there are so many."""
+    worker, end = ready(bed), time.monotonic() + 5
+    while len(find(worker, of_study(study))) < wanted and time.monotonic() < end:
+        time.sleep(0.05)
+    found = len(find(worker, of_study(study)))
+    worker.close()
+    return found
+
+
+def flood_early(worker, study):
+    """(the most that waited at once, did it end?) of a thousand commits whose answers are only counted."""
+    waiting = most = 0
+    try:
+        for number in range(1000):
+            early(worker, study, number, 1000)
+            while number % 50 == 49 and not worker.quiet(0):
+                name, got, _ = worker.receive()
+                assert (name, got["error"]) in (("STORE_TAKEN", 0), ("STORE_DONE", 0)), (name, got)
+                waiting += 1 if name == "STORE_TAKEN" else -1
+                most = max(most, waiting)
+        while waiting:
+            waiting += 1 if worker.receive()[0] == "STORE_TAKEN" else -1
+            most = max(most, waiting)
+    except Ended:
+        return most, True
+    return most, False
+
+
+def test_no_more_than_sixteen_stores_wait(bed):
+    """Whoever does not wait for the disk loses the channel, and nothing that was taken."""
+    for attempt in range(20):  # a fast disk keeps up with some
+        study, worker = "1.3.20.%d" % attempt, ready(bed)
+        most, ended = flood_early(worker, study)
+        worker.close()
+        assert most <= WAITING_MAX, most
+        if ended:
+            break
+    assert ended
+    assert in_time(bed, study, most) >= most > 0
+
+
+def test_sixteen_stores_may_wait(bed):
+    worker = ready(bed)
+    for attempt in range(20):
+        study = "1.3.21.%d" % attempt
+        for number in range(WAITING_MAX):
+            early(worker, study, number, 10)
+        got = [worker.receive()[0] for _ in range(2 * WAITING_MAX)]
+        assert got.count("STORE_TAKEN") == got.count("STORE_DONE") == WAITING_MAX
+        assert len(find(worker, of_study(study))) == WAITING_MAX
+    worker.close()
+
+
+def test_what_a_request_waited_for_reaches_nobody_else(bed):
+    """It is over before its stores are durable: the next one on this channel hears nothing of them."""
+    user(bed, "ward").close()  # so that IDENTIFY is answered at once
+    late = 0
+    for attempt in range(30):
+        worker, study = ready(bed), "1.3.22.%d" % attempt
+        for number in range(8):
+            early(worker, study, number)
+        worker.send("RELEASE")
+        worker.send("IDENTIFY", kind=COOKIE, credential=bed.cookies["ward"])
+        got = []
+        while got[-1:] != ["IDENTITY"]:
+            got.append(worker.receive()[0])
+        assert got.count("STORE_TAKEN") == 8, got
+        late += got.count("STORE_DONE") < 8
+        assert worker.quiet(), worker.receive()
+        assert len(find(worker, of_study(study))) == 0
+        worker.close()
+    assert late > 0, "no store was under way when its request ended"
+    assert in_time(bed, study, 8) == 8
+
+
 # --- forms and floods
 
 def test_messages_cut_and_prolonged(bed):
