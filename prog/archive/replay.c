@@ -167,7 +167,8 @@ static void on_migrating(void *arg, int from, int to) {
 }
 
 static enum err open_index(struct archive *a, struct fault *f) {
-    struct index_options options = {.migrating = on_migrating, .arg = a};
+    struct index_options options = {
+        .cache_bytes = a->conf.index_cache_mib << 20, .migrating = on_migrating, .arg = a};
     char path[4096];
     uint8_t key[KEY_BYTES];
     path_in(path, a->dir, "index");

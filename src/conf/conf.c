@@ -172,6 +172,8 @@ static const struct conf_option options[] = {
      false, false},
     {"reserve", conf_take_bytes, AT(reserve_bytes), 0, 0,
      "Free space that stays free: below it, objects are refused as out of resources.", false, false},
+    {"index_cache_mib", conf_take_u32, AT(index_cache_mib), 8, 2048,
+     "Memory for the index's pages. More than the default helps above a million studies.", false, false},
     {"accept_retired_sop_classes", conf_take_bool, AT(accept_retired_sop_classes), 0, 0,
      "Storage SOP classes that the standard has retired.", false, false},
     {"private_sop_classes", take_private_class, 0, 0, 0,
@@ -210,6 +212,7 @@ void conf_init(struct conf *c) {
         .ae_title = "GALENA",
         .dicom = {"127.0.0.1", 2762},
         .https = {"127.0.0.1", 8443},
+        .index_cache_mib = 48,
         .reserve_bytes = 64 << 20,
         .accept_retired_sop_classes = true,
         .limits =

@@ -52,6 +52,7 @@ struct conf {
     struct conf_addr dicom; // TLS
     struct conf_addr plain; // off unless set; never a public address
     struct conf_addr https; // the web side; off unless set
+    uint32_t index_cache_mib; // memory for pages of the index
     uint64_t reserve_bytes; // free space on the store's file system below which C-STORE is refused
     bool accept_retired_sop_classes;
     bool prefer_archive_order;       // transfer syntaxes: false = the proposer's first that we support

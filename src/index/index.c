@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 enum {
-    CACHE_BYTES = 24 << 20,
-    WAL_LIMIT_BYTES = 8 << 20,
+    CACHE_BYTES = 48 << 20,
+    WAL_LIMIT_BYTES = 32 << 20, // a page changed again before it is checkpointed is written to its place once
     SQL_MAX_BYTES = 64 << 10,
     FILE_PATH_MAX = 4096,
 };

@@ -44,8 +44,8 @@ enum {
 struct index;
 
 struct index_options {
-    uint32_t cache_bytes;      // of pages; 0: 24 MiB
-    uint32_t wal_limit_bytes;  // checkpointed when larger; 0: 8 MiB
+    uint32_t cache_bytes;      // of pages; 0: 48 MiB
+    uint32_t wal_limit_bytes;  // checkpointed when larger; 0: 32 MiB
     bool read_only;            // for a look beside nobody: no changes, no migration
     // Called before an older schema is brought up to date, which takes some ten seconds a million studies.
     void (*migrating)(void *arg, int from, int to);

@@ -99,6 +99,8 @@ static void galena_conf_errors(void **state) {
          "galena.conf:1: private_sop_classes: must be a list of UIDs"},
         {"reserve = \"much\"\n", "galena.conf:1: reserve: must be a size"},
         {"reserve = \"99999999999 TiB\"\n", "galena.conf:1: reserve: must be a size"},
+        {"index_cache_mib = 7\n", "galena.conf:1: index_cache_mib: must be a number from 8 to 2048"},
+        {"index_cache_mib = 2049\n", "galena.conf:1: index_cache_mib: must be"},
         {"artim_s = 0\n", "galena.conf:1: artim_s: must be a number from 1 to 3600"},
         {"artim_s = 3601\n", "galena.conf:1: artim_s: must be"},
         {"artim_s = 010x\n", "galena.conf:1: artim_s: must be"},
@@ -130,6 +132,7 @@ static void galena_conf_good(void **state) {
     (void)state;
     put("galena.conf", "name = \"Röntgen $1 \\\"Ost\\\"\"\nae_title = \" OST \"\ndicom = \"*:2762\"\n"
                        "plain = \"localhost:11112\"\nreserve = \"500 MB\"\nidle_s = 60\nmax_pdu = 4096\n"
+                       "index_cache_mib = 2048\n"
                        "private_sop_classes = {\"1.2.3\", \"1.2.4\"}\ntransfer_syntax_order = archive\n");
     struct conf c, again;
     struct fault f = {0};
@@ -141,6 +144,7 @@ static void galena_conf_good(void **state) {
         assert_string_equal(c.plain.host, "127.0.0.1");
         assert_int_equal(c.reserve_bytes, 500000000);
         assert_int_equal(c.limits.idle_s, 60);
+        assert_int_equal(c.index_cache_mib, 2048);
         assert_int_equal(c.limits.max_pdu_bytes, 4096);
         assert_int_equal(c.private_sop_class_count, 2);
         assert_string_equal(c.private_sop_classes[1], "1.2.4");
