@@ -1,0 +1,304 @@
+"""For bench/index: an archive of many studies, and what is asked of it by C-FIND and by QIDO-RS over TLS."""
+import collections
+import json
+import math
+import os
+import random
+import shutil
+import signal
+import subprocess
+import time
+import urllib.parse
+
+import data
+import place as places
+import proc
+import servers
+import studies
+import web
+
+FILL = os.path.join(servers.BUILD, "bench", "bench-fill")
+ASK = os.path.join(servers.BUILD, "bench", "bench-ask")
+FIELDS = "00081030,00080050,00080090,00080061,00201206,00201208"  # as the site's studies.js
+RETURNED = ("00080020 00080030 00080050 00080061 00080090 00081030 00100010 00100020 00100030 00100040 "
+            "0020000D 00200010 00201206 00201208").split()
+SERIES_OF = 1000  # instances of one series, for its metadata
+FOLDER = "%s-index-%d" % (data.FOLDER, os.getpid())  # of this run alone
+
+Question = collections.namedtuple("Question", "who name keys limit fuzzy")
+Figure = collections.namedtuple("Figure", "name value")
+
+
+class Galena(web.GalenaWeb):
+    calling = "BENCH"
+
+    def add_peer(self):
+        servers.GalenaTls.add_peer(self)
+        web.GalenaWeb.add_peer(self)
+        for name in ("Ward 3", "MVZ West"):
+            self.run("collection", "add", self.dir, name.replace(" ", ""), "--institution", name)
+        self.run("collection", "add", self.dir, "pet", "--modality", "PT")
+        self.tokens = {"all": self.token}
+        people = (("wards", "reader", "--collections", "Ward3,MVZWest"),
+                  ("wards, PET", "reader", "--collections", "Ward3,MVZWest,pet"),
+                  ("referrer", "referrer", "--physician", studies.PHYSICIAN))
+        for name, role, *more in people:
+            user = name.replace(", ", "")
+            self.run("user", "add", self.dir, user, "--role", role, *more)
+            self.tokens[name] = self.run("token", "create", self.dir, user, "--user", user, "--can",
+                                         "query,retrieve").strip()
+
+    def begin(self):
+        """Starts it; seconds until it says that it is ready."""
+        before = os.path.getsize(self.log_path) if os.path.exists(self.log_path) else 0
+        began = time.monotonic()
+        with open(self.log_path, "ab") as log:
+            self.process = subprocess.Popen([self.program, "serve", self.dir], stdin=subprocess.DEVNULL,
+                                            stdout=log, stderr=log)
+        while time.monotonic() < began + 600:
+            with open(self.log_path, "rb") as log:
+                log.seek(before)
+                if b"ready\n" in log.read():
+                    return time.monotonic() - began
+            if self.process.poll() is not None:
+                break
+            time.sleep(0.002)
+        raise RuntimeError("it did not start: " + self.log())
+
+    def kill(self):
+        for pid in proc.tree(self.process.pid):
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        self.process.wait()
+        time.sleep(0.5)  # its ports are free again
+
+    def archive(self):
+        return next(p for p in proc.tree(self.process.pid) if proc.program(p).startswith("galena-archiv"))
+
+
+def forget():
+    shutil.rmtree(FOLDER, ignore_errors=True)
+
+
+# ---- filling ----------------------------------------------------------------------------------------------
+
+
+def fill(server, packs):
+    """What bench-fill says, step by step."""
+    said = subprocess.run([FILL, server.dir, *packs], check=True, stdout=subprocess.PIPE, text=True).stdout
+    owner = os.stat(server.dir)
+    subprocess.run(["chown", "-R", "%d:%d" % (owner.st_uid, owner.st_gid), server.dir], check=True)
+    return [json.loads(line) for line in said.splitlines()]
+
+
+def written(pid):
+    return proc.fields_kb("/proc/%d/io" % pid, ["wchar"])["wchar"]
+
+
+def store(server, packs, associations=1):
+    """CPU ms of all processes for each object, and bytes the archive wrote for each byte of data."""
+    pid, archive = server.process.pid, server.archive()
+    cpu, wrote = proc.cpu_settled_s(pid), written(archive)
+    objects = n = 0
+    for pack in packs:
+        said, _ = server.load("store", pack=pack, associations=associations)
+        if not said["complete"] or said["failed"]:
+            raise RuntimeError("storing failed: " + said["stderr"])
+        objects, n = objects + said["objects"], n + said["bytes"]
+    time.sleep(1.2)  # the index is written
+    return (proc.cpu_settled_s(pid) - cpu) * 1000 / objects, (written(archive) - wrote) / n
+
+
+# ---- asking -----------------------------------------------------------------------------------------------
+
+
+def questions(total):
+    """Each with keys for so many different values as it is repeated."""
+    r = random.Random(4711)
+
+    def each(n, make):
+        return [make(studies.Study(r.randrange(total), total)) for _ in range(n)]
+
+    def family(s):
+        return studies.name_of(s.patient).partition("^")[0].partition("=")[0]
+
+    exact = [("accession number", each(200, lambda s: {"00080050": s.accession})),
+             ("patient ID", each(200, lambda s: {"00100020": s.patient_id})),
+             ("Study Instance UID", each(200, lambda s: {"0020000D": s.uid})),
+             ("patient ID, no match", each(200, lambda s: {"00100020": s.patient_id + "9"})),
+             ("name, no match", each(200, lambda s: {"00100010": studies.name_of(s.patient) + "^Xqzw"}))]
+    listed = [("name, three letters", each(60, lambda s: {"00100010": family(s)[:3] + "*"})),
+              ("name, family", each(60, lambda s: {"00100010": family(s) + "*"})),
+              ("name M*", [{"00100010": "M*"}] * 60),
+              ("a year", [{"00080020": "%d0101-%d1231" % (y, y)} for y in range(2010, 2025)] * 4),
+              ("a year and CT", [{"00080020": "%d0101-%d1231" % (y, y), "00080061": "CT"}
+                                 for y in range(2010, 2025)] * 4),
+              ("CT", [{"00080061": "CT"}] * 60), ("everything", [{}] * 60)]
+    fuzzy = [("fuzzy, a family", each(60, lambda s: {"00100010": family(s)})),
+             ("fuzzy, mueller anna", [{"00100010": "mueller anna"}] * 10),
+             ("fuzzy, no match", [{"00100010": "xqzw"}] * 10)]
+    for name, keys in exact:
+        yield Question("all", name, keys, 0, False)
+    for name, keys in listed:
+        yield Question("all", "first 50: " + name, keys, 50, False)
+    for name, keys in fuzzy:
+        yield Question("all", "first 50: " + name, keys, 50, True)
+    for who in ("wards", "wards, PET", "referrer"):
+        for name, keys in (listed[-1], listed[0], listed[3]):
+            yield Question(who, "first 50: " + name, keys, 50, False)
+
+
+def dimse(server, asked):
+    """Milliseconds and answers of each."""
+    def line(q, keys):
+        wanted = dict.fromkeys(RETURNED, "")
+        wanted.update(keys)
+        values = ("%s=%s" % (t, wanted[t].replace(" ", "_")) for t in sorted(wanted))
+        return "%d STUDY %s\n" % (q.limit, " ".join(values))
+    said = subprocess.run([ASK, "--port", str(server.tls_port), "--called", "GALENA", "--tls", server.tls],
+                          input="".join(line(q, k) for q in asked for k in q.keys), check=True,
+                          stdout=subprocess.PIPE, text=True).stdout.splitlines()
+    return [(float(ms), int(n)) for ms, n in (x.split() for x in said)]
+
+
+def path(q, keys):
+    fields = dict({"includefield": FIELDS}, **keys)
+    if q.limit:
+        fields["limit"] = q.limit
+    if q.fuzzy:
+        fields["fuzzymatching"] = "true"
+    return "/dicomweb/studies?" + urllib.parse.urlencode(fields)
+
+
+def qido(server, q):
+    c = web.connect(server)
+    got = []
+    for keys in q.keys:
+        began = time.monotonic()
+        c.request("GET", path(q, keys), headers={"Authorization": "Bearer " + server.tokens[q.who],
+                                                 "Accept": "application/dicom+json"})
+        r = c.getresponse()
+        body = r.read()
+        got.append(((time.monotonic() - began) * 1000, body.count(b'"0020000D"')))
+        if r.status not in (200, 204):
+            raise RuntimeError("%s: %d %s" % (path(q, keys), r.status, body[:200]))
+    c.close()
+    return got
+
+
+def percentiles(got):
+    times = sorted(ms for ms, _ in got)
+    at = [times[min(len(times) - 1, math.ceil(len(times) * p) - 1)] for p in (0.5, 0.99)]
+    return "%.1f" % at[0], "%.1f" % at[1]
+
+
+def ask_all(server, total):
+    """(who, what, through, answers on the average, p50, p99)"""
+    for q in questions(total):
+        asked = [("QIDO-RS", qido(server, q))]
+        if q.who == "all" and not q.fuzzy:
+            asked.insert(0, ("C-FIND", dimse(server, [q])))
+        for through, got in asked:
+            yield (q.who, q.name, through, "%.0f" % (sum(n for _, n in got) / len(got)), *percentiles(got))
+
+
+def stream(server, total):
+    """CPU µs of the server for each row when all of some years are asked for."""
+    keys = {"00080020": "20100101-20101231" if total > 200000 else "20100101-20291231"}
+    q = Question("all", "", [keys], 0, False)
+    for name, run in (("C-FIND", lambda: dimse(server, [q])), ("QIDO-RS", lambda: qido(server, q))):
+        cpu = proc.cpu_settled_s(server.process.pid)
+        (_, rows), = run()
+        yield Figure("CPU µs a row, all of a year by " + name,
+                     "%.1f" % ((proc.cpu_settled_s(server.process.pid) - cpu) * 1e6 / rows))
+
+
+# ---- all of it for one size -------------------------------------------------------------------------------
+
+
+def index_bytes(server):
+    folder = os.path.join(server.dir, "index")
+    return sum(os.path.getsize(os.path.join(folder, f)) for f in os.listdir(folder))
+
+
+def metadata(server, s):
+    times = []
+    for _ in range(20):
+        path_of = "/studies/%s/series/%s.1/metadata" % (s.uid, s.uid)
+        took, _ = web.get(server, path_of, "application/dicom+json")
+        times.append((took * 1000, 0))
+    return percentiles(times)
+
+
+def prepare(folder, total):
+    """A stopped archive of so many studies, and what filling it cost."""
+    server = Galena(os.path.join(folder, str(total)))
+    pack = os.path.join(FOLDER, "many-%d" % total)
+    steps = fill(server, studies.write_pack(pack, 0, total, total))
+    forget()
+    return server, steps
+
+
+def figures(server, total, steps):
+    first, last = steps[0], steps[-1]
+    yield Figure("index, bytes a study of one instance", "%.0f" % (index_bytes(server) / total))
+    costs = [step["index_us"] + step["commit_us"] for step in (last, first)]
+    yield Figure("adding to the index, CPU µs an object (the first 50,000)", "%.0f (%.0f)" % tuple(costs))
+    server.begin()
+    server.stop()
+    yield Figure("start after a stop, ms", "%.0f" % (server.begin() * 1000))
+    made = FOLDER
+    small, ct = (data.kinds(quick=True)[k] for k in ("small", "ct"))
+    news = studies.write_pack(os.path.join(made, "news"), total, total + 2000, total)
+    for name, packs in (("studies of one object of 0.7 KB", news),
+                        ("small, 8 KB", [data.make(small, made).path]),
+                        ("CT, 526 KB", [data.make(ct, made).path])):
+        cpu, wrote = store(server, packs)
+        yield Figure("storing %s: CPU ms each; bytes written a byte" % name, "%.3f; %.2f" % (cpu, wrote))
+    last_ones = studies.write_pack(os.path.join(made, "last"), total + 2000, total + 3000, total)
+    server.load("store", pack=last_ones[0])
+    server.kill()
+    yield Figure("start after a kill right after storing, ms", "%.0f" % (server.begin() * 1000))
+    long = total + 5000
+    server.load("store", pack=studies.write_pack(os.path.join(made, "long"), long, long + 2, total, SERIES_OF,
+                                                 SERIES_OF)[0])
+    yield Figure("metadata of 1,000 instances, ms p50 / p99",
+                 " / ".join(metadata(server, studies.Study(long, total))))
+    yield from stream(server, total)
+
+
+def memory(server):
+    fields = proc.fields_kb("/proc/%d/status" % server.archive(), ["VmHWM", "RssAnon"])
+    return Figure("memory of galena-archive, MB: anonymous / VmHWM",
+                  "%.0f / %.0f" % (fields["RssAnon"] / 1024, fields["VmHWM"] / 1024))
+
+
+def measure(total, folder=None, keep=False):
+    """All figures and all questions at this number of studies: ([Figure], [row of ask_all()])."""
+    folder = folder or os.path.join(places.folders()["disk"], "index")
+    server, steps = prepare(folder, total)
+    try:
+        found = list(figures(server, total, steps))
+        rows = list(ask_all(server, total))
+        found.append(memory(server))
+    finally:
+        if server.process and server.process.poll() is None:
+            server.stop()
+        forget()
+        if not keep:
+            shutil.rmtree(server.folder, ignore_errors=True)
+    return found, rows
+
+
+def many_instances(folder=None):
+    """Bytes an instance with 1,000,000 instances in 20,000 studies."""
+    server = Galena(os.path.join(folder or os.path.join(places.folders()["disk"], "index"), "instances"))
+    pack = os.path.join(FOLDER, "instances")
+    try:
+        steps = fill(server, studies.write_pack(pack, 0, 20000, 20000, 50, 25))
+        return index_bytes(server) / 1e6, steps[-1]["index_us"] + steps[-1]["commit_us"]
+    finally:
+        forget()
+        server.clean()
