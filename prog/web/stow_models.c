@@ -292,10 +292,17 @@ static void begin_frame(struct stow_models *m, const struct media_type *type) {
     struct bulk *b = &x->bulk[m->index];
     struct slice named = media_parameter(type, "transfer-syntax");
     const struct std_ts *ts = std_ts_find(named), *had = std_ts_find(slice_str(x->transfer));
-    if (!ts && !(had && had->encapsulated))
-        ts = std_ts_find(slice_str(default_transfer(type)));
-    if (ts && ts->encapsulated)
+    const char *usual = default_transfer(type);
+    if (!ts && usual && !(had && had->encapsulated))
+        ts = std_ts_find(slice_str(usual));
+    if (ts && ts->encapsulated) {
         snprintf(x->transfer, sizeof x->transfer, "%s", ts->uid);
+    } else if (!had || !had->encapsulated) {
+        fail(m, x, ERR_UNSUPPORTED,
+             &(struct fault){.detail = "its frames are of a media type that no transfer syntax goes with"});
+        m->mode = PART_IGNORED;
+        return;
+    }
     if (!b->frame_bytes)
         b->frame_bytes = calloc(FRAMES_MAX, sizeof *b->frame_bytes);
     b->encapsulated = b->frame_bytes != NULL;

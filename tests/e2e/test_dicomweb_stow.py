@@ -2,6 +2,7 @@
 import gzip
 import io
 import json
+import struct
 import zlib
 
 import pydicom
@@ -346,6 +347,82 @@ def test_metadata_with_bulk_data(bed):  # noqa: F811
     assert answer.status == 200, answer
     got = pydicom.dcmread(io.BytesIO(retrieve(bed, d.SOPInstanceUID)))
     assert got.PixelData == d.PixelData and got.PatientName == d.PatientName and got.Rows == d.Rows
+
+
+def post_models(bed, models, bulk):
+    """Metadata of several objects, and (headers, bytes) of what they refer to, in this order."""
+    parts = [({"Content-Type": JSON}, json.dumps(models).encode())]
+    parts += [(dict({"Content-Type": "application/octet-stream"}, **headers), data) for headers, data in bulk]
+    content, body = multipart(parts, JSON)
+    return bed("POST", "studies", body, Content_Type=content)
+
+
+def model(d, location, **changes):
+    made = {k: v for k, v in d.to_json_dict().items() if k != "7FE00010"}
+    made["7FE00010"] = {"vr": d["PixelData"].VR, "BulkDataURI": location}
+    made.update(changes)
+    return made
+
+
+def test_bulk_data_in_any_order(bed):  # noqa: F811
+    """What comes before the last of an object waits for it."""
+    one, two = small(), small()
+    note = {"00420011": {"vr": "OB", "BulkDataURI": "note"}}
+    answer = post_models(bed, [model(one, "pixels/1", **note), model(two, "pixels/2")], [
+        ({"Content-Location": "pixels/2"}, bytes(two.PixelData)[::-1]),
+        ({"Content-Location": "pixels/1"}, bytes(one.PixelData)), ({"Content-Location": "note"}, b"odd")])
+    assert answer.status == 200, answer
+    got = [pydicom.dcmread(io.BytesIO(retrieve(bed, d.SOPInstanceUID))) for d in (one, two)]
+    assert got[0].PixelData == one.PixelData and got[0].EncapsulatedDocument == b"odd\0"
+    assert got[1].PixelData == bytes(two.PixelData)[::-1]
+
+
+def framed_model(frames):
+    d = image(base(SC_BYTE, "%s%d.1" % (ROOT, next(NAMES)), 1, "OT"), bits=8, frames=frames)
+    return d, model(d, "frames")
+
+
+FRAMES_SENT = [b"\xff\xd8frame %d\xff\xd9" % i * (i + 1) for i in range(3)]
+
+
+@pytest.mark.parametrize("type,syntax", [
+    ("image/jpeg; transfer-syntax=" + JPEG, JPEG), ("image/jpeg", "1.2.840.10008.1.2.4.70"),
+    ("image/jls", web_data.JPEG_LS), ("image/jp2", "1.2.840.10008.1.2.4.90"),
+    ("image/dicom-rle", "1.2.840.10008.1.2.5")])
+def test_frames_as_parts(bed, type, syntax):  # noqa: F811
+    """PS3.18 8.7.3.3: each a part; what names no transfer syntax has the default of its media type."""
+    d, made = framed_model(3)
+    answer = post_models(bed, [made], [
+        ({"Content-Type": type, "Content-Location": "frames/frames/%d" % (i + 1)}, f)
+        for i, f in enumerate(FRAMES_SENT)])
+    assert answer.status == 200, answer
+    got = pydicom.dcmread(io.BytesIO(retrieve(bed, d.SOPInstanceUID, "application/dicom; transfer-syntax=*")))
+    assert got.file_meta.TransferSyntaxUID == syntax
+    sent = [f + b"\0" * (len(f) % 2) for f in FRAMES_SENT]
+    assert got.PixelData == b"".join(struct.pack("<HHI", 0xFFFE, 0xE000, len(f)) + f for f in [b""] + sent)
+
+
+@pytest.mark.parametrize("name,frames,types,allowed", [
+    ("a frame short", 3, ["image/jpeg"] * 2, {409}), ("a frame too many", 2, ["image/jpeg"] * 3, {200}),
+    ("no frame", 2, [], {409}), ("of a kind that is none", 1, ["image/png"], {409, 415}),
+    ("bytes among frames", 2, ["image/jpeg", "application/octet-stream"], {200, 409})])
+def test_frames_that_do_not_fit(bed, name, frames, types, allowed):  # noqa: F811
+    d, made = framed_model(frames)
+    answer = post_models(bed, [made], [({"Content-Type": t, "Content-Location": "frames"}, FRAMES_SENT[i])
+                                       for i, t in enumerate(types)])
+    assert answer.status in allowed, answer
+    there = bed.get("instances?SOPInstanceUID=" + d.SOPInstanceUID).status
+    assert there == (200 if answer.status == 200 else 204)
+
+
+@pytest.mark.parametrize("length", [1, 127, 129, 4000000000])
+def test_bulk_data_of_another_length(bed, length):  # noqa: F811
+    """Longer or shorter than the Content-Length of its part, or than the attributes say."""
+    d = small()
+    answer = post_models(bed, [model(d, "p")], [({"Content-Location": "p", "Content-Length": str(length)},
+                                                 bytes(d.PixelData))])
+    assert answer.status in (400, 409), answer
+    assert bed.get("instances?SOPInstanceUID=" + d.SOPInstanceUID).status == 204
 
 
 URIS = ["file:///etc/passwd", "http://169.254.169.254/latest/meta-data/", "http://127.0.0.1:1/x",
