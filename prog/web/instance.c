@@ -110,8 +110,10 @@ enum err instance_send_frame(struct instance *x, uint32_t frame, bool last, stru
     struct dicom_ref ref;
     size_t first = 0, count = 0;
     if (!x->table.encapsulated) {
+        struct dicom_ref all = {x->table.offset, x->table.length};
         (void)dicom_frames_native(&x->table, frame, &ref);
-        return extract_send(&x->from, &x->object, ref, (enum vr)x->table.pixel_vr, last, f);
+        return extract_send_part(&x->from, &x->object, all, ref.offset - all.offset, ref.length,
+                                 (enum vr)x->table.pixel_vr, last, f);
     }
     enum err e = OK;
     (void)dicom_frames_locate(&x->table, frame, &first, &count);

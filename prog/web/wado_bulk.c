@@ -57,9 +57,8 @@ static void send_run(struct instance *x, struct dicom_ref run, enum vr vr) {
     struct answer a = {.status = 200, .type = "application/octet-stream", .etag = etag};
     if (answer_not_modified(x->rq, &a) || !answer_part_of(x->rq, &a, run.length, &part))
         return;
-    struct dicom_ref wanted = {run.offset + part.from, part.bytes};
     if (answer_begin(x->rq, &a) && part.bytes > 0 &&
-        extract_send(&x->from, &x->object, wanted, vr, true, &f) != OK)
+        extract_send_part(&x->from, &x->object, run, part.from, part.bytes, vr, true, &f) != OK)
         answer_break(x->rq);
 }
 
