@@ -1,4 +1,4 @@
-# What ./run and ./check need from Debian 12. Sourced by both.
+# What ./run, ./check and bench/run need from Debian 12. Sourced by all three.
 # shellcheck shell=sh disable=SC2034
 
 build_packages="gcc libc6-dev meson ninja-build pkg-config python3 libssl-dev libseccomp-dev libconfuse-dev
@@ -9,7 +9,9 @@ demo_packages="dcmtk socat"
 # It gets the viewer (tools/get_viewer.sh). Where node came with its own, Debian's is not wanted.
 command -v npm >/dev/null || demo_packages="$demo_packages npm"
 test_packages="clang libcmocka-dev python3-pytest python3-pydicom openssl procps man-db unzip zip
-chromium curl nginx-light nodejs"
+chromium curl nginx-light nodejs wrk"
+# bench/run measures these beside Galena, drives them, and draws what came of it.
+bench_packages="orthanc orthanc-dicomweb dcmtk wrk curl openssl gnuplot-nox"
 
 # install_missing PACKAGE...: says what it does; asks for nothing when all are there.
 install_missing() {
@@ -35,8 +37,11 @@ install_missing() {
     $as_root apt-get update -qq &&
         $as_root env DEBIAN_FRONTEND=noninteractive \
             apt-get install -y -qq --no-install-recommends $missing >/dev/null || return
-    case " $missing " in *" nginx-light "*)
-        # A test starts its own; the service that comes with the package would serve port 80 to everyone.
-        { $as_root systemctl disable --now nginx || $as_root service nginx stop; } >/dev/null 2>&1 || true ;;
-    esac
+    # Tests and the bench start their own; the services that come with the packages would serve everyone.
+    for service in nginx orthanc; do
+        case "$missing " in *" $service "* | *" $service-light "*)
+            { $as_root systemctl disable --now $service || $as_root service $service stop; } \
+                >/dev/null 2>&1 || true ;;
+        esac
+    done
 }

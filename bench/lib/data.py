@@ -14,7 +14,7 @@ MR = "1.2.840.10008.5.1.4.1.1.4"
 MULTI_FRAME_WORD = "1.2.840.10008.5.1.4.1.1.7.3"
 LONG = {"OB", "OW", "SQ", "UN", "UT"}
 ROOT = "2.25.7310"
-FOLDER = "/dev/shm/galena-bench-data"  # on tmpfs, so that reading them costs the same everywhere
+FOLDER = "/dev/shm/galena-bench-data-%d" % os.getpid()  # on tmpfs: reading them costs the same everywhere
 
 Kind = collections.namedtuple("Kind",
                               "name sop_class modality rows columns frames objects per_study per_series")
@@ -22,12 +22,13 @@ Pack = collections.namedtuple("Pack", "path objects bytes uids studies")
 
 
 def kinds(quick=False):
-    small, ct = (1000, 200) if quick else (10000, 1000)
+    small, ct, big = (512, 64, 20) if quick else (8192, 1024, 1000)
     return {k.name: k for k in (
-        Kind("ct", CT, "CT", 512, 512, 1, ct, 50, 25),
-        Kind("small", MR, "MR", 64, 56, 1, small, 100, 25),
-        Kind("big", MULTI_FRAME_WORD, "OT", 512, 512, 1000, 1, 1, 1),
-        Kind("huge", MULTI_FRAME_WORD, "OT", 512, 512, 8000, 1, 1, 1),
+        Kind("ct", CT, "CT", 512, 512, 1, ct, ct // 16, ct // 32),  # sixteen studies of two series
+        Kind("small", MR, "MR", 64, 56, 1, small, 32, 16),
+        Kind("big", MULTI_FRAME_WORD, "OT", 512, 512, big, 1, 1, 1),
+        Kind("frames", MULTI_FRAME_WORD, "OT", 64, 64, 10 * big, 1, 1, 1),
+        Kind("series", MR, "MR", 64, 56, 1, big, big, big),
     )}
 
 
@@ -55,8 +56,8 @@ def attributes(k, i, uid, study, series):
     parts = [
         e(0x00080005, "CS", "ISO_IR 100"),
         e(0x00080008, "CS", "ORIGINAL\\PRIMARY\\AXIAL"),
-        e(0x00080012, "DA", "20240311"), e(0x00080013, "TM",
-                                           "%02d%02d%02d.%03d" % (9 + i % 9, i % 60, i % 59, i % 1000)),
+        e(0x00080012, "DA", "20240311"),
+        e(0x00080013, "TM", "%02d%02d%02d.%03d" % (9 + i % 9, i % 60, i % 59, i % 1000)),
         e(0x00080016, "UI", k.sop_class), e(0x00080018, "UI", uid),
         e(0x00080020, "DA", "202403%02d" % (1 + patient % 28)),
         e(0x00080021, "DA", "202403%02d" % (1 + patient % 28)),
@@ -64,7 +65,7 @@ def attributes(k, i, uid, study, series):
         e(0x00080030, "TM", "0912%02d" % (patient % 60)), e(0x00080031, "TM", "091501"),
         e(0x00080032, "TM", "091502.5"), e(0x00080033, "TM", "091503.25"),
         e(0x00080050, "SH", "ACC%07d" % patient), e(0x00080060, "CS", k.modality),
-        e(0x00080064, "CS", "WSD") if k.name in ("big", "huge") else b"",
+        e(0x00080064, "CS", "WSD") if k.name in ("big", "frames") else b"",
         e(0x00080070, "LO", "Example Imaging"), e(0x00080080, "LO", "Bench Hospital"),
         e(0x00080090, "PN", "Referrer^Rita"), e(0x00081010, "SH", "STATION%d" % (patient % 4)),
         e(0x00081030, "LO", "Abdomen and pelvis"), e(0x0008103E, "LO", "Axial 1.0 B30f"),
@@ -115,7 +116,7 @@ def write_noise(f, n):
 
 def make(k, folder):
     """The pack of this kind below folder, made if it is not there already."""
-    path = os.path.join(folder, "%s-%d" % (k.name, k.objects))
+    path = os.path.join(folder, "%s-%d" % (k.name, k.objects * k.frames))
     if not os.path.exists(path + ".json"):
         os.makedirs(folder, exist_ok=True)
         write_pack(k, path)
@@ -127,7 +128,7 @@ def make(k, folder):
 
 
 def write_pack(k, path):
-    total, code = 0, {"ct": 1, "small": 2, "big": 3, "huge": 4}[k.name]
+    total, code = 0, {"ct": 1, "small": 2, "big": 3, "frames": 4, "series": 5}[k.name]
     pixels = k.rows * k.columns * 2 * k.frames
     with open(path, "wb") as f, open(path + ".index", "w", encoding="utf-8") as index:
         for i in range(k.objects):
@@ -143,3 +144,18 @@ def write_pack(k, path):
             total += len(head) + pixels
     with open(path + ".json", "w", encoding="utf-8") as f:
         json.dump({"bytes": total, "studies": 1 + (k.objects - 1) // k.per_study}, f)
+
+
+def write_tiny(path, first, count):
+    """So many studies of one tiny object, from a number on: the same attributes, with the number in them."""
+    number = "99999999"
+    study = "%s.7.%s" % (ROOT, number)
+    kind = Kind("tiny", MR, "MR", 2, 2, 1, count, 1, 1)
+    body = attributes(kind, int(number), study + ".1.1", study, study + ".1")
+    body += element(0x7FE00010, "OW", bytes(8))
+    pieces = body.split(number.encode())
+    with open(path, "wb") as f, open(path + ".index", "w", encoding="ascii") as index:
+        for i in range(10000000 + first, 10000000 + first + count):
+            study = "%s.7.%d" % (ROOT, i)
+            index.write("%s %s.1.1 %s %s.1 %d %d\n" % (MR, study, study, study, f.tell(), len(body)))
+            f.write(str(i).encode().join(pieces))

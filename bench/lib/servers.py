@@ -1,4 +1,5 @@
 """The servers that are compared, each started fresh in a folder of its own, as Debian ships it."""
+import glob
 import json
 import os
 import re
@@ -7,6 +8,8 @@ import signal
 import socket
 import subprocess
 import time
+
+import proc
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.path.abspath(os.environ.get("GALENA_BUILD", os.path.join(ROOT, "build")))
@@ -19,12 +22,23 @@ def free_port():
         return s.getsockname()[1]
 
 
+def disk_bytes(*paths):
+    """The blocks of these files, and of all in these folders."""
+    total = 0
+    for path in paths:
+        for folder, _, names in os.walk(path):
+            total += sum(os.lstat(os.path.join(folder, name)).st_blocks for name in names)
+        if os.path.isfile(path):
+            total += os.lstat(path).st_blocks
+    return total * 512
+
+
 class Server:
     """start() and stop(); port, called, calling and tls say how to reach it."""
     name = lane = called = ""
     calling = "BENCH"
     tls = None
-    finds = retrieves = True
+    precedence = False  # over other programs, once started
 
     def __init__(self, folder):
         self.folder = folder
@@ -32,17 +46,36 @@ class Server:
         os.makedirs(folder)
         self.port, self.move_port = free_port(), free_port()
         self.process = None
+        self.written_bytes = 0  # to disk, from its start to its end; known after stop()
         self.log_path = os.path.join(folder, "log")
 
     def spawn(self, *command, cwd=None):
         # DCMTK answers in two writes with Nagle's algorithm on, and then waits 40 ms for every object,
         # unless this is set. The others don't look at it.
         env = dict(os.environ, TCP_NODELAY="1")
+        self.written_before = proc.written_bytes()
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(command, cwd=cwd or self.folder, stdin=subprocess.DEVNULL,
-                                            stdout=log,
-                                            stderr=log, env=env)
+                                            stdout=log, stderr=log, env=env)
+
+    def start(self):
+        self.launch()
         self.await_port()
+        if self.precedence:
+            proc.prefer(proc.tree(self.process.pid))
+
+    def start_s(self, at_most_s=120):
+        """Starts it; seconds until it answers an echo."""
+        began = time.monotonic()
+        self.launch()
+        while time.monotonic() - began < at_most_s:
+            try:
+                if self.load("echo", count=1, timeout=10)[0]["echoes"]:
+                    return time.monotonic() - began
+            except RuntimeError:
+                pass  # not listening yet
+            time.sleep(0.002)
+        raise RuntimeError("%s did not start: %s" % (self.name, self.log()))
 
     def await_port(self, seconds=60):
         end = time.monotonic() + seconds
@@ -69,7 +102,18 @@ class Server:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+        self.written_bytes = proc.written_bytes() - self.written_before
         return time.monotonic() - began
+
+    def label(self):
+        return self.name + (" TLS" if self.lane == "TLS" and self.name == "galena" else "")
+
+    def disk_bytes(self):
+        return disk_bytes(self.folder)
+
+    def index_bytes(self):
+        """None: it has no index."""
+        return None
 
     def clean(self):
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -123,7 +167,10 @@ class Galena(Server):
     def run(self, *args):
         return subprocess.run([self.program, *args], check=True, stdout=subprocess.PIPE, text=True).stdout
 
-    def start(self):
+    def index_bytes(self):
+        return disk_bytes(os.path.join(self.dir, "index"))
+
+    def launch(self):
         with open(os.path.join(self.dir, "galena.conf"), "a", encoding="utf-8") as f:
             f.writelines(line + "\n" for line in self.extra_settings)
         self.spawn(self.program, "serve", self.dir)
@@ -145,7 +192,10 @@ class Orthanc(Server):
     name, lane, called = "Orthanc", "plain", "ORTHANC"
     program = "/usr/sbin/Orthanc"
 
-    def start(self):
+    def index_bytes(self):
+        return disk_bytes(*glob.glob(os.path.join(self.folder, "db", "index*")))
+
+    def launch(self):
         with open("/etc/orthanc/orthanc.json", encoding="utf-8") as f:
             text = re.sub(r'("(?:\\.|[^"\\])*")|/\*.*?\*/|//[^\n]*', lambda m: m.group(1) or "", f.read(),
                           flags=re.S)
@@ -162,12 +212,11 @@ class Orthanc(Server):
 class Storescp(Server):
     name, lane, called = "storescp", "plain", "STORESCP"
     program = "/usr/bin/storescp"
-    finds = retrieves = False
     fork = ("--fork",)  # without it, it serves one association after the other
 
-    def start(self):
+    def launch(self):
         self.got = os.path.join(self.folder, "got")
-        os.mkdir(self.got)
+        os.makedirs(self.got, exist_ok=True)
         self.spawn(self.program, *self.fork, "-od", self.got, str(self.port))
 
     def count(self, pack):
@@ -183,9 +232,12 @@ class Dcmqrscp(Server):
     program = "/usr/bin/dcmqrscp"
     max_associations = 16  # Debian's
 
-    def start(self):
+    def index_bytes(self):
+        return disk_bytes(os.path.join(self.folder, "store", "index.dat"))
+
+    def launch(self):
         store = os.path.join(self.folder, "store")
-        os.mkdir(store)
+        os.makedirs(store, exist_ok=True)
         config = os.path.join(self.folder, "dcmqrscp.cfg")
         with open(config, "w", encoding="utf-8") as f:
             f.write("NetworkTCPPort = %d\nMaxPDUSize = 16384\nMaxAssociations = %d\n"

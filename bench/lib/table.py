@@ -1,4 +1,6 @@
-"""Tables as text and as Markdown."""
+"""Tables as text and as Markdown, and what stands in them."""
+
+SERVERS = ["galena", "galena TLS", "Orthanc", "storescp", "dcmqrscp"]
 
 
 def columns(rows):
@@ -16,16 +18,56 @@ def text(head, rows, left=3):
 
 
 def markdown(head, rows, left=3):
-    lines = ["| " + " | ".join(head) + " |",
-             "|" + "|".join("---" if i < left else "---:" for i in range(len(head))) + "|"]
-    return "\n".join(lines + ["| " + " | ".join(str(x) for x in r) + " |" for r in rows])
+    """Columns that are empty in all rows are left out."""
+    used = [i for i in range(len(head)) if any(str(r[i]) for r in rows)]
+    lines = ["| " + " | ".join(head[i] for i in used) + " |",
+             "|" + "|".join("---" if i < left else "---:" for i in used) + "|"]
+    return "\n".join(lines + ["| " + " | ".join(str(r[i]) for i in used) + " |" for r in rows])
+
+
+def number(x):
+    """Three figures; nothing for None."""
+    if x is None:
+        return ""
+    return "%.0f" % x if abs(x) >= 99.95 else "%.3g" % x
+
+
+def rate(r):
+    return r["objects"] / r["wall_s"] if r["wall_s"] > 0 else 0
+
+
+def mb_s(r):
+    return r["bytes"] / 1e6 / r["wall_s"] if r["bytes"] else None
+
+
+def ratio(row, other, member):
+    return number(row[member] / other[member]) if other and other is not row and other[member] else ""
+
+
+def faster(row, other):
+    return number(rate(row) / rate(other)) if other and other is not row and rate(other) else ""
+
+
+def lost(r):
+    return ("?" if r["lost"] is None else str(r["lost"])) + ("" if r["complete"] else " (broke off)")
+
+
+def rank(r):
+    return SERVERS.index(r["server"])
+
+
+def fill(document, mark, shown):
+    """Replaces what lies between the marks <!-- MARK --> and <!-- end MARK --> of a document."""
+    begin, end = "<!-- %s -->" % mark, "<!-- end %s -->" % mark
+    before, found, rest = document.partition(begin)
+    _, ended, after = rest.partition(end)
+    if not found or not ended:
+        raise ValueError("the document lacks %s … %s" % (begin, end))
+    return "%s%s\n%s\n%s%s" % (before, begin, shown, end, after)
 
 
 def write_document(path, mark, shown):
-    """Replaces what lies between the marks <!-- MARK --> and <!-- end MARK --> of a document."""
-    begin, end = "<!-- %s -->" % mark, "<!-- end %s -->" % mark
     with open(path, encoding="utf-8") as f:
-        before, _, rest = f.read().partition(begin)
-    after = rest.partition(end)[2]
+        document = f.read()
     with open(path, "w", encoding="utf-8") as f:
-        f.write("%s%s\n%s\n%s%s" % (before, begin, shown, end, after))
+        f.write(fill(document, mark, shown))

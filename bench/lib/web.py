@@ -1,4 +1,4 @@
-"""For bench/web: the servers with their web sides, and the clients that are let loose on them."""
+"""The servers with their web sides, and the clients that are let loose on them."""
 import glob
 import http.client
 import json
@@ -18,14 +18,13 @@ TYPE = 'multipart/related; type="application/dicom"; boundary=bench-part'
 class Series:
     """One study with one series of CT, as DICOM files in memory."""
 
-    def __init__(self, number):
-        kind = data.kinds()["ct"]._replace(objects=SERIES_OBJECTS, per_study=SERIES_OBJECTS,
-                                           per_series=SERIES_OBJECTS)
+    def __init__(self, number, objects=SERIES_OBJECTS):
+        kind = data.kinds()["ct"]._replace(objects=objects, per_study=objects, per_series=objects)
         self.study = "%s.9%d" % (data.ROOT, number)
         self.series = self.study + ".1"
         self.patient = "BENCH%06d" % number
-        self.uids = ["%s.%d" % (self.series, i + 1) for i in range(SERIES_OBJECTS)]
-        self.files = [self.make(kind, number, i) for i in range(SERIES_OBJECTS)]
+        self.uids = ["%s.%d" % (self.series, i + 1) for i in range(objects)]
+        self.files = [self.make(kind, number, i) for i in range(objects)]
         self.bytes = sum(map(len, self.files))
 
     def make(self, kind, number, i):
@@ -54,7 +53,7 @@ class GalenaWeb(servers.Galena):
         self.token = self.run("token", "create", self.dir, "bench", "--user", "bench", "--can",
                               "store,query,retrieve").strip()
         self.headers = {"Authorization": "Bearer " + self.token}
-        self.web_port, self.scheme = self.https_port, "https"
+        self.web_port, self.scheme, self.dicom_port = self.https_port, "https", self.port
 
 
 class OrthancWeb(servers.Orthanc):
@@ -63,7 +62,7 @@ class OrthancWeb(servers.Orthanc):
     web_root = "/dicom-web"
     plugin = "/usr/share/orthanc/plugins/libOrthancDicomWeb.so"
 
-    def start(self):
+    def launch(self):
         settings = {}
         for path in sorted(glob.glob("/etc/orthanc/*.json")):
             with open(path, encoding="utf-8") as f:
@@ -72,8 +71,9 @@ class OrthancWeb(servers.Orthanc):
             settings.update(json.loads(text))
         db = os.path.join(self.folder, "db")
         self.web_port, self.scheme, self.headers = self.port, "http", {}
+        self.dicom_port = servers.free_port()
         settings.update(StorageDirectory=db, IndexDirectory=db, Plugins=[self.plugin], HttpPort=self.port,
-                        DicomPort=servers.free_port(), AuthenticationEnabled=False)
+                        DicomPort=self.dicom_port, AuthenticationEnabled=False)
         with open(os.path.join(self.folder, "orthanc.json"), "w", encoding="utf-8") as f:
             json.dump(settings, f)
         self.spawn(self.program, "--logdir=" + self.folder, "orthanc.json")

@@ -58,7 +58,7 @@ int hold_run(const struct options *o) {
     return 0;
 }
 
-static int ascending(const void *x, const void *y) {
+int ascending(const void *x, const void *y) {
     const double *a = x, *b = y;
     return (*a > *b) - (*a < *b);
 }

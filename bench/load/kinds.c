@@ -8,13 +8,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static const char explicit_le[] = "1.2.840.10008.1.2.1", implicit_le[] = "1.2.840.10008.1.2";
-static const char find_class[] = "1.2.840.10008.5.1.4.1.2.2.1";
+const char load_implicit_le[] = "1.2.840.10008.1.2", load_find_class[] = "1.2.840.10008.5.1.4.1.2.2.1";
+static const char explicit_le[] = "1.2.840.10008.1.2.1";
 static const char move_class[] = "1.2.840.10008.5.1.4.1.2.2.2";
 static const char get_class[] = "1.2.840.10008.5.1.4.1.2.2.3";
 
-static bool open_to(struct assoc *a, const struct options *o, struct context *ctx, size_t n,
-                    struct tally *t) {
+bool assoc_open_to(struct assoc *a, const struct options *o, struct context *ctx, size_t n, struct tally *t) {
     a->conn = conn_dial(o->host, o->port, o->timeout_s);
     if (!a->conn || !assoc_open(a, o->calling, o->called, ctx, n)) {
         if (a->conn)
@@ -40,7 +39,7 @@ bool store_part(const struct options *o, const struct pack *p, size_t from, size
     struct message m;
     for (size_t i = 0; i < p->class_count; i++)
         ctx[i] = (struct context){.abstract = p->classes[i], .transfer = {explicit_le}};
-    if (!open_to(&a, o, ctx, p->class_count, t))
+    if (!assoc_open_to(&a, o, ctx, p->class_count, t))
         return false;
     for (size_t i = from; i < to && !time_is_up(o); i++) {
         const struct object *x = &p->v[i];
@@ -64,12 +63,7 @@ bool store_part(const struct options *o, const struct pack *p, size_t from, size
     return true;
 }
 
-struct identifier {
-    uint8_t v[512];
-    size_t n;
-};
-
-static void add(struct identifier *id, uint16_t group, uint16_t element, const char *value) {
+void identifier_add(struct identifier *id, uint16_t group, uint16_t element, const char *value) {
     size_t n = strlen(value), padded = n + n % 2;
     uint8_t head[8] = {(uint8_t)group, (uint8_t)(group >> 8), (uint8_t)element, (uint8_t)(element >> 8),
                        (uint8_t)padded};
@@ -82,8 +76,8 @@ static void add(struct identifier *id, uint16_t group, uint16_t element, const c
 
 static struct identifier study_identifier(const struct object *x) {
     struct identifier id = {.n = 0};
-    add(&id, 0x0008, 0x0052, "STUDY");
-    add(&id, 0x0020, 0x000d, x->study);
+    identifier_add(&id, 0x0008, 0x0052, "STUDY");
+    identifier_add(&id, 0x0020, 0x000d, x->study);
     return id;
 }
 
@@ -128,11 +122,12 @@ static bool get_study(struct assoc *a, const struct options *o, const struct obj
 }
 
 bool get_part(const struct options *o, const struct pack *p, size_t from, size_t to, struct tally *t) {
-    struct context ctx[LOAD_CONTEXTS_MAX] = {{.abstract = get_class, .transfer = {implicit_le}}};
+    struct context ctx[LOAD_CONTEXTS_MAX] = {{.abstract = get_class, .transfer = {load_implicit_le}}};
     struct assoc a;
     for (size_t i = 0; i < p->class_count; i++)
         ctx[i + 1] = (struct context){.abstract = p->classes[i], .transfer = {explicit_le}, .be_scp = true};
-    return open_to(&a, o, ctx, p->class_count + 1, t) && each_group(&a, o, p, from, to, false, get_study, t);
+    return assoc_open_to(&a, o, ctx, p->class_count + 1, t) &&
+           each_group(&a, o, p, from, to, false, get_study, t);
 }
 
 static bool move_study(struct assoc *a, const struct options *o, const struct object *x, struct tally *t) {
@@ -151,9 +146,9 @@ static bool move_study(struct assoc *a, const struct options *o, const struct ob
 }
 
 bool move_part(const struct options *o, const struct pack *p, size_t from, size_t to, struct tally *t) {
-    struct context ctx[] = {{.abstract = move_class, .transfer = {implicit_le}}};
+    struct context ctx[] = {{.abstract = move_class, .transfer = {load_implicit_le}}};
     struct assoc a;
-    return open_to(&a, o, ctx, 1, t) && each_group(&a, o, p, from, to, false, move_study, t);
+    return assoc_open_to(&a, o, ctx, 1, t) && each_group(&a, o, p, from, to, false, move_study, t);
 }
 
 static void receive_all(struct conn *c, struct tally *t) {
@@ -209,11 +204,11 @@ static bool find_series(struct assoc *a, const struct options *o, const struct o
     struct identifier id = {.n = 0};
     struct message m;
     (void)o;
-    add(&id, 0x0008, 0x0018, "");
-    add(&id, 0x0008, 0x0052, "IMAGE");
-    add(&id, 0x0020, 0x000d, x->study);
-    add(&id, 0x0020, 0x000e, x->series);
-    if (!assoc_send(a, 1, C_FIND_RQ, find_class, NULL, NULL, id.v, id.n))
+    identifier_add(&id, 0x0008, 0x0018, "");
+    identifier_add(&id, 0x0008, 0x0052, "IMAGE");
+    identifier_add(&id, 0x0020, 0x000d, x->study);
+    identifier_add(&id, 0x0020, 0x000e, x->series);
+    if (!assoc_send(a, 1, C_FIND_RQ, load_find_class, NULL, NULL, id.v, id.n))
         return false;
     for (;;) {
         if (assoc_receive(a, &m) != RECEIVED_MESSAGE)
@@ -228,9 +223,9 @@ static bool find_series(struct assoc *a, const struct options *o, const struct o
 }
 
 bool find_part(const struct options *o, const struct pack *p, size_t from, size_t to, struct tally *t) {
-    struct context ctx[] = {{.abstract = find_class, .transfer = {implicit_le}}};
+    struct context ctx[] = {{.abstract = load_find_class, .transfer = {load_implicit_le}}};
     struct assoc a;
-    bool ok = open_to(&a, o, ctx, 1, t) && each_group(&a, o, p, from, to, true, find_series, t);
+    bool ok = assoc_open_to(&a, o, ctx, 1, t) && each_group(&a, o, p, from, to, true, find_series, t);
     fflush(stdout);
     return ok;
 }

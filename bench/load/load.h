@@ -102,12 +102,25 @@ struct tally { // shared among the processes
     _Atomic uint64_t objects, bytes, failed, associations;
 };
 
+extern const char load_implicit_le[], load_find_class[];
+
+bool assoc_open_to(struct assoc *a, const struct options *o, struct context *ctx, size_t n, struct tally *t);
+
+struct identifier { // Implicit VR Little Endian
+    uint8_t v[512];
+    size_t n;
+};
+
+void identifier_add(struct identifier *id, uint16_t group, uint16_t element, const char *value);
+
 typedef bool load_part(const struct options *o, const struct pack *p, size_t from, size_t to,
                        struct tally *t);
 load_part store_part, get_part, move_part, find_part;
 void move_listen(int listener, struct tally *t); // never returns
 int hold_run(const struct options *o);
 int echo_run(const struct options *o);
+int ask_run(const struct options *o);
+int ascending(const void *x, const void *y); // doubles, for qsort
 double now_s(void);
 bool time_is_up(const struct options *o);
 

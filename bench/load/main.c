@@ -1,6 +1,6 @@
 // bench-load KIND --host H --port P --called AE [--tls FOLDER] [--pack FILE] [--associations N] …
 //
-// Kinds: store get move find hold echo. The result is one line of JSON on stdout (after what find found).
+// Kinds: store get move find hold echo ask. The result is one line of JSON on stdout (after what find found).
 #include "load.h"
 
 #include <getopt.h>
@@ -122,5 +122,7 @@ int main(int argc, char **argv) {
             return run_parts(&o, kinds[i].part);
     if (strcmp(argv[optind], "hold") == 0)
         return hold_run(&o);
+    if (strcmp(argv[optind], "ask") == 0)
+        return ask_run(&o);
     return strcmp(argv[optind], "echo") == 0 ? echo_run(&o) : 2;
 }

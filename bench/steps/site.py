@@ -1,37 +1,30 @@
-#!/usr/bin/python3
-"""What the web pages ask for, in an archive of 100,000 studies: how long each request takes.
-
-    bench/site [--studies 100000] [--write docs/benchmarks.md]
-
-Studies of one tiny instance, stored over DIMSE; invented names, five years of dates. Each request is made so
-often as --repeat says, on one connection, and the slowest is what counts.
-"""
-import argparse
+"""What the web pages ask for, in an archive of 100,000 studies: how long each request takes."""
 import json
 import os
 import random
-import signal
 import statistics
-import sys
 import time
 import urllib.parse
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
-import data  # noqa: E402
-import place as places  # noqa: E402
-import servers  # noqa: E402
-import table  # noqa: E402
-import web  # noqa: E402
+import data
+import servers
+import table
+import web
 
+NAME = "site"
+KEY = ("studies", "who", "request")
+WORDS = {}
 HEAD = ["who", "request", "answers", "median ms", "slowest ms"]
 FIELDS = "00081030,00080050,00080090,00080061,00201206,00201208"  # as the site's studies.js
+REPEAT = 7
 GIVEN = ("Anna Bernd Carla David Élise Franz Greta Hans Ida Jörg Karin Lukas Maria Nils Olga Paul Rosa "
          "Stefan").split()
 FIRST = ("Mül Schmi Schnei Fi We Me Wag Be Schul Hoff Schä Ko Bau Rich Klei Wo Schrö Neu Schwa Zim Ju Kai "
          "Lan").split()
 LAST = ("ler dt der scher ber yer ner cker ze mann fer ch er ter n lf n mann rz mer ng ser ge hardt berg "
         "lein").split()
-DESCRIPTIONS = ["Thorax", "CT Abdomen", "MR Brain", "Knee left", "Knee right", "Mammography", "US Liver", "Hand"]
+DESCRIPTIONS = ["Thorax", "CT Abdomen", "MR Brain", "Knee left", "Knee right", "Mammography", "US Liver",
+                "Hand"]
 MODALITIES = ["CT", "MR", "CR", "DX", "US", "MG", "PT", "XA"]
 
 
@@ -145,6 +138,7 @@ PEOPLE = {"all": SEARCHES + OTHERS["all"], "ward": SEARCHES, "referrer": SEARCHE
 
 
 def ask(c, token, path):
+    """Milliseconds, and how many answers; what is not theirs to see (404) is none."""
     began = time.monotonic()
     accept = "*/*" if path == "/" else "application/dicom+json, application/json"
     c.request("GET", path, headers={"Authorization": "Bearer " + token, "Accept": accept})
@@ -153,54 +147,43 @@ def ask(c, token, path):
     took = (time.monotonic() - began) * 1000
     if r.status not in (200, 204, 404):
         raise RuntimeError("%s: %d %s" % (path, r.status, body[:200]))
-    return took, body
+    if r.status != 200:
+        return took, 0
+    return took, len(json.loads(body)) if body.startswith(b"[") else 1
 
 
-def rows_of(args, server):
-    for who, requests in PEOPLE.items():
+def requests(server, studies):
+    for who, asked in PEOPLE.items():
         c = web.connect(server)
-        for name, path in requests:
-            times = []
-            for _ in range(args.repeat):
-                took, body = ask(c, server.tokens[who], path)
-                times.append(took)
-            answers = len(json.loads(body)) if body.startswith(b"[") else 0 if not body else 1
-            yield [who, name, answers, "%.1f" % statistics.median(times), "%.1f" % max(times)]
+        for name, path in asked:
+            times, answers = zip(*(ask(c, server.tokens[who], path) for _ in range(REPEAT)))
+            yield {"studies": studies, "who": who, "request": name, "answers": answers[-1],
+                   "median_ms": round(statistics.median(times), 2), "slowest_ms": round(max(times), 2)}
         c.close()
 
 
-def fill(args, server):
-    pack = os.path.join(data.FOLDER, "studies-%d" % args.studies)
+def measure_one(bench, studies):
+    pack = os.path.join(data.FOLDER, "studies-%d" % studies)
     if not os.path.exists(pack + ".index"):
-        write_pack(pack, args.studies)
-    said, _ = server.load("store", pack=pack, associations=2)
-    print("%d studies stored in %.0f s" % (said["objects"], said["seconds"]), file=sys.stderr)
-    time.sleep(2)  # the index is written
+        write_pack(pack, studies)
+    with bench.running(Galena, "tmpfs") as server:
+        said, _ = server.load("store", pack=pack, associations=4)
+        bench.say("site: %d studies stored in %.0f s" % (said["objects"], said["seconds"]))
+        time.sleep(2)  # the index is written
+        with bench.measured(server) as m:
+            rows = list(requests(server, studies))
+    return [dict(r, **m.row()) for r in rows]
 
 
-def main():
-    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("--studies", type=int, default=100000)
-    p.add_argument("--repeat", type=int, default=7)
-    p.add_argument("--write", metavar="FILE", help="put the table between the marks of this document")
-    args = p.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    server = Galena(os.path.join(places.folders()["disk"], "site"))
-    server.start()
-    try:
-        fill(args, server)
-        rows = list(rows_of(args, server))
-    finally:
-        server.stop()
-        server.clean()
-        data.forget()
-    print(table.text(HEAD, rows, left=2))
-    over = [r for r in rows if float(r[4]) > 100]
-    print("\n%d of %d requests took longer than 100 ms" % (len(over), len(rows)))
-    if args.write:
-        table.write_document(args.write, "bench/site", "%s, %s; %d studies\n\n%s" % (
-            time.strftime("%Y-%m-%d"), places.machine(), args.studies, table.markdown(HEAD, rows, left=2)))
+def measure(bench):
+    rows = bench.undisturbed(lambda: measure_one(bench, 500 if bench.quick else 100_000))
+    slowest = max(rows, key=lambda r: r["slowest_ms"])
+    bench.say("site: the slowest of %d requests took %.0f ms: %s, %s" % (
+        len(rows), slowest["slowest_ms"], slowest["who"], slowest["request"]))
+    yield rows
 
 
-if __name__ == "__main__":
-    main()
+def show(rows):
+    shown = [[r["who"], r["request"], "{:,}".format(r["answers"]), table.number(r["median_ms"]),
+              table.number(r["slowest_ms"])] for r in rows]
+    return table.markdown(HEAD, shown, left=2)
