@@ -174,6 +174,7 @@ static enum err study_add(struct index *ix, const struct addition *d, struct ser
     attributes_bind(&d->a, INDEX_STUDY, s, 6);
     ix->totals.studies++;
     c->study_ahead = true;
+    spellings_note(ix, m[INDEX_ATTR_PatientName]);
     c->empty |= attr_mask(INDEX_STUDY) & ~d->a.present;
     c->identity_removed = says_removed(d);
     return row_add(ix, s, "adding a study", f, &c->study);
@@ -312,6 +313,8 @@ static enum err fill_in(struct index *ix, const struct addition *d, struct serie
     uint64_t wanted = c->empty & d->a.present & ~(1ULL << INDEX_ATTR_PatientIdentityRemoved);
     if (wanted == 0)
         return OK;
+    if (wanted & 1ULL << INDEX_ATTR_PatientName)
+        spellings_note(ix, d->a.matching[INDEX_ATTR_PatientName]);
     enum err e = fill(ix, d, "study", c->study, wanted & attr_mask(INDEX_STUDY), f);
     if (e == OK)
         e = fill(ix, d, "series", c->series, wanted & attr_mask(INDEX_SERIES), f);

@@ -248,6 +248,7 @@ void index_close(struct index *ix) {
         (void)sqlite3_exec(ix->db, "ROLLBACK", NULL, NULL, NULL);
     bug_unless(sqlite3_close(ix->db) == SQLITE_OK);
     vfs_seal_free(ix->vfs);
+    spellings_free(ix);
     free(ix->path);
     free(ix->uids);
     free(ix);

@@ -81,6 +81,8 @@ struct index {
     struct index_query *walking; // the one SQLite is stepping for
     size_t gathered_bytes;       // by all queries
     uint64_t try_rows;           // see query_internal.h
+    struct spellings *spellings; // NULL: not asked for yet, or too many
+    bool too_many_spellings;
     struct index_deletion *deletions;
 };
 
@@ -125,6 +127,10 @@ struct attributes;
 enum err arrival_note(struct index *ix, const struct index_object *o, struct slice modality, bool new_study,
                       struct fault *f);
 enum err arrivals_flush(struct index *ix, struct fault *f);
+
+// spellings.c
+void spellings_note(struct index *ix, struct slice folded_name); // a study has this name
+void spellings_free(struct index *ix);
 
 // query.c
 void queries_suspend(struct index *ix); // ends their reads; they find their place again

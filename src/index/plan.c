@@ -322,6 +322,25 @@ static enum err distinct_passes(struct index_query *q, const struct way *w, cons
     return fine ? OK : fault_set(f, ERR_NO_MEMORY, "no memory for a query");
 }
 
+// A pass for each run of names that match. *ret_done: there are some, or surely none.
+static enum err spelling_passes(struct index_query *q, const struct condition *c, struct fault *f,
+                                bool *ret_done) {
+    const struct spelling_run *runs = NULL;
+    size_t n = 0;
+    enum err e = spellings_match(q->ix, c, f, &runs, &n, ret_done);
+    if (e != OK || !*ret_done)
+        return e;
+    q->passes = arena_calloc(&q->arena, n + 2, sizeof *q->passes);
+    bool fine = q->passes != NULL;
+    for (size_t i = 0; fine && i < n; i++) { // copied: names may be added while it runs
+        struct slice low = slice_concat(&q->arena, runs[i].first, (struct slice){NULL, 0});
+        struct slice high = after(&q->arena, runs[i].last);
+        fine = low.p && high.p && pass_add(q, (struct pass){.walk = WALK_RANGE, .column = name_columns[0],
+                                                            .low = low, .high = high, .told = true});
+    }
+    return fine ? OK : fault_set(f, ERR_NO_MEMORY, "no memory for a query");
+}
+
 static bool by_value(const struct way *w, const struct condition *c) { // each different one is looked at
     bool texts = c->kind == QUERY_WILDCARD || c->kind == QUERY_FUZZY;
     return w->few && (w->whole || (texts && takes_all_keys(c)));
@@ -366,9 +385,9 @@ static bool is_prefix_only(const struct condition *c) {
     return texts && one_group_each(c);
 }
 
-static bool set_filters(struct index_query *q, const struct condition *c) { // all of them?
+static bool set_filters(struct index_query *q, const struct condition *c, size_t from) { // all of them?
     bool all = true, prefixes = is_prefix_only(c);
-    for (size_t i = 0; i < q->pass_count; i++) {
+    for (size_t i = from; i < q->pass_count; i++) {
         struct pass *p = &q->passes[i];
         bool needless = p->told || (prefixes && !p->to_end) ||
                         (p->walk == WALK_EQUAL && index_attr_table[c->attr].vr != VR_PN);
@@ -381,7 +400,7 @@ static bool set_filters(struct index_query *q, const struct condition *c) { // a
 
 // Are all rows that the passes let through rows of the answer? `c` is what they were made for.
 static bool is_exact(struct index_query *q, const struct condition *c) {
-    bool told = !c || set_filters(q, c);
+    bool told = !c || set_filters(q, c, 0);
     bool scopes_told = q->scope_count == 0 || (q->scopes_are_conditions && q->level == INDEX_STUDY);
     return told && scopes_told && q->level == q->top && q->condition_count == (c ? 1 : 0);
 }
@@ -441,6 +460,8 @@ static bool ranges_meet(const struct pass *a, const struct pass *b) {
 // May a row be met in two passes? Those for different values of a column don't overlap; those for groups of
 // names may, and those for patterns where their beginnings do.
 static bool passes_overlap(const struct index_query *q, const struct way *w, const struct condition *c) {
+    if (q->pass_count > 0 && q->passes[0].told)
+        return false;
     if (w->attr == INDEX_ATTR_PatientName)
         return q->pass_count > 1;
     for (size_t i = 0; c->kind == QUERY_WILDCARD && i < q->pass_count; i++)
@@ -561,29 +582,77 @@ static size_t passes_at_most(const struct way *w, const struct condition *c) {
 static enum err make_passes(struct index_query *q, const struct way *w, const struct condition *c,
                             struct fault *f) {
     enum err e = OK;
-    bool fine = true;
-    if (c && by_value(w, c))
+    bool fine = true, done = false;
+    if (c && w->attr == INDEX_ATTR_PatientName && c->kind == QUERY_FUZZY && q->top == INDEX_STUDY)
+        e = spelling_passes(q, c, f, &done);
+    if (e == OK && !done && c && by_value(w, c))
         e = distinct_passes(q, w, c, f);
-    else
+    else if (e == OK && !done)
         fine = c ? condition_passes(q, w, c) : pass_add(q, (struct pass){.walk = WALK_ALL});
     for (size_t i = 0; c && i < q->pass_count; i++)
         q->passes[i].dated = w->dated && q->top == INDEX_STUDY;
-    if (e == OK && fine && c && w->attr == INDEX_ATTR_PatientName && q->pass_count > 1)
+    if (e == OK && fine && !done && c && w->attr == INDEX_ATTR_PatientName && q->pass_count > 1)
         e = drop_empty_passes(q, f);
     return fine ? e : fault_set(f, ERR_NO_MEMORY, "no memory for a query");
+}
+
+// The way of the condition by which a clause is walked, if that tells all of it.
+static const struct way *way_of(const struct conditions *clause) {
+    bool one = clause->n == 1 && clause->v[0].kind != QUERY_FUZZY;
+    for (size_t i = 0; one && i < sizeof ways / sizeof *ways; i++)
+        if (ways[i].attr == clause->v[0].attr && ways[i].dated && cost(&ways[i], &clause->v[0]) < COST_ALL)
+            return &ways[i];
+    return NULL;
+}
+
+// Counting what is seen by one of several clauses: each is walked by its own index, and what was met twice
+// counts once. *ret_done: it is so.
+static enum err union_passes(struct index_query *q, struct fault *f, bool *ret_done) {
+    const struct scope *s = q->scopes;
+    bool counting = q->offset == UINT64_MAX;
+    size_t most = 0;
+    enum err e = OK;
+    *ret_done = false;
+    if (!counting || q->level != INDEX_STUDY || q->condition_count > 0 || q->scope_count != 1)
+        return OK;
+    for (size_t i = 0; i < s->count; i++) {
+        const struct way *w = way_of(&s->clauses[i]);
+        if (!w)
+            return OK;
+        most += passes_at_most(w, s->clauses[i].v);
+    }
+    q->passes = arena_calloc(&q->arena, most + 1, sizeof *q->passes);
+    if (!q->passes)
+        return fault_set(f, ERR_NO_MEMORY, "no memory for a query");
+    bool told = true;
+    for (size_t i = 0; e == OK && i < s->count; i++) {
+        size_t from = q->pass_count;
+        e = make_passes(q, way_of(&s->clauses[i]), s->clauses[i].v, f);
+        told = told && set_filters(q, s->clauses[i].v, from);
+    }
+    if (!told)
+        q->pass_count = 0;
+    *ret_done = q->exact = q->gathering = told;
+    return e;
 }
 
 enum err plan_make(struct index_query *q, struct fault *f) {
     const struct way *w = NULL;
     size_t rivals;
+    bool done;
     struct condition *c = choose(q, &w, &rivals);
+    q->top = INDEX_STUDY;
+    q->overlap_attr = -1;
+    enum err e = c ? OK : union_passes(q, f, &done);
+    if (e != OK || (!c && done))
+        return e;
     q->passes = arena_calloc(&q->arena, (c ? passes_at_most(w, c) : 0) + 2, sizeof *q->passes);
     if (!q->passes)
         return fault_set(f, ERR_NO_MEMORY, "no memory for a query");
     enum index_level lowest =
         q->level == INDEX_PATIENT && !at_patient_in_scope(q) ? INDEX_PATIENT : INDEX_STUDY;
     q->top = c && w->table > lowest ? w->table : lowest;
-    enum err e = make_passes(q, w, c, f);
+    e = make_passes(q, w, c, f);
     if (e == OK && c && rivals > 1 && !w->whole && is_by_prefix(c) && !c->is_common) {
         e = find_common(q, c, f);
         q->pass_count = c->is_common ? 0 : q->pass_count;

@@ -31,6 +31,7 @@ enum {
     DISTINCT_MAX = 2000,     // values of an index looked at, when each is one of many studies
     DISTINCT_PASSES_MAX = 256,
     QUICK_COUNT_MAX = 200000, // keys counted in one go
+    SPELLING_RUNS_MAX = 4096,
 };
 
 struct condition {
@@ -77,7 +78,7 @@ struct pass {
     unsigned group;     // of a name, 0 to 2
     bool to_end;        // no upper bound
     bool dated;         // in its index StudyDate comes next
-    bool told;          // it is all of one value, for which the condition is known to hold
+    bool told;          // the condition is known to hold for all its values; told passes do not overlap
     struct slice low, high;
     const struct condition *filter; // tells by the column alone whether this condition holds; NULL: none
 };
@@ -165,6 +166,14 @@ enum err conditions_of(struct index_query *q, enum index_level level, const stru
                        size_t count, bool limited, struct condition *ret_conditions, struct fault *f);
 bool conditions_hold(struct index_query *q, sqlite3_stmt *s, const struct condition *c, size_t count);
 bool condition_matches(const struct condition *c, struct slice value); // value: matching form
+
+// spellings.c: the names that a fuzzy key matches. Not *ret_known: the names are too many, or what matches is
+// too scattered. The runs are valid until the next change or the next key.
+struct spelling_run {
+    struct slice first, last; // these, and all names between
+};
+enum err spellings_match(struct index *ix, const struct condition *c, struct fault *f,
+                         const struct spelling_run **ret_runs, size_t *ret_count, bool *ret_known);
 
 // plan.c
 enum err plan_make(struct index_query *q, struct fault *f);

@@ -322,6 +322,10 @@ static void against_the_oracle(bool commits, enum index_order order) {
         struct index_query_spec spec = {.level = level, .conditions = conditions, .condition_count = n,
                                         .returns = returns, .return_count = level == INDEX_STUDY ? 1 : 2,
                                         .order = order};
+        if (rnd(8) == 0) { // names are read anew, or the index of names is walked
+            spellings_free(ix);
+            ix->too_many_spellings = rnd(2);
+        }
         query_all(&spec, commits);
         assert_int_equal(count_all(&spec), sum_of_seen());
         for (int i = 0; i < STUDIES; i++)
