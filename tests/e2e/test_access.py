@@ -304,3 +304,18 @@ def test_the_limits_of_a_name(bed):
             assert int(answer.header("retry-after")) > 0
     assert set(statuses) <= {401, 429}
     assert bed.get("studies").status == 200
+
+
+def test_what_administrators_are_told(bed):
+    """How the archive is, its peers, its users: names and numbers, no patient, no secret."""
+    told = {what: bed("GET", "/api/admin/" + what, token=bed.tokens["boss"], Accept="application/json")
+            for what in ("status", "peers", "users", "today")}
+    assert {a.status for a in told.values()} == {200}
+    assert told["status"].json()["instances"] > 0
+    peers = {p["name"]: p for p in told["peers"].json()}
+    assert peers["first"]["can"] == ["store", "query", "retrieve"] and peers["first"]["lane"] == "tls"
+    users = {u["name"]: u for u in told["users"].json()}
+    assert users["ward"]["collections"] == ["ward"] and users["boss"]["roles"] == ["administrator"]
+    assert sum(row["instances"] for row in told["today"].json()) > 0
+    for answer in told.values():
+        assert not [word for word in (b"argon2", b"gal_", b"WEB1", b"M\xc3\xbcller") if word in answer.body]

@@ -225,3 +225,12 @@ def test_a_reload_changes_what_is_seen(filled):
             assert seen() == expected
             if expected == []:
                 filled.await_log("collections/ct.conf", since)
+
+
+def test_the_command_line_shows_them(filled):
+    said = filled.run("collection", "list", filled.dir)
+    assert [line.split()[0] for line in said.splitlines()] == ["NAME", "ct", "house", "ward3"]
+    said = filled.run("collection", "show", filled.dir, "ward3")
+    assert "institution" in said and "Ward 3*" in said and "modality" not in said
+    filled.run("collection", "show", filled.dir, "gone", status=1)
+    filled.run("collection", "show", filled.dir, "../peers", status=1)
