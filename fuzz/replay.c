@@ -11,7 +11,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
-enum { INPUT_MAX = 1 << 20, GROWTH_MAX = 64, MUTANTS_MAX = 2000, MUTANTS_ALL_MAX = 40000 };
+enum { INPUT_MAX = 1 << 20, GROWTH_MAX = 64, MUTANTS_MAX = 2000, MUTANTS_ALL_MAX = 20000 };
 
 static uint64_t random_state = 0x9E3779B97F4A7C15u;
 
