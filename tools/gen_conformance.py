@@ -15,6 +15,9 @@ A template is Markdown. A line that begins with @ is replaced by a table:
     @routes SECTION[,SECTION…]              resources of prog/web/route.c, by section of PS3.18; "-": ours
     @fields TABLE                           attributes of a table in prog/web/qido_query.c
     @media                                  media types of compressed frames, prog/web/instance.c
+    @hostile CLASS                          inputs of tests/hostile.tsv, answers, and tests
+    @fuzzing                                searches of fuzz/record.tsv
+    @coverage folders|files                 tests/coverage.tsv
     @errors                                 codes of src/base/err.h that an answer over HTTP may have
     @status SERVICE CODE | when it is sent  a row; CODE must be in spec/status.tsv ("!" behind it: is not)
     @problem STATUS CODE | meaning          a row; an answer of prog/web with this status and error code
@@ -84,7 +87,10 @@ class Pages:
         return self.seen[path]
 
     def tsv(self, name):
-        lines = self.text("spec/%s.tsv" % name).split("\n")
+        return self.tsv_at("spec/%s.tsv" % name)
+
+    def tsv_at(self, path):
+        lines = self.text(path).split("\n")
         return [l.split("\t") for l in lines if l.strip() and not l.startswith("#")]
 
     # --- values in text
@@ -299,6 +305,52 @@ class Pages:
             raise Wrong("no answer of prog/web has status %s and error %s" % (status, code))
         return (status, "`%s`" % code, when)
 
+    # --- what the tests have shown
+
+    @staticmethod
+    def tests(text):
+        """e2e/FILE.py::TEST[CASE] and the like, the cases of a test together."""
+        found = {}
+        for test in [] if text == "-" else text.split(" ; "):
+            kind, _, rest = test.partition(" ")
+            if test.startswith("e2e/"):
+                name, bracket, case = test.partition("[")
+                key = "`%s`" % name[len("e2e/"):].replace(".py::", " ")
+                found.setdefault(key, []).extend([case[:-1]] if bracket else [])
+            elif kind == "unit":
+                suite, case = rest.split(" ")
+                found.setdefault("unit `%s`" % suite, []).extend([] if case == "*" else ["`%s`" % case])
+            else:
+                found.setdefault("%s `%s`" % (kind, rest), [])
+        return "; ".join(k + (": " + ", ".join(v) if v else "") for k, v in found.items())
+
+    def hostile(self, number):
+        inputs = [r for r in self.tsv_at("tests/hostile.tsv") if r[0] == number]
+        rows = [(r[1].replace("*", "\\*"), r[2], self.tests(r[3])) for r in inputs]
+        if not rows:
+            raise Wrong("no inputs of class " + number)
+        return table(("Input", "Galena", "Tests"), rows)
+
+    def fuzzing(self):
+        rows = self.tsv_at("fuzz/record.tsv")[1:]
+        return table(("Date", "Target", "Minutes", "Executions", "Edges", "Features", "Findings"),
+                     [(r[0], "`%s`" % r[1], r[2], "{:,}".format(int(r[3])), r[4], r[5], r[6]) for r in rows])
+
+    def coverage(self, what):
+        sums = {}
+        for path, *numbers in self.tsv_at("tests/coverage.tsv"):
+            name = path if what == "files" else os.path.dirname(path)
+            for key in (name, "all"):
+                sums[key] = [a + int(b) for a, b in zip(sums.get(key, [0] * 4), numbers)]
+
+        def share(part, whole):
+            return "%.1f %%" % (100 * part / whole) if whole else ""
+
+        everything = sums.pop("all")
+        rows = [("`%s`" % name, v) for name, v in sorted(sums.items())] + [("**all**", everything)]
+        return table(("", "Lines", "Run", "Branches", "Taken"),
+                     [(name, v[0], share(v[1], v[0]), v[2], share(v[3], v[2])) for name, v in rows])
+
     # --- log texts
 
     def says(self, text):
@@ -318,7 +370,7 @@ class Pages:
     def directive(self, words, line):
         kind = words[0]
         if kind in ("sop", "transfer", "keys", "charsets", "settings", "links", "routes", "errors", "fields",
-                    "media"):
+                    "media", "hostile", "fuzzing", "coverage"):
             return getattr(self, kind)(*words[1:])
         raise Wrong("unknown line " + line)
 
