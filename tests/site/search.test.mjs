@@ -33,6 +33,8 @@ test('readings of what is typed', () => {
     ['4711', [{ PatientID: '4711*' }, { AccessionNumber: '4711*' }]],
     ['A*23', [{ PatientName: '*A*23*' }, { PatientID: 'A*23\\a*23' }, { AccessionNumber: 'A*23\\a*23' }]],
     ['kim 4711', [{ PatientName: 'kim', ...FUZZY, PatientID: '4711*' }, { PatientName: 'kim', ...FUZZY, AccessionNumber: '4711*' }]],
+    ['phantom 3T', [{ PatientName: 'phantom 3T', ...FUZZY }, { PatientName: 'phantom', ...FUZZY, PatientID: '3T*\\3t*' },
+      { PatientName: 'phantom', ...FUZZY, AccessionNumber: '3T*\\3t*' }]],
     ['4711 815', [{ PatientID: '4711*', AccessionNumber: '815*' }, { PatientID: '815*', AccessionNumber: '4711*' }]],
     ['kim CT', [{ PatientName: 'kim', ...FUZZY, ModalitiesInStudy: 'CT' },
       { PatientID: 'kim*\\KIM*\\Kim*', ModalitiesInStudy: 'CT' }, { AccessionNumber: 'kim*\\KIM*\\Kim*', ModalitiesInStudy: 'CT' }]],

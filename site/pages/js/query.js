@@ -112,8 +112,9 @@ function readings({ words, date }) {
   const names = letters.length ? nameKeys(letters) : {};
   if (digits.length > 0) {
     const found = codes(digits).map((keys) => ({ ...names, ...keys }));
-    if (!letters.length && /\p{L}/u.test(digits[0])) found.unshift({ PatientName: `*${digits[0]}*`.replace(/\*+/g, '*') });
-    return found;
+    if (!digits.every((w) => /\p{L}/u.test(w))) return found;
+    // Letters and digits in one word are found in names, too: phantoms, volunteers of a trial.
+    return [words.length > 1 ? nameKeys(words) : { PatientName: `*${digits[0]}*`.replace(/\*+/g, '*') }, ...found];
   }
   if (letters.length !== 1 || date) return [names];
   return [names, ...codes(letters)];
