@@ -471,18 +471,31 @@ static bool passes_overlap(const struct index_query *q, const struct way *w, con
     return false;
 }
 
+// From, and up to: no text is greater than a blob.
+void plan_bind_dates(struct index_query *q, sqlite3_stmt *s) {
+    struct pass p = date_pass(q, q->date_besides);
+    sqlite3_bind_text64(s, 4, p.low.n ? (const char *)p.low.p : "", p.low.n, SQLITE_STATIC, SQLITE_UTF8);
+    if (p.to_end || !p.high.p)
+        sqlite3_bind_zeroblob(s, 5, 0);
+    else
+        bind_slice(s, 5, p.high);
+}
+
 // How many keys a pass has, counted up to `most`.
 static enum err probe(struct index_query *q, const struct pass *p, uint64_t most, struct fault *f,
                       uint64_t *ret_count) {
-    char sql[256];
+    char sql[320];
     sqlite3_stmt *s = NULL;
     const char *table = q->top == INDEX_PATIENT ? "patient" : "study";
     const char *low = p->low.n ? (const char *)p->low.p : ""; // empty is not NULL here
     bool ranged = p->walk == WALK_RANGE && !p->to_end;
-    sqlite3_snprintf(sizeof sql, sql, "SELECT count(*)FROM(SELECT 1 FROM %s WHERE %s%s?1%s%s%s LIMIT ?3)",
+    sqlite3_snprintf(sizeof sql, sql, "SELECT count(*)FROM(SELECT 1 FROM %s WHERE %s%s?1%s%s%s%s LIMIT ?3)",
                      table, p->column, p->walk == WALK_EQUAL ? "=" : ">=", ranged ? " AND " : "",
-                     ranged ? p->column : "", ranged ? "<?2" : "");
+                     ranged ? p->column : "", ranged ? "<?2" : "",
+                     q->date_besides ? " AND StudyDate>=?4 AND StudyDate<?5" : "");
     int rc = statement_prepare(q->ix, sql, &s);
+    if (rc == SQLITE_OK && q->date_besides)
+        plan_bind_dates(q, s);
     if (rc == SQLITE_OK) {
         sqlite3_bind_text64(s, 1, low, p->low.n, SQLITE_STATIC, SQLITE_UTF8);
         if (ranged)
@@ -572,6 +585,17 @@ enum err plan_anew(struct index_query *q, struct fault *f) {
     enum err e = plan_make(q, f);
     q->done = e == OK && q->pass_count == 0;
     return e;
+}
+
+// Two conditions, of which one is about Study Date and the index of the other has the date.
+static const struct condition *date_besides(struct index_query *q, const struct way *w,
+                                            const struct condition *c) {
+    bool two = q->condition_count == 2 && q->level == INDEX_STUDY && w->dated;
+    if (!two || (q->scope_count > 0 && !q->scopes_are_conditions))
+        return NULL;
+    const struct condition *other = &q->conditions[c == q->conditions ? 1 : 0];
+    bool is_date = other->attr == INDEX_ATTR_StudyDate && is_date_range(other);
+    return is_date && set_filters(q, c, 0) ? other : NULL;
 }
 
 static size_t passes_at_most(const struct way *w, const struct condition *c) {
@@ -664,6 +688,7 @@ enum err plan_make(struct index_query *q, struct fault *f) {
     bool overlap = c && passes_overlap(q, w, c);
     q->overlap_attr = overlap ? (int)c->attr : -1;
     q->exact = is_exact(q, c) && (!overlap || q->order == INDEX_ORDER_NEWEST);
+    q->date_besides = c && !q->exact && !overlap ? date_besides(q, w, c) : NULL;
     if (q->order != INDEX_ORDER_NEWEST)
         return OK;
     return c && !is_date_range(c) ? choose_order(q, f) : plan_by_date(q, f);

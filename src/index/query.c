@@ -85,7 +85,7 @@ static uint64_t total_of(const struct totals *t, enum index_level level) {
 // If the indexes alone tell, and not so many that others would have to wait.
 static enum err count_at_once(struct index_query *q, struct fault *f) {
     uint64_t n;
-    if (!q->exact || q->done)
+    if ((!q->exact && !q->date_besides) || q->done)
         return OK;
     enum err e = plan_probe(q, QUICK_COUNT_MAX, true, f, &n);
     if (e != OK || n > QUICK_COUNT_MAX)
@@ -154,6 +154,8 @@ static void bind_high(sqlite3_stmt *s, int at, const struct pass *p) {
 static void bind(struct index_query *q, const struct pass *p) {
     sqlite3_stmt *s = q->statement;
     struct slice key = buf_slice(&q->place_key);
+    if (q->date_besides && p->dated)
+        plan_bind_dates(q, s);
     switch (p->walk) {
     case WALK_EQUAL:
         bind_value(s, 1, p->low, p->is_blob);

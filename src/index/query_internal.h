@@ -104,6 +104,7 @@ struct index_query {
     size_t pass_count, pass_now;
     int overlap_attr;     // what the passes are about if one row may be in several, else -1
     bool exact;           // whatever a pass does not leave out by its key is a row of the answer
+    const struct condition *date_besides; // exact but for this one, which bounds the passes, too
     bool no_trying;       // it has been tried to find enough by date
     uint64_t dates_left;  // rows that may be looked at by date; 0: no limit
     uint64_t dates_seen;
@@ -179,6 +180,7 @@ enum err spellings_match(struct index *ix, const struct condition *c, struct fau
 enum err plan_make(struct index_query *q, struct fault *f);
 enum err plan_by_date(struct index_query *q, struct fault *f); // instead of what was to be gathered
 enum err plan_anew(struct index_query *q, struct fault *f);    // instead of going on by date
+void plan_bind_dates(struct index_query *q, sqlite3_stmt *s);  // parameters 4 and 5 of date_besides
 // How many keys the passes walk over, or (`rows`) let through; more than `most` when it is more or not known.
 enum err plan_probe(struct index_query *q, uint64_t most, bool rows, struct fault *f, uint64_t *ret_count);
 bool pass_covers(const struct pass *p, struct slice value); // would this pass have walked over it?

@@ -256,6 +256,8 @@ static void put_walk(const struct index_query *q, const struct pass *p, struct b
         buf_printf(b, " WHERE %s.id=?1", t);
         break;
     }
+    if (q->date_besides && p->dated)
+        buf_append_str(b, " AND study.StudyDate>=?4 AND study.StudyDate<?5");
     put_filter(q, p, b);
     put_order(q, p, b);
 }
