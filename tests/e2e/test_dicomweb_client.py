@@ -31,7 +31,8 @@ def got(web):  # noqa: F811
                  study=BRAIN, series=BRAIN_1, instance=BRAIN_1 + ".1", file=base64.b64encode(file).decode(),
                  bulk="https://127.0.0.1:%d/dicomweb/%s" % (web.port, path))
     script = os.path.join(ROOT, "tests", "e2e", "node", "dicomweb_client.mjs")
-    done = subprocess.run(["node", script], text=True, input=json.dumps(asked), capture_output=True, timeout=120)
+    done = subprocess.run(["node", script], text=True, input=json.dumps(asked), capture_output=True,
+                          timeout=120)
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout)
 
