@@ -33,7 +33,8 @@ struct find_key {
     const struct dicom_element *asked;
     enum vr vr;
     int slot;  // place among the values the index returns; -1: from the summary
-    bool here; // to be matched here, on the summary
+    bool here; // to be matched here, on the summary or on `own`
+    const char *own; // what the archive says itself, whatever an object says; NULL: not of this key
     struct dicom_match match;
     struct dicom_match_sq *sq; // of a key that is a sequence; NULL: matches all, or done by the index
 };

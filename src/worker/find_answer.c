@@ -116,6 +116,8 @@ static enum err put_sequence(struct answer *a, const struct dicom_element *store
 static enum err put_key(struct answer *a, const struct find_key *key) {
     if (key->slot >= 0)
         return put_indexed(a, key);
+    if (key->own)
+        return dicom_dataset_put_str(a->out, key->asked->tag, key->vr, key->own);
     const struct dicom_element *e = a->object ? dicom_dataset_find(a->object, key->asked->tag) : NULL;
     if (key->asked->is_sequence || (e && e->is_sequence))
         return e && e->is_sequence && e->items ? put_sequence(a, e, key)
@@ -135,27 +137,26 @@ static enum err build(struct answer *a, const struct dicom_charset *to) {
     return e;
 }
 
+static bool key_matches(struct answer *a, const struct find_key *key) {
+    if (key->own)
+        return dicom_match_value(&key->match, slice_str(key->own), DICOM_ZONE_UNKNOWN);
+    const struct dicom_element *e = a->object ? dicom_dataset_find(a->object, key->asked->tag) : NULL;
+    if (key->sq)
+        return dicom_match_sq(key->sq, e && e->is_sequence ? e : NULL, &a->from, DICOM_ZONE_UNKNOWN);
+    const struct std_vr *info = std_vr_info(key->vr);
+    buf_reset(&a->text);
+    if (e && !e->is_ref && info->class_ == VR_CLASS_STRING)
+        (void)dicom_charset_decode(&a->from, key->vr, e->value, &a->text);
+    else if (e && !e->is_ref)
+        buf_append_slice(&a->text, e->value);
+    return dicom_match_value(&key->match, buf_slice(&a->text), DICOM_ZONE_UNKNOWN);
+}
+
 // Keys the index could not decide, on the stored value; a sequence key's items likewise.
 static bool matches_here(struct answer *a) {
-    for (size_t i = 0; i < a->plan->count; i++) {
-        const struct find_key *key = &a->plan->keys[i];
-        if (!key->here)
-            continue;
-        const struct dicom_element *e = a->object ? dicom_dataset_find(a->object, key->asked->tag) : NULL;
-        if (key->sq) {
-            if (!dicom_match_sq(key->sq, e && e->is_sequence ? e : NULL, &a->from, DICOM_ZONE_UNKNOWN))
-                return false;
-            continue;
-        }
-        const struct std_vr *info = std_vr_info(key->vr);
-        buf_reset(&a->text);
-        if (e && !e->is_ref && info->class_ == VR_CLASS_STRING)
-            (void)dicom_charset_decode(&a->from, key->vr, e->value, &a->text);
-        else if (e && !e->is_ref)
-            buf_append_slice(&a->text, e->value);
-        if (!dicom_match_value(&key->match, buf_slice(&a->text), DICOM_ZONE_UNKNOWN))
+    for (size_t i = 0; i < a->plan->count; i++)
+        if (a->plan->keys[i].here && !key_matches(a, &a->plan->keys[i]))
             return false;
-    }
     return true;
 }
 

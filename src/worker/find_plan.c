@@ -132,6 +132,12 @@ static bool level_has(const struct find_plan *p, int attr) {
     return index_attr_table[attr].level <= (unsigned)p->id->level;
 }
 
+// What the archive says of an entity itself: no object is read for it. All it has can be had at once
+// (PS3.4 C.4.1.1.3.2, PS3.18 Table 10.6.3-3); the address is a matter of who answers (prog/web/qido.c).
+static const char *own_word(uint32_t tag) {
+    return tag == TAG_InstanceAvailability ? "ONLINE" : tag == TAG_RetrieveURL ? "" : NULL;
+}
+
 static enum err add_key(struct find_plan *p, const struct dicom_element *e, struct fault *f) {
     const struct std_tag *known = std_tag_find(e->tag);
     int attr = e->is_sequence ? -1 : indexed_find(0, e->tag);
@@ -140,10 +146,11 @@ static enum err add_key(struct find_plan *p, const struct dicom_element *e, stru
         return OK;
     }
     struct find_key *key = &p->keys[p->count++];
-    *key = (struct find_key){.asked = e, .vr = (enum vr)e->vr, .slot = -1};
+    *key = (struct find_key){.asked = e, .vr = (enum vr)e->vr, .slot = -1, .own = own_word(e->tag)};
     if (attr >= 0)
         return add_indexed(p, key, attr, f);
-    p->summaries = true;
+    if (!key->own)
+        p->summaries = true;
     if (e->is_sequence)
         return e->tag == TAG_RequestAttributesSequence ? add_request_attributes(p, e, f)
                                                        : add_sequence(p, key, f);

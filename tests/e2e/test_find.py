@@ -215,6 +215,14 @@ def test_every_level(filled, model, transfer):
     assert d.AvailableTransferSyntaxUID == dul.EXPLICIT
 
 
+def test_availability_is_the_archives_own_word(filled):
+    def ask(availability):
+        return find(filled, dul.STUDY_FIND, QueryRetrieveLevel="IMAGE", StudyInstanceUID="1.2.826.52",
+                    SeriesInstanceUID="", SOPInstanceUID="", InstanceAvailability=availability)
+    assert {d.InstanceAvailability for d in ask("")} == {"ONLINE"}
+    assert len(ask("ONLINE")) == len(ask("")) and ask("OFFLINE") == []
+
+
 def test_any_stored_attribute_as_return_key(filled):
     d, = find(filled, dul.STUDY_FIND, QueryRetrieveLevel="IMAGE", StudyInstanceUID="1.2.826.52",
               SeriesInstanceUID="",

@@ -146,11 +146,46 @@ static void what_is_refused(void **state) {
     }
 }
 
+// Summaries lie in the objects: what index and archive know must not open one.
+static void when_objects_are_read(void **state) {
+    (void)state;
+    static const struct {
+        const char *name;
+        enum query_level level;
+        unsigned uids; // in the path
+        const char *query;
+        bool summaries;
+    } rows[] = {
+        {"studies", QUERY_LEVEL_STUDY, 0, "PatientID=x", false},
+        {"instances of a series", QUERY_LEVEL_IMAGE, 2, "", false},
+        {"with what the index has besides", QUERY_LEVEL_IMAGE, 2, "includefield=Modality,ContentDate", false},
+        {"matching what the archive says", QUERY_LEVEL_IMAGE, 2, "InstanceAvailability=ONLINE", false},
+        {"with what only objects have", QUERY_LEVEL_IMAGE, 2, "includefield=SliceThickness", true},
+        {"matching what only objects have", QUERY_LEVEL_STUDY, 0, "InstitutionAddress=x", true},
+        {"a sequence, which series have", QUERY_LEVEL_SERIES, 1, "", true},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct http_request http = {.query = slice_str(rows[i].query)};
+        struct request rq = {.http = &http, .arena = ARENA_INIT(1 << 20)};
+        struct qido_query q;
+        struct find_plan plan;
+        struct fault f = {0};
+        for (unsigned n = 0; n < rows[i].uids; n++)
+            rq.parts[n] = SLICE_LIT("1.2");
+        assert_int_equal(qido_query_parse(&rq, rows[i].level, &q, &f), OK);
+        assert_int_equal(find_plan_make(&plan, &q.id, &q.options, &f), OK);
+        if (plan.summaries != rows[i].summaries)
+            fail_msg("%s: objects are %sread", rows[i].name, plan.summaries ? "" : "not ");
+        find_plan_free(&plan);
+        done(&rq, &q);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(values_become_keys),        cmocka_unit_test(binary_numbers_are_binary),
         cmocka_unit_test(sequences_are_walked_into), cmocka_unit_test(what_is_no_key),
-        cmocka_unit_test(what_is_refused),
+        cmocka_unit_test(what_is_refused),           cmocka_unit_test(when_objects_are_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
