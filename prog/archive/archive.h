@@ -103,6 +103,7 @@ struct session {
     uint8_t wanted_fingerprints[CONF_FINGERPRINTS_MAX][CONF_FINGERPRINT_BYTES]; // of the destination dialled
     size_t wanted_count;
     int dialled_fd; // waits for its gate to prove the destination; -1: none
+    int dialled_shm_fd; // what that gate and the worker will share
     struct watch dialled_gate;
 };
 
@@ -143,6 +144,8 @@ void sessions_bury(struct archive *a);                                   // free
 void session_on_worker(struct archive *a, struct session *s);
 void session_on_gate(struct archive *a, struct session *s);
 void session_reply(struct archive *a, struct session *s, enum ipc_type type, const void *body, int fd);
+void session_reply_fds(struct archive *a, struct session *s, enum ipc_type type, const void *body,
+                       const int *fds, unsigned n);
 void session_set_view(struct session *s, struct view *take_view);
 struct session *session_by_request(struct archive *a, uint64_t request, uint32_t phase);
 void session_log(struct archive *a, struct session *s, enum os_log_level level, const char *fmt, ...)

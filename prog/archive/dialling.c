@@ -12,11 +12,11 @@ static void refuse(struct archive *a, struct session *s, enum err code, const ch
 }
 
 static void hand_over(struct archive *a, struct session *s) {
-    CLEANUP_FD int fd = os_fd_take(&s->dialled_fd);
+    CLEANUP_FD int fd = os_fd_take(&s->dialled_fd), shm_fd = os_fd_take(&s->dialled_shm_fd);
     watch_close(a, &s->dialled_gate);
     struct ipc_peer_dialed m = {.error = OK};
     s->phase = IPC_PHASE_RETRIEVING;
-    session_reply(a, s, IPC_PEER_DIALED, &m, fd);
+    session_reply_fds(a, s, IPC_PEER_DIALED, &m, (const int[]){fd, shm_fd}, shm_fd >= 0 ? 2 : 1);
 }
 
 void dialling_on_request(struct archive *a, struct session *s, const struct ipc_dial_peer *m) {
@@ -49,17 +49,19 @@ void dialling_on_dialed(struct archive *a, struct ipc_msg *m) {
     struct session *s = session_by_request(a, m->u.dialed.request, IPC_PHASE_DIALLING);
     if (!s || s->dialled_fd >= 0)
         return; // gone meanwhile; the caller closes what came
-    if (m->u.dialed.error != OK || m->fd_count == 0 || (s->wanted_count > 0 && m->fd_count != 2)) {
+    if (m->u.dialed.error != OK || m->fd_count == 0 || (s->wanted_count > 0 && m->fd_count != 3)) {
         char text[192];
         snprintf(text, sizeof text, "%.*s", SLICE_FMT(m->u.dialed.detail));
         refuse(a, s, m->u.dialed.error ? (enum err)m->u.dialed.error : ERR_IO, text);
         return;
     }
     s->dialled_fd = ipc_msg_take_fd(m, 0);
-    if (s->wanted_count == 0)
+    if (s->wanted_count == 0) {
         hand_over(a, s);
-    else
-        watch_add(a, &s->dialled_gate, WATCH_GATE, ipc_msg_take_fd(m, 1), s);
+        return;
+    }
+    s->dialled_shm_fd = ipc_msg_take_fd(m, 2);
+    watch_add(a, &s->dialled_gate, WATCH_GATE, ipc_msg_take_fd(m, 1), s);
 }
 
 static bool is_wanted(const struct session *s, struct slice fingerprint) {
@@ -81,8 +83,7 @@ void dialling_on_proof(struct archive *a, struct session *s) {
         hand_over(a, s);
         return;
     }
-    watch_close(a, &s->dialled_gate);
-    os_fd_close(&s->dialled_fd);
+    dialling_end(a, s);
     refuse(a, s, ERR_DENIED, // known it is: no A801
            e == OK ? "another machine answered: its certificate is not the destination's"
                    : "the TLS handshake with the destination failed");
@@ -91,4 +92,5 @@ void dialling_on_proof(struct archive *a, struct session *s) {
 void dialling_end(struct archive *a, struct session *s) {
     watch_close(a, &s->dialled_gate);
     os_fd_close(&s->dialled_fd);
+    os_fd_close(&s->dialled_shm_fd);
 }

@@ -61,7 +61,7 @@ void session_new(struct archive *a, const struct ipc_session_new *m, int take_wo
     parse_source(s);
     s->phase = IPC_PHASE_NEW;
     s->arena = ARENA_INIT(4 * 1024 * 1024);
-    s->ring.fd = s->gate.fd = s->dialled_fd = s->dialled_gate.fd = -1;
+    s->ring.fd = s->gate.fd = s->dialled_fd = s->dialled_shm_fd = s->dialled_gate.fd = -1;
     watch_add(a, &s->worker, WATCH_WORKER, take_worker_fd, s);
     if (take_gate_fd >= 0)
         watch_add(a, &s->gate, WATCH_GATE, take_gate_fd, s);
@@ -107,9 +107,14 @@ void sessions_bury(struct archive *a) {
 }
 
 void session_reply(struct archive *a, struct session *s, enum ipc_type type, const void *body, int fd) {
+    session_reply_fds(a, s, type, body, &fd, fd >= 0 ? 1 : 0);
+}
+
+void session_reply_fds(struct archive *a, struct session *s, enum ipc_type type, const void *body,
+                       const int *fds, unsigned n) {
     if (s->ending)
         return;
-    enum err e = ipc_send(s->worker.fd, type, body, &fd, fd >= 0 ? 1 : 0);
+    enum err e = ipc_send(s->worker.fd, type, body, fds, n);
     if (e == ERR_PEER_GONE)
         session_end(a, s, NULL);
     else if (e != OK)

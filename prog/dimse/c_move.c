@@ -16,7 +16,7 @@ static size_t split_pairs(struct slice text, struct ul_pair *pairs, size_t cap) 
     return n;
 }
 
-static enum err propose(struct retrieval *r, struct link *to, int take_fd, struct fault *f) {
+static enum err propose(struct retrieval *r, struct link *to, int take_fd, int take_shm_fd, struct fault *f) {
     enum { PAIRS_MAX = 512 };
     struct worker *w = r->subops.w;
     struct arena arena = ARENA_INIT(UL_ARENA_BYTES_MAX);
@@ -28,10 +28,12 @@ static enum err propose(struct retrieval *r, struct link *to, int take_fd, struc
                                               &arena, &rq, &left_out)
                        : ERR_NO_MEMORY;
     struct ul_assoc *assoc = e == OK ? ul_assoc_new_requestor(&w->timers, &rq, os_clock_ms(), f) : NULL;
-    if (!assoc || !link_open(to, take_fd, assoc)) {
+    if (!assoc) {
         os_fd_close(&take_fd);
-        e = fault_set(f, ERR_NO_MEMORY, "association to the destination");
+        os_fd_close(&take_shm_fd);
     }
+    if (!assoc || !link_open(to, take_fd, take_shm_fd, assoc))
+        e = fault_set(f, ERR_NO_MEMORY, "association to the destination");
     arena_fini(&arena);
     return e;
 }
@@ -54,7 +56,7 @@ static enum err connect_destination(struct retrieval *r, struct link *to, struct
     struct ipc_msg m = channel_call(&w->archive, IPC_DIAL_PEER, &ask, IPC_PEER_DIALED);
     if (m.u.peer_dialed.error != OK)
         return fault_set(f, (enum err)m.u.peer_dialed.error, "%.*s", SLICE_FMT(m.u.peer_dialed.detail));
-    enum err e = propose(r, to, ipc_msg_take_fd(&m, 0), f);
+    enum err e = propose(r, to, ipc_msg_take_fd(&m, 0), ipc_msg_take_fd(&m, 1), f);
     return e == OK ? await_acceptance(to, f) : e;
 }
 
@@ -76,7 +78,7 @@ void c_move(struct worker *w, const struct ul_assoc_event *ev) {
     struct retrieval r;
     if (!retrieval_begin(&r, w, ev))
         return;
-    struct link to = {.fd = -1, .gone = true};
+    struct link to = {.stream.fd = -1, .gone = true};
     struct fault f = {0};
     enum err e = connect_destination(&r, &to, &f);
     if (e == ERR_DESTINATION && to.assoc == NULL) {

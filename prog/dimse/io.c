@@ -1,17 +1,19 @@
 // Streams: the only place of the worker that reads, writes and waits.
 #include <errno.h>
 #include <poll.h>
-#include <sys/socket.h>
+#include <stdlib.h>
 #include <sys/uio.h>
 
 #include "os/clock.h"
-#include "os/fd.h"
 #include "os/listen.h"
 #include "worker.h"
 
-bool link_open(struct link *l, int take_fd, struct ul_assoc *take_assoc) {
-    *l = (struct link){.fd = take_fd, .assoc = take_assoc, .input = malloc(WORKER_INPUT_BYTES)};
-    if (l->assoc && l->input)
+enum { REST_MS = 1000 }; // then memory is given back
+
+bool link_open(struct link *l, int take_fd, int take_shm_fd, struct ul_assoc *take_assoc) {
+    *l = (struct link){.assoc = take_assoc, .input = malloc(WORKER_INPUT_BYTES)};
+    enum err e = os_stream_open(&l->stream, take_fd, take_shm_fd, OS_STREAM_WORKER, NULL);
+    if (e == OK && l->assoc && l->input)
         return true;
     link_close(l);
     return false;
@@ -20,9 +22,9 @@ bool link_open(struct link *l, int take_fd, struct ul_assoc *take_assoc) {
 void link_close(struct link *l) {
     ul_assoc_free(l->assoc);
     free(l->input);
-    if (l->fd > 0)
-        os_fd_close(&l->fd);
-    *l = (struct link){.fd = -1, .gone = true};
+    if (l->stream.fd > 0)
+        os_stream_close(&l->stream);
+    *l = (struct link){.stream.fd = -1, .gone = true};
 }
 
 // Waits until the stream is ready or a timer runs out. False: a timer ran out, the engine was told.
@@ -33,12 +35,15 @@ static bool wait_for(struct link *l, short events) {
             ul_assoc_tick(l->assoc, now);
             return false;
         }
-        int64_t left = deadline - now;
-        struct pollfd p = {l->fd, events, 0};
-        int n = poll(&p, 1, left > 60000 ? 60000 : (int)left);
-        if (n > 0)
+        struct pollfd p;
+        if (os_stream_wait(&l->stream, events & POLLIN, events & POLLOUT, &p))
             return true;
-        if (n < 0 && errno != EINTR)
+        int64_t left = deadline - now, most = l->stream.used ? REST_MS : 60000;
+        int n = poll(&p, 1, left > most ? (int)most : (int)left);
+        os_stream_polled(&l->stream, p.revents);
+        if (n == 0)
+            os_stream_rest(&l->stream);
+        if (n > 0 || (n < 0 && errno != EINTR))
             return true; // let the read or write tell
     }
 }
@@ -53,7 +58,8 @@ bool link_flush(struct link *l) {
         struct slice out = ul_assoc_output(l->assoc);
         if (out.n == 0)
             return true;
-        ssize_t n = send(l->fd, out.p, out.n, MSG_NOSIGNAL | MSG_DONTWAIT);
+        struct iovec v = {(void *)(uintptr_t)out.p, out.n};
+        ssize_t n = os_stream_send(&l->stream, &v, 1);
         if (n >= 0) {
             ul_assoc_sent(l->assoc, (size_t)n, os_clock_ms());
             l->answered = true;
@@ -75,11 +81,8 @@ static ssize_t receive(struct link *l, size_t *ret_direct) {
     if (due > l->into_room)
         due = l->into_room;
     *ret_direct = due >= DIRECT_MIN_BYTES ? due : 0;
-    if (*ret_direct == 0)
-        return recv(l->fd, l->input, WORKER_INPUT_BYTES, MSG_DONTWAIT);
-    struct iovec v[2] = {{l->into, due}, {l->input, TAIL_BYTES}};
-    struct msghdr h = {.msg_iov = v, .msg_iovlen = 2};
-    return recvmsg(l->fd, &h, MSG_DONTWAIT);
+    struct iovec all = {l->input, WORKER_INPUT_BYTES}, v[2] = {{l->into, due}, {l->input, TAIL_BYTES}};
+    return *ret_direct == 0 ? os_stream_recv(&l->stream, &all, 1) : os_stream_recv(&l->stream, v, 2);
 }
 
 // One read; false when there is nothing to read without waiting.
@@ -135,7 +138,7 @@ bool link_next(struct link *l, struct ul_assoc_event *ret_event) {
         if (wait || !read_some(l)) {
             // A sender that lets TCP collect small writes (Nagle) waits for this before it goes on.
             if (l->tcp)
-                os_tcp_ack_now(l->fd);
+                os_tcp_ack_now(l->stream.fd);
             (void)wait_for(l, POLLIN);
         }
     }
@@ -170,8 +173,7 @@ static void advance(struct iovec **v, int *n, size_t sent) {
 
 static bool send_vector(struct link *l, struct iovec *v, int n) {
     while (n > 0) {
-        struct msghdr h = {.msg_iov = v, .msg_iovlen = (size_t)n};
-        ssize_t sent = sendmsg(l->fd, &h, MSG_NOSIGNAL | MSG_DONTWAIT);
+        ssize_t sent = os_stream_send(&l->stream, v, n);
         if (sent >= 0)
             advance(&v, &n, (size_t)sent);
         else if (errno != EINTR && (errno != EAGAIN || !wait_for(l, POLLOUT))) {

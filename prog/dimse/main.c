@@ -33,9 +33,10 @@ static void archive_gone(void *owner) {
 }
 
 // Waits for the connection; false when there will be none.
-static bool await_connect(struct worker *w, uint8_t *message, int *ret_fd) {
+static bool await_connect(struct worker *w, uint8_t *message, int *ret_fd, int *ret_shm_fd) {
     struct ipc_msg m;
-    if (ipc_recv(w->ctl, IPC_SUPERVISOR_TO_CHILD, 0, message, &m, NULL) != OK || m.fd_count != 2)
+    if (ipc_recv(w->ctl, IPC_SUPERVISOR_TO_CHILD, 0, message, &m, NULL) != OK ||
+        m.fd_count > 3)
         return false;
     const struct ipc_connect *c = &m.u.connect;
     w->session = c->session;
@@ -47,18 +48,19 @@ static bool await_connect(struct worker *w, uint8_t *message, int *ret_fd) {
     w->prefer_uncompressed = c->prefer_uncompressed;
     split_private_classes(w, c->private_classes);
     *ret_fd = ipc_msg_take_fd(&m, 0);
+    *ret_shm_fd = ipc_msg_take_fd(&m, 2);
     return channel_open(&w->archive, ipc_msg_take_fd(&m, 1), IPC_ARCHIVE_TO_DIMSE, archive_gone, w, NULL) ==
            OK;
 }
 
 static int work(int ctl) {
     static struct worker w;
-    int fd = -1;
+    int fd = -1, shm_fd = -1;
     w.ctl = ctl;
     CLEANUP_FREE uint8_t *message = malloc(IPC_MAX_BYTES);
-    if (!message || !await_connect(&w, message, &fd))
+    if (!message || !await_connect(&w, message, &fd, &shm_fd))
         return 0;
-    if (!link_open(&w.client, fd, ul_assoc_new_acceptor(&w.timers, os_clock_ms())))
+    if (!link_open(&w.client, fd, shm_fd, ul_assoc_new_acceptor(&w.timers, os_clock_ms())))
         return 0;
     w.client.tcp = w.lane == IPC_LANE_PLAIN;
     worker_serve(&w);

@@ -8,8 +8,10 @@
 // What speaks to a plain DICOM port without speaking DICOM gets named for the administrator.
 static bool is_stranger(struct worker *w) {
     uint8_t first[4] = {0};
-    ssize_t n = recv(w->client.fd, first, sizeof first, MSG_PEEK | MSG_DONTWAIT);
-    if (w->lane != IPC_LANE_PLAIN || n < 3)
+    if (w->lane != IPC_LANE_PLAIN)
+        return false;
+    ssize_t n = recv(w->client.stream.fd, first, sizeof first, MSG_PEEK | MSG_DONTWAIT);
+    if (n < 3)
         return false;
     if (first[0] == 0x16 && first[1] == 0x03) {
         worker_log(w, OS_LOG_WARN,
@@ -70,8 +72,11 @@ static void farewell(struct worker *w) {
 }
 
 void worker_serve(struct worker *w) {
-    struct pollfd readable = {w->client.fd, POLLIN, 0};
-    (void)poll(&readable, 1, (int)w->timers.artim_ms);
+    struct pollfd p;
+    if (!os_stream_wait(&w->client.stream, true, false, &p)) {
+        (void)poll(&p, 1, (int)w->timers.artim_ms);
+        os_stream_polled(&w->client.stream, p.revents);
+    }
     if (!is_stranger(w))
         serve(w);
     log_end(w);

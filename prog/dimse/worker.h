@@ -7,6 +7,7 @@
 #define DIMSE_WORKER_H
 
 #include "os/log.h"
+#include "os/stream.h"
 #include "ul/assoc.h"
 #include "ul/command.h"
 #include "ul/negotiate.h"
@@ -19,7 +20,7 @@ enum {
 
 // One stream and the association on it: the client's, or one we opened to a C-MOVE destination.
 struct link {
-    int fd;
+    struct os_stream stream;
     struct ul_assoc *assoc;
     uint8_t *input;    // WORKER_INPUT_BYTES
     struct slice tail; // of what was read, not yet given to the engine
@@ -53,7 +54,8 @@ struct worker {
 };
 
 // --- io.c: streams
-bool link_open(struct link *l, int take_fd, struct ul_assoc *take_assoc);
+// take_shm_fd: -1, or what a gate shares with us (os/stream.h).
+bool link_open(struct link *l, int take_fd, int take_shm_fd, struct ul_assoc *take_assoc);
 void link_close(struct link *l);
 // The next event; false when the association is over and the stream is closed. Waits, minding the timers.
 bool link_next(struct link *l, struct ul_assoc_event *ret_event);

@@ -8,13 +8,14 @@
 
 #include "base/err.h"
 #include "base/slice.h"
+#include "os/stream.h"
 
 #include <openssl/ssl.h>
 
 // Descriptors the supervisor gives a template, after its own socket (os/template.h).
 enum { GATE_CERT_FD = 4, GATE_KEY_FD, GATE_TRUST_FD, GATE_WEB_CERT_FD, GATE_WEB_KEY_FD };
 
-// Ciphertext waiting for the socket: all that one read from the worker makes.
+// Ciphertext waiting for the socket: all that one turn's bytes from the worker make.
 enum { GATE_OUT_BYTES = 168 * 1024 };
 
 // Ciphertext is collected here, so that many records leave in one write.
@@ -25,7 +26,7 @@ struct outbox {
 
 struct gate {
     int client;  // TCP
-    int plain;   // the worker's stream
+    struct os_stream plain; // to the worker
     int archive; // the channel for PROVEN; -1 on the web
     bool outbound;
     bool web;    // HTTPS

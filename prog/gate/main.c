@@ -25,8 +25,9 @@ static bool await_connect(int ctl, struct gate *g) {
     bool good = message && ipc_recv(ctl, IPC_SUPERVISOR_TO_CHILD, 0, message, &m, NULL) == OK;
     if (good) {
         g->client = ipc_msg_take_fd(&m, 0);
-        g->plain = ipc_msg_take_fd(&m, 1);
-        g->archive = ipc_msg_take_fd(&m, 2);
+        int plain = ipc_msg_take_fd(&m, 1), shm = ipc_msg_take_fd(&m, 2);
+        g->archive = ipc_msg_take_fd(&m, 3);
+        good = shm >= 0 && os_stream_open(&g->plain, plain, shm, OS_STREAM_GATE, NULL) == OK;
         g->outbound = m.u.connect.outbound != 0;
         g->web = m.u.connect.lane == IPC_LANE_HTTPS;
         g->http2 = m.u.connect.http_two != 0;
@@ -43,8 +44,6 @@ static int work(int ctl) {
     if (!await_connect(ctl, &g))
         return 0;
     enum err e = os_fd_set_nonblock(g.client, true, &f);
-    if (e == OK)
-        e = os_fd_set_nonblock(g.plain, true, &f);
     if (e == OK)
         e = gate_tls_open(&g, &f);
     if (e != OK) {

@@ -105,14 +105,15 @@ static void hand_over(struct supervisor *s, const struct dialer *d, int take_fd)
         answer(s, d->request, OK, "", &fd, 1);
         return;
     }
-    int fds[2];
+    int fds[3];
     if (!session_outbound(s, os_fd_take(&fd), d->target, fds)) {
         answer(s, d->request, ERR_BUSY, "no gate for the connection", NULL, 0);
         return;
     }
-    answer(s, d->request, OK, "", fds, 2);
+    answer(s, d->request, OK, "", fds, 3);
     os_fd_close(&fds[0]);
     os_fd_close(&fds[1]);
+    os_fd_close(&fds[2]);
 }
 
 void dial_on_event(struct supervisor *s, struct dialer *d) {

@@ -3,6 +3,7 @@
 
 #include "os/clock.h"
 #include "os/fd.h"
+#include "os/stream.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -10,9 +11,6 @@
 #include <sys/socket.h>
 
 enum {
-    // What a worker may have said before its gate must take it: fewer turns for both (measured: a fifth of
-    // the worker's switches, a tenth less time).
-    STREAM_BYTES = 256 * 1024,
     // When one of a session's two processes has ended, the other follows by itself: the gate says farewell
     // (10 s at most), a worker finishes what it hands to the archive.
     LINGER_MS = 30000,
@@ -41,10 +39,12 @@ struct channels {
     int archive_worker, worker;
     int archive_gate, gate;
     int gate_plain;
+    int shared; // memory of gate and worker, for the bytes of the stream
 };
 
 static void channels_close(struct channels *c) {
-    int *all[] = {&c->stream, &c->archive_worker, &c->worker, &c->archive_gate, &c->gate, &c->gate_plain};
+    int *all[] = {&c->stream, &c->archive_worker, &c->worker, &c->archive_gate, &c->gate, &c->gate_plain,
+                  &c->shared};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         os_fd_close(all[i]);
 }
@@ -58,12 +58,9 @@ static bool pair_up(enum err (*make)(int[2], struct fault *), int *ret_a, int *r
     return true;
 }
 
-static bool pair_stream(int *ret_gates, int *ret_workers) {
-    if (!pair_up(os_fd_pair_stream, ret_gates, ret_workers))
-        return false;
-    int bytes = STREAM_BYTES;
-    (void)setsockopt(*ret_workers, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
-    return true;
+static bool pair_stream(struct channels *c) {
+    return pair_up(os_fd_pair_stream, &c->gate_plain, &c->stream) &&
+           os_shm_make("galena-stream", OS_STREAM_SHM_BYTES, &c->shared, NULL) == OK;
 }
 
 static void join_private_classes(const struct conf *c, char *dst, size_t cap) {
@@ -166,7 +163,7 @@ static bool gather(struct supervisor *s, struct session *session, struct channel
     if (!has_gate(session->lane))
         return true;
     session->gate = take_child(s, session, OS_ROLE_GATE);
-    if (!session->gate || !pair_stream(&c->gate_plain, &c->stream))
+    if (!session->gate || !pair_stream(c))
         return false;
     // Browsers show no certificate: the gate before them has nothing to tell the archive, and no way to.
     return session->lane == IPC_LANE_HTTPS || pair_up(os_fd_pair_seqpacket, &c->archive_gate, &c->gate);
@@ -178,11 +175,11 @@ static bool hand_out(struct supervisor *s, struct session *session, int client, 
         .session = session->id, .lane = (uint8_t)session->lane, .source = slice_str(session->from)};
     int to_archive[] = {c->archive_worker, c->archive_gate};
     bool gated = has_gate(session->lane), tells = c->gate >= 0;
-    int to_worker[] = {gated ? c->stream : client, c->worker};
-    int to_gate[] = {client, c->gate_plain, c->gate};
+    int to_worker[] = {gated ? c->stream : client, c->worker, c->shared};
+    int to_gate[] = {client, c->gate_plain, c->shared, c->gate};
     return ipc_send(s->archive.fd, IPC_SESSION_NEW, &m, to_archive, tells ? 2 : 1) == OK
-        && connect_child(s, session, session->worker, to_worker, 2)
-        && (!gated || connect_child(s, session, session->gate, to_gate, tells ? 3 : 2));
+        && connect_child(s, session, session->worker, to_worker, gated ? 3 : 2)
+        && (!gated || connect_child(s, session, session->gate, to_gate, tells ? 4 : 3));
 }
 
 static const char *refusal(enum penalty_verdict v) {
@@ -257,7 +254,7 @@ void session_start(struct supervisor *s, enum ipc_lane lane, int take_fd, const 
     os_addr_host_text(from, session->from);
     memcpy(session->source, source, sizeof source);
     session->counted = counted;
-    CLEANUP(channels_close) struct channels c = {-1, -1, -1, -1, -1, -1};
+    CLEANUP(channels_close) struct channels c = {-1, -1, -1, -1, -1, -1, -1};
     if (!gather(s, session, &c) || !hand_out(s, session, client, &c)) {
         give_up(s, session);
         return;
@@ -265,25 +262,28 @@ void session_start(struct supervisor *s, enum ipc_lane lane, int take_fd, const 
     os_log(OS_LOG_DEBUG, "connection", OS_LOG_TEXT("lane", lane_name(lane)), OS_LOG_TEXT("from", source));
 }
 
-// A gate in client mode before a connection we made. ret_fds: the plain stream, the gate's channel.
-bool session_outbound(struct supervisor *s, int take_fd, const char *target, int ret_fds[2]) {
+// A gate in client mode before a connection we made. ret_fds: the plain stream, the gate's channel, the
+// memory it shares with the worker.
+bool session_outbound(struct supervisor *s, int take_fd, const char *target, int ret_fds[3]) {
     CLEANUP_FD int client = take_fd;
     struct session *session = session_new(s, IPC_LANE_TLS);
     if (!session)
         return false;
     session->outbound = true;
     snprintf(session->from, sizeof session->from, "%.*s", (int)sizeof session->from - 1, target);
-    CLEANUP(channels_close) struct channels c = {-1, -1, -1, -1, -1, -1};
+    CLEANUP(channels_close) struct channels c = {-1, -1, -1, -1, -1, -1, -1};
     session->gate = take_child(s, session, OS_ROLE_GATE);
     bool good = session->gate && pair_up(os_fd_pair_seqpacket, &c.archive_gate, &c.gate)
-        && pair_stream(&c.gate_plain, &c.stream)
-        && connect_child(s, session, session->gate, (const int[]){client, c.gate_plain, c.gate}, 3);
+        && pair_stream(&c)
+        && connect_child(s, session, session->gate,
+                         (const int[]){client, c.gate_plain, c.shared, c.gate}, 4);
     if (!good) {
         give_up(s, session);
         return false;
     }
     ret_fds[0] = os_fd_take(&c.stream);
     ret_fds[1] = os_fd_take(&c.archive_gate);
+    ret_fds[2] = os_fd_take(&c.shared);
     return true;
 }
 

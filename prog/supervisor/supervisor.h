@@ -181,7 +181,7 @@ enum err accounts_reload(struct supervisor *s, struct fault *f); // tells auth, 
 
 // --- session.c
 void session_start(struct supervisor *s, enum ipc_lane lane, int take_fd, const struct os_addr *from);
-bool session_outbound(struct supervisor *s, int take_fd, const char *target, int ret_fds[2]);
+bool session_outbound(struct supervisor *s, int take_fd, const char *target, int ret_fds[3]);
 struct session *session_by_id(struct supervisor *s, uint64_t id);
 void session_child_gone(struct supervisor *s, struct child *take_c);
 void session_kill(struct supervisor *s, struct session *session, int signal);

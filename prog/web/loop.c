@@ -18,6 +18,7 @@ enum {
     INPUT_BYTES = 128 * 1024,
     VECTOR_MAX = 128,
     FDS_MAX = WEB_TASKS_MAX + 2,
+    REST_MS = 1000, // then memory is given back
 };
 
 static uint8_t input[INPUT_BYTES];
@@ -146,8 +147,7 @@ static bool send_some(struct web *w) {
         int n = http_conn_output(w->http, v, VECTOR_MAX);
         if (n == 0)
             return any;
-        struct msghdr h = {.msg_iov = v, .msg_iovlen = (size_t)n};
-        ssize_t sent = sendmsg(w->client, &h, MSG_NOSIGNAL | MSG_DONTWAIT);
+        ssize_t sent = os_stream_send(&w->client, v, n);
         if (sent < 0 && errno == EINTR)
             continue;
         if (sent < 0 && errno == EAGAIN)
@@ -162,7 +162,7 @@ static bool send_some(struct web *w) {
 }
 
 static void read_some(struct web *w) {
-    ssize_t n = recv(w->client, input, sizeof input, MSG_DONTWAIT);
+    ssize_t n = os_stream_recv(&w->client, &(struct iovec){input, sizeof input}, 1);
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     if (n < 0) {
@@ -198,20 +198,19 @@ static void wait_and_serve(struct web *w) {
     struct request *whose[FDS_MAX];
     struct iovec probe[1];
     nfds_t n = 2;
-    p[0] = (struct pollfd){.fd = w->client};
+    bool now = os_stream_wait(&w->client, wants_input(w), http_conn_output(w->http, probe, 1) > 0, &p[0]);
     p[1] = (struct pollfd){.fd = w->ending ? -1 : w->ctl, .events = POLLIN};
-    if (wants_input(w))
-        p[0].events |= POLLIN;
-    if (http_conn_output(w->http, probe, 1) > 0)
-        p[0].events |= POLLOUT;
-    if (p[0].events == 0)
-        p[0].fd = -1; // else a hang-up there would wake us for ever
     for (size_t i = 0; i < WEB_TASKS_MAX; i++)
         if (w->requests[i].busy && w->requests[i].wait_fd >= 0) {
             whose[n] = &w->requests[i];
             p[n++] = (struct pollfd){.fd = w->requests[i].wait_fd, .events = POLLIN};
         }
-    int ready = poll(p, n, timeout_ms(w));
+    int wait_ms = now ? 0 : timeout_ms(w);
+    bool idle = w->client.used && wait_ms > REST_MS;
+    int ready = poll(p, n, idle ? REST_MS : wait_ms);
+    os_stream_polled(&w->client, p[0].revents);
+    if (ready == 0 && idle)
+        os_stream_rest(&w->client);
     http_conn_tick(w->http, os_clock_ms());
     take_events(w);
     if (ready > 0 && p[1].revents)
@@ -219,7 +218,7 @@ static void wait_and_serve(struct web *w) {
     for (nfds_t i = 2; ready > 0 && i < n; i++)
         if (p[i].revents && whose[i]->busy && whose[i]->wait_fd == p[i].fd)
             step(whose[i]);
-    if (ready > 0 && p[0].revents & (POLLIN | POLLHUP | POLLERR) && wants_input(w))
+    if (wants_input(w) && os_stream_readable(&w->client, p[0].revents))
         read_some(w);
 }
 

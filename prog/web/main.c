@@ -45,10 +45,12 @@ static void take_settings(struct web *w, const struct ipc_connect *c, struct htt
 static bool await_connect(struct web *w, struct http_limits *limits) {
     struct ipc_msg m;
     CLEANUP_FREE uint8_t *message = malloc(IPC_MAX_BYTES);
-    if (!message || ipc_recv(w->ctl, IPC_SUPERVISOR_TO_CHILD, 0, message, &m, NULL) != OK || m.fd_count != 2)
+    if (!message || ipc_recv(w->ctl, IPC_SUPERVISOR_TO_CHILD, 0, message, &m, NULL) != OK || m.fd_count > 3)
         return false;
     take_settings(w, &m.u.connect, limits);
-    w->client = ipc_msg_take_fd(&m, 0);
+    int stream = ipc_msg_take_fd(&m, 0), shared = ipc_msg_take_fd(&m, 2);
+    if (os_stream_open(&w->client, stream, shared, OS_STREAM_WORKER, NULL) != OK)
+        return false;
     return channel_open(&w->control, ipc_msg_take_fd(&m, 1), IPC_ARCHIVE_TO_WEB, archive_gone, w, NULL) == OK;
 }
 
@@ -68,7 +70,7 @@ static int work(int ctl) {
     if (f->code != OK)
         web_log(&w, OS_LOG_WARN, "a web client broke the protocol: %s: %s", err_text(f->code), f->detail);
     http_conn_free(w.http);
-    os_fd_close(&w.client);
+    os_stream_close(&w.client);
     return 0;
 }
 

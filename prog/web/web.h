@@ -14,6 +14,7 @@
 #include "base/buf.h"
 #include "http/http.h"
 #include "os/log.h"
+#include "os/stream.h"
 #include "task.h"
 #include "worker/channel.h"
 #include "worker/incoming.h"
@@ -31,7 +32,7 @@ struct request;
 // --- main.c: what all requests of this connection have in common
 struct web {
     int ctl;    // to the supervisor: log lines
-    int client; // the stream
+    struct os_stream client;
     struct http_conn *http;
     char source[81]; // the other end's address, for the archive's throttles
     char name[65];   // of the archive

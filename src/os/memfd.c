@@ -17,7 +17,7 @@ static enum err map(int fd, size_t bytes, uint8_t **ret_p, struct fault *f) {
     return OK;
 }
 
-enum err os_shm_create(const char *name, size_t bytes, struct os_shm *ret_shm, struct fault *f) {
+enum err os_shm_make(const char *name, size_t bytes, int *ret_fd, struct fault *f) {
     CLEANUP_FD int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (fd < 0)
         return fault_errno(f, "memfd_create");
@@ -25,8 +25,16 @@ enum err os_shm_create(const char *name, size_t bytes, struct os_shm *ret_shm, s
         return fault_errno(f, "ftruncate of shared memory");
     if (fcntl(fd, F_ADD_SEALS, RING_SEALS) < 0)
         return fault_errno(f, "sealing of shared memory");
+    *ret_fd = os_fd_take(&fd);
+    return OK;
+}
+
+enum err os_shm_create(const char *name, size_t bytes, struct os_shm *ret_shm, struct fault *f) {
+    CLEANUP_FD int fd = -1;
     uint8_t *p;
-    enum err e = map(fd, bytes, &p, f);
+    enum err e = os_shm_make(name, bytes, &fd, f);
+    if (e == OK)
+        e = map(fd, bytes, &p, f);
     if (e != OK)
         return e;
     *ret_shm = (struct os_shm){p, bytes, os_fd_take(&fd)};

@@ -17,7 +17,9 @@ struct os_shm {
 
 #define OS_SHM_NONE ((struct os_shm){NULL, 0, -1})
 
-// Creates, sizes, seals (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) and maps read-write.
+// Creates, sizes and seals (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL), for others to map …
+enum err os_shm_make(const char *name, size_t bytes, int *ret_fd, struct fault *f);
+// … and maps read-write.
 enum err os_shm_create(const char *name, size_t bytes, struct os_shm *ret_shm, struct fault *f);
 
 // Maps a descriptor that came from another process, after checking that it is a memfd with those seals

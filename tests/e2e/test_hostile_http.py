@@ -368,9 +368,9 @@ def h2(bed, data=b"", settings=b""):
 
 
 def frames_of(got):
+    """Those that are there as a whole."""
     at = 0
-    while got and at + 9 <= len(got):
-        n = int.from_bytes(got[at:at + 3], "big")
+    while at + 9 <= len(got) and at + 9 + (n := int.from_bytes(got[at:at + 3], "big")) <= len(got):
         yield got[at + 3], got[at + 4], int.from_bytes(got[at + 5:at + 9], "big"), got[at + 9:at + 9 + n]
         at += 9 + n
 

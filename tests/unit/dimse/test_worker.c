@@ -55,7 +55,7 @@ static pid_t start_worker(int client, int other_end, int archive) {
     assert_int_equal(channel_open(&w.archive, archive, IPC_ARCHIVE_TO_DIMSE, archive_gone, NULL, NULL), OK);
     w.timers = timers;
     if (dicom_charset_preload(&f) != OK || incoming_preload(&f) != OK ||
-        !link_open(&w.client, client, ul_assoc_new_acceptor(&timers, os_clock_ms())))
+        !link_open(&w.client, client, -1, ul_assoc_new_acceptor(&timers, os_clock_ms())))
         abort();
     worker_serve(&w);
     link_close(&w.client);
@@ -83,7 +83,7 @@ static void start(struct fixture *x, struct ul_associate *rq) {
     x->worker = start_worker(client[1], client[0], archive[0]);
     close(archive[0]);
     close(client[1]);
-    assert_true(link_open(&x->link, client[0], ul_assoc_new_requestor(&timers, rq, os_clock_ms(), &f)));
+    assert_true(link_open(&x->link, client[0], -1, ul_assoc_new_requestor(&timers, rq, os_clock_ms(), &f)));
 }
 
 static struct ul_associate request(struct arena *arena) {
@@ -494,7 +494,7 @@ void fake_destination_run(int fd) {
     struct ul_assoc_event ev;
     struct arena arena = ARENA_INIT(1 << 20);
     unsigned taken = 1;
-    if (!link_open(&l, fd, ul_assoc_new_acceptor(&timers, os_clock_ms())))
+    if (!link_open(&l, fd, -1, ul_assoc_new_acceptor(&timers, os_clock_ms())))
         abort();
     while (link_next(&l, &ev)) {
         if (ev.kind == UL_EV_ASSOCIATE_RQ) {
@@ -577,9 +577,9 @@ static void bytes_that_are_no_dicom(void **state) {
     struct ul_associate rq = request(&arena);
     start(x, &rq);
     ul_assoc_sent(x->link.assoc, ul_assoc_output(x->link.assoc).n, os_clock_ms());
-    assert_int_equal(write(x->link.fd, "GET / HTTP/1.1\r\nHost: x\r\n\r\n", 27), 27);
+    assert_int_equal(write(x->link.stream.fd, "GET / HTTP/1.1\r\nHost: x\r\n\r\n", 27), 27);
     uint8_t answer[64];
-    ssize_t n = read(x->link.fd, answer, sizeof answer);
+    ssize_t n = read(x->link.stream.fd, answer, sizeof answer);
     assert_true(n == 10 && answer[0] == UL_PDU_ABORT);
     finish(x);
     arena_fini(&arena);

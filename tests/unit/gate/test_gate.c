@@ -6,7 +6,9 @@
 #include "os/fd.h"
 #include "os/log.h"
 #include "os/memfd.h"
+#include "os/stream.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
@@ -71,7 +73,8 @@ static int set_up(void **state) {
 }
 
 struct play {
-    int client, worker, archive;
+    int client, archive;
+    struct os_stream worker;
     pid_t gate;
 };
 
@@ -86,28 +89,53 @@ enum lane { PEERS, OUTBOUND, WEB, WEB_OLD }; // WEB_OLD: HTTP/2 is turned off
 
 static struct play start_lane(enum lane lane, int timeout_ms) {
     bool outbound = lane == OUTBOUND;
-    int c[2], w[2], a[2];
+    int c[2], w[2], a[2], shm = -1;
+    struct play p;
     assert_int_equal(os_fd_pair_stream(c, NULL), OK);
     assert_int_equal(os_fd_pair_stream(w, NULL), OK);
     assert_int_equal(os_fd_pair_seqpacket(a, NULL), OK);
+    assert_int_equal(os_shm_make("stream", OS_STREAM_SHM_BYTES, &shm, NULL), OK);
     pid_t pid = fork();
     if (pid == 0) {
         static struct gate g;
         int log = dup(a[1]);
         os_log_init("gate", log_to_archive_socket, &log);
         close(c[0]), close(w[0]), close(a[0]);
-        g.client = c[1], g.plain = w[1], g.archive = a[1], g.outbound = outbound;
+        g.client = c[1], g.archive = a[1], g.outbound = outbound;
         g.web = lane >= WEB, g.http2 = lane == WEB;
         g.handshake_deadline_ms = os_clock_ms() + timeout_ms;
-        if (os_fd_set_nonblock(g.client, true, NULL) != OK || os_fd_set_nonblock(g.plain, true, NULL) != OK
-            || gate_tls_open(&g, NULL) != OK)
+        if (os_stream_open(&g.plain, w[1], shm, OS_STREAM_GATE, NULL) != OK
+            || os_fd_set_nonblock(g.client, true, NULL) != OK || gate_tls_open(&g, NULL) != OK)
             _exit(8);
         if ((outbound || gate_is_tls(&g)) && gate_handshake(&g))
             gate_relay(&g);
         _exit(0);
     }
     close(c[1]), close(w[1]), close(a[1]);
-    return (struct play){c[0], w[0], a[0], pid};
+    p = (struct play){.client = c[0], .archive = a[0], .gate = pid};
+    assert_int_equal(os_stream_open(&p.worker, w[0], shm, OS_STREAM_WORKER, NULL), OK);
+    return p;
+}
+
+static void await(struct os_stream *s, bool to_read) {
+    struct pollfd p;
+    if (os_stream_wait(s, to_read, !to_read, &p))
+        return;
+    assert_true(poll(&p, 1, 20000) > 0);
+    os_stream_polled(s, p.revents);
+}
+
+// As read() and write() would, waiting.
+static ssize_t worker_reads(struct play *p, void *to, size_t n) {
+    ssize_t got;
+    while ((got = os_stream_recv(&p->worker, &(struct iovec){to, n}, 1)) < 0 && errno == EAGAIN)
+        await(&p->worker, true);
+    return got;
+}
+
+static ssize_t worker_writes(struct play *p, const char *text) {
+    struct iovec v = {(void *)(uintptr_t)text, strlen(text)};
+    return os_stream_send(&p->worker, &v, 1);
 }
 
 static struct play start(bool outbound, int timeout_ms) {
@@ -117,7 +145,7 @@ static struct play start(bool outbound, int timeout_ms) {
 static void finish(struct play *p) {
     if (p->client >= 0)
         close(p->client);
-    close(p->worker);
+    os_stream_close(&p->worker);
     ssize_t n = read(p->archive, logged, sizeof logged - 1);
     logged[n > 0 ? n : 0] = '\0';
     close(p->archive);
@@ -187,22 +215,25 @@ static void check(struct flow *d, const uint8_t *p, size_t n) {
     d->received += n;
 }
 
-static void exchange(SSL *s, int worker, struct flow *up, struct flow *down) {
+static void exchange(SSL *s, struct os_stream *worker, struct flow *up, struct flow *down) {
     static uint8_t bytes[MOST_AT_ONCE];
     while (up->received < BULK || down->received < BULK) {
-        struct pollfd p[2] = {{SSL_get_fd(s), POLLIN, 0}, {worker, POLLIN, 0}};
+        struct pollfd p[2] = {{SSL_get_fd(s), POLLIN, 0}};
         p[0].events |= up->sent < BULK ? POLLOUT : 0;
-        p[1].events |= down->sent < BULK ? POLLOUT : 0;
-        assert_true(poll(p, 2, 20000) > 0);
+        bool now = os_stream_wait(worker, true, down->sent < BULK, &p[1]);
+        assert_true(poll(p, 2, now ? 0 : 20000) > 0 || now);
+        os_stream_polled(worker, p[1].revents);
         size_t n = 0;
         ssize_t got;
         if (p[0].revents & POLLOUT && SSL_write_ex(s, bytes, fill(up, bytes), &n))
             up->sent += n;
         while (SSL_read_ex(s, bytes, sizeof bytes, &n))
             check(down, bytes, n);
-        if (p[1].revents & POLLOUT && (got = write(worker, bytes, fill(down, bytes))) > 0)
+        struct iovec v = {bytes, down->sent < BULK ? fill(down, bytes) : 0};
+        if (v.iov_len > 0 && (got = os_stream_send(worker, &v, 1)) > 0)
             down->sent += (size_t)got;
-        if (p[1].revents & POLLIN && (got = read(worker, bytes, sizeof bytes)) > 0)
+        v.iov_len = sizeof bytes;
+        if ((got = os_stream_recv(worker, &v, 1)) > 0)
             check(up, bytes, (size_t)got);
     }
 }
@@ -227,9 +258,8 @@ static void test_bulk_both_ways(void **state) {
         expect_proof(&p);
         SSL_set_mode(s, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
         assert_int_equal(os_fd_set_nonblock(p.client, true, NULL), OK);
-        assert_int_equal(os_fd_set_nonblock(p.worker, true, NULL), OK);
         struct flow up = {.seed = 1}, down = {.seed = 2};
-        exchange(s, p.worker, &up, &down);
+        exchange(s, &p.worker, &up, &down);
         SSL_free(s);
         finish(&p);
     }
@@ -241,8 +271,8 @@ static void test_worker_ends_first(void **state) {
     SSL *s = tls(p.client, true, false, TLS1_3_VERSION);
     assert_int_equal(SSL_do_handshake(s), 1);
     expect_proof(&p);
-    assert_int_equal(write(p.worker, "bye", 3), 3);
-    shutdown(p.worker, SHUT_WR);
+    assert_int_equal(worker_writes(&p, "bye"), 3);
+    os_stream_end(&p.worker);
     char text[10];
     assert_int_equal(SSL_read(s, text, sizeof text), 3);
     int n = SSL_read(s, text, sizeof text);
@@ -260,10 +290,10 @@ static void test_client_ends_first(void **state) {
     assert_int_equal(SSL_write(s, "last", 4), 4);
     SSL_shutdown(s);
     char text[10];
-    assert_int_equal(read(p.worker, text, sizeof text), 4);
-    assert_int_equal(read(p.worker, text, sizeof text), 0);
-    assert_int_equal(write(p.worker, "answer", 6), 6); // the other half is open still
-    shutdown(p.worker, SHUT_WR);
+    assert_int_equal(worker_reads(&p, text, sizeof text), 4);
+    assert_int_equal(worker_reads(&p, text, sizeof text), 0);
+    assert_int_equal(worker_writes(&p, "answer"), 6); // the other half is open still
+    os_stream_end(&p.worker);
     assert_int_equal(SSL_read(s, text, sizeof text), 6);
     SSL_free(s);
     finish(&p);
@@ -279,7 +309,7 @@ static void test_client_torn_off(void **state) {
     close(p.client);
     p.client = -1;
     char text[10];
-    assert_int_equal(read(p.worker, text, sizeof text), 0);
+    assert_int_equal(worker_reads(&p, text, sizeof text), 0);
     finish(&p);
 }
 
@@ -304,7 +334,7 @@ static void test_strangers(void **state) {
         if (strangers[i].n > 0)
             assert_int_equal(write(p.client, strangers[i].bytes, strangers[i].n), strangers[i].n);
         char text[10];
-        assert_true(read(p.worker, text, sizeof text) <= 0); // nothing reaches the worker
+        assert_true(worker_reads(&p, text, sizeof text) <= 0); // nothing reaches the worker
         finish(&p);
         if (strangers[i].expected[0] ? !strstr(logged, strangers[i].expected) : logged[0] != '\0')
             fail_msg("%s: logged \"%s\"", strangers[i].name, logged);
@@ -331,7 +361,7 @@ static void test_refused_handshakes(void **state) {
         if (SSL_do_handshake(s) == 1) // in TLS 1.3 a client learns of it with its first read
             assert_true(SSL_read(s, &byte, 1) <= 0);
         ERR_clear_error();
-        assert_true(read(p.worker, &byte, 1) <= 0);
+        assert_true(worker_reads(&p, &byte, 1) <= 0);
         SSL_free(s);
         finish(&p);
         if (!strstr(logged, refused[i].expected))
@@ -344,7 +374,7 @@ static void test_slow_handshake_ends(void **state) {
     struct play p = start(false, 300);
     assert_int_equal(write(p.client, "\x16\x03\x01\x02\x00", 5), 5);
     char byte;
-    assert_true(read(p.worker, &byte, 1) <= 0);
+    assert_true(worker_reads(&p, &byte, 1) <= 0);
     finish(&p);
     assert_non_null(strstr(logged, "in time"));
 }
@@ -398,7 +428,7 @@ static void test_web_protocols(void **state) {
             char text[3];
             assert_accepted(s, protocols[i].accepted);
             assert_int_equal(SSL_write(s, "ab", 2), 2);
-            assert_int_equal(read(p.worker, text, sizeof text), 2);
+            assert_int_equal(worker_reads(&p, text, sizeof text), 2);
         }
         SSL_free(s);
         close(p.client);
@@ -423,7 +453,7 @@ static void test_web_sessions_are_not_resumed(void **state) {
                 SSL_set_session(s, kept);
             assert_int_equal(SSL_do_handshake(s), 1);
             assert_int_equal(SSL_session_reused(s), 0);
-            assert_int_equal(write(p.worker, "x", 1), 1);
+            assert_int_equal(worker_writes(&p, "x"), 1);
             assert_int_equal(SSL_read(s, text, 1), 1); // a ticket comes before
             SSL_SESSION_free(kept);
             kept = SSL_get1_session(s);
@@ -476,9 +506,8 @@ static void test_web_bulk(void **state) {
     assert_int_equal(SSL_do_handshake(s), 1);
     SSL_set_mode(s, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     assert_int_equal(os_fd_set_nonblock(p.client, true, NULL), OK);
-    assert_int_equal(os_fd_set_nonblock(p.worker, true, NULL), OK);
     struct flow up = {.seed = 3}, down = {.seed = 4};
-    exchange(s, p.worker, &up, &down);
+    exchange(s, &p.worker, &up, &down);
     SSL_free(s);
     finish(&p);
 }
