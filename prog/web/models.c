@@ -39,10 +39,6 @@ void models_free(struct models *m) {
     buf_fini(&m->body);
 }
 
-const char *models_type(const struct models *m) {
-    return m->type;
-}
-
 static enum err put_xml(struct models *m, const struct dicom_dataset *ds, struct fault *f) {
     struct dicom_json_options o = {.uri = m->uri, .uri_ctx = m->uri_ctx};
     if (!m->single)

@@ -24,7 +24,6 @@ struct models {
 // any case.
 bool models_choose(struct models *m, struct request *rq, bool single);
 void models_free(struct models *m);
-const char *models_type(const struct models *m); // Content-Type
 enum err models_put(struct models *m, const struct dicom_dataset *ds, struct fault *f);
 // When enough has gathered, it goes out (the head first: 200). False: the client is gone.
 bool models_flush(struct models *m);

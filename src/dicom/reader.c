@@ -705,10 +705,6 @@ void dicom_reader_skip(struct dicom_reader *r, uint64_t n) {
     r->left -= n;
 }
 
-uint64_t dicom_reader_offset(const struct dicom_reader *r) {
-    return r->pos + r->head_n;
-}
-
 const struct dicom_oddities *dicom_reader_oddities(const struct dicom_reader *r) {
     return &r->odd;
 }

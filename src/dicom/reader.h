@@ -105,7 +105,6 @@ enum err dicom_read(const struct dicom_reader_options *o, struct slice bytes, di
 uint64_t dicom_reader_skippable(const struct dicom_reader *r);
 void dicom_reader_skip(struct dicom_reader *r, uint64_t n); // n ≤ dicom_reader_skippable()
 
-uint64_t dicom_reader_offset(const struct dicom_reader *r); // of the next byte, in the inflated data set
 // Where it stands, "(0040,0275)[0].(0040,0009)", for messages; NUL-terminated. No values.
 void dicom_reader_path(const struct dicom_reader *r, char ret_path[DICOM_PATH_MAX]);
 

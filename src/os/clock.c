@@ -13,10 +13,6 @@ int64_t os_clock_ms(void) {
     return read_us(CLOCK_BOOTTIME) / 1000;
 }
 
-int64_t os_clock_us(void) {
-    return read_us(CLOCK_MONOTONIC);
-}
-
 int64_t os_clock_wall_ms(void) {
     return read_us(CLOCK_REALTIME) / 1000;
 }

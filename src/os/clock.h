@@ -6,7 +6,6 @@
 #include <stdint.h>
 
 int64_t os_clock_ms(void);      // monotonic, does not stop while suspended (CLOCK_BOOTTIME)
-int64_t os_clock_us(void);      // monotonic, for measuring
 int64_t os_clock_wall_ms(void); // since 1970-01-01 UTC
 
 // "2026-11-23T21:59:05.123Z" (24 characters and a NUL) into dst.

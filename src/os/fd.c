@@ -14,22 +14,14 @@ void os_fd_close(int *fd) {
     *fd = -1;
 }
 
-static enum err set_flag(int fd, int get, int set, int flag, bool on, struct fault *f) {
-    int flags = fcntl(fd, get);
+enum err os_fd_set_nonblock(int fd, bool on, struct fault *f) {
+    int flags = fcntl(fd, F_GETFL);
     if (flags < 0)
         return fault_errno(f, "fcntl");
-    int wanted = on ? flags | flag : flags & ~flag;
-    if (wanted != flags && fcntl(fd, set, wanted) < 0)
+    int wanted = on ? flags | O_NONBLOCK : flags & ~O_NONBLOCK;
+    if (wanted != flags && fcntl(fd, F_SETFL, wanted) < 0)
         return fault_errno(f, "fcntl");
     return OK;
-}
-
-enum err os_fd_set_cloexec(int fd, bool on, struct fault *f) {
-    return set_flag(fd, F_GETFD, F_SETFD, FD_CLOEXEC, on, f);
-}
-
-enum err os_fd_set_nonblock(int fd, bool on, struct fault *f) {
-    return set_flag(fd, F_GETFL, F_SETFL, O_NONBLOCK, on, f);
 }
 
 enum err os_fd_read_full(int fd, void *p, size_t n, struct fault *f) {

@@ -23,7 +23,6 @@ static inline int os_fd_take(int *fd) {
     return taken;
 }
 
-enum err os_fd_set_cloexec(int fd, bool on, struct fault *f);
 enum err os_fd_set_nonblock(int fd, bool on, struct fault *f);
 
 // All n bytes or an error; a blocking descriptor is assumed. End of file before n: ERR_TRUNCATED.

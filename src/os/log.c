@@ -9,11 +9,9 @@
 
 static struct {
     char role[16];
-    char peer[80];
     os_log_sink *sink;
     void *ctx;
-    enum os_log_level most_verbose;
-} state = {.role = "galena", .most_verbose = OS_LOG_INFO};
+} state = {.role = "galena"};
 
 static const char *const level_names[] = {"error", "warn", "info", "debug"};
 
@@ -114,16 +112,8 @@ void os_log_init(const char *role, os_log_sink *sink, void *ctx) {
     state.ctx = ctx;
 }
 
-void os_log_set_level(enum os_log_level most_verbose) {
-    state.most_verbose = most_verbose;
-}
-
-void os_log_set_peer(const char *peer) {
-    snprintf(state.peer, sizeof state.peer, "%s", peer ? peer : "");
-}
-
 void os_log_relay(enum os_log_level level, const char *role, const char *peer, struct slice text) {
-    if (level > state.most_verbose)
+    if (level > OS_LOG_INFO)
         return;
     char dst[OS_LOG_LINE_MAX + 1], time[OS_CLOCK_TEXT];
     struct line l = {dst, 0, OS_LOG_LINE_MAX};
@@ -147,14 +137,14 @@ void os_log_relay(enum os_log_level level, const char *role, const char *peer, s
 }
 
 void os_log_write(enum os_log_level level, const char *message, const struct os_log_field *fields, size_t n) {
-    if (level > state.most_verbose)
+    if (level > OS_LOG_INFO)
         return;
     char text[OS_LOG_LINE_MAX + 1];
     size_t length = os_log_format(text, message, fields, n);
     if (state.sink)
         state.sink(state.ctx, level, slice_of(text, length));
     else
-        os_log_relay(level, state.role, state.peer, slice_of(text, length));
+        os_log_relay(level, state.role, NULL, slice_of(text, length));
 }
 
 void os_log_fault(enum os_log_level level, const char *message, const struct fault *f) {

@@ -35,8 +35,6 @@ typedef void os_log_sink(void *ctx, enum os_log_level level, struct slice text);
 
 // role: "archive". Without a sink (NULL) whole lines go to standard error.
 void os_log_init(const char *role, os_log_sink *sink, void *ctx);
-void os_log_set_level(enum os_log_level most_verbose); // INFO unless set
-void os_log_set_peer(const char *peer);                // shown in brackets; NULL: none. Copied.
 
 void os_log_write(enum os_log_level level, const char *message, const struct os_log_field *fields, size_t n);
 #define os_log(level_, message_, ...)                                                              \

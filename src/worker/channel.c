@@ -15,13 +15,6 @@ enum err channel_open(struct channel *ch, int take_fd, enum ipc_link answers, vo
     return fault_set(f, ERR_NO_MEMORY, "channel");
 }
 
-void channel_close(struct channel *ch) {
-    os_fd_close(&ch->fd);
-    os_shm_close(&ch->ring);
-    free(ch->message);
-    ch->message = NULL;
-}
-
 _Noreturn static void gone(struct channel *ch) {
     ch->gone(ch->owner);
     abort();

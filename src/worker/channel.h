@@ -30,7 +30,6 @@ struct channel {
 // Makes an unconnected channel one: fd is consumed, the message allocated. ERR_NO_MEMORY.
 enum err channel_open(struct channel *ch, int take_fd, enum ipc_link answers, void (*gone)(void *owner),
                       void *owner, struct fault *f);
-void channel_close(struct channel *ch);
 
 void channel_tell(struct channel *ch, enum ipc_type type, const void *body);
 struct ipc_msg channel_receive(struct channel *ch, enum ipc_type answer);

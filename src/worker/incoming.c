@@ -20,6 +20,16 @@ struct incoming_tools {
 
 static struct incoming_tools *preloaded;
 
+static void tools_free(struct incoming_tools *t) {
+    dicom_reader_free(t->reader);
+    dicom_summary_free(t->summary);
+    buf_fini(&t->decoded);
+    buf_fini(&t->normal);
+    buf_fini(&t->attributes);
+    buf_fini(&t->frames);
+    free(t);
+}
+
 struct incoming_tools *incoming_tools_new(void) {
     struct dicom_reader_options o = {.syntax = DICOM_EXPLICIT_LE};
     struct incoming_tools *t = calloc(1, sizeof *t);
@@ -32,20 +42,8 @@ struct incoming_tools *incoming_tools_new(void) {
     t->frames = BUF_INIT(RING_FRAMES_MAX);
     if (t->reader)
         return t;
-    incoming_tools_free(t);
+    tools_free(t);
     return NULL;
-}
-
-void incoming_tools_free(struct incoming_tools *t) {
-    if (!t)
-        return;
-    dicom_reader_free(t->reader);
-    dicom_summary_free(t->summary);
-    buf_fini(&t->decoded);
-    buf_fini(&t->normal);
-    buf_fini(&t->attributes);
-    buf_fini(&t->frames);
-    free(t);
 }
 
 enum err incoming_preload(struct fault *f) {

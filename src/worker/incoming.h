@@ -14,7 +14,6 @@
 // Reader, summary and buffers, for one object at a time; they are used again for the next.
 struct incoming_tools;
 struct incoming_tools *incoming_tools_new(void); // NULL: no memory
-void incoming_tools_free(struct incoming_tools *t);
 
 // The first tools and their tables, which every worker forked later shares; once, in the template.
 enum err incoming_preload(struct fault *f);
