@@ -150,7 +150,8 @@ void session_set_view(struct session *s, struct view *take_view);
 struct session *session_by_request(struct archive *a, uint64_t request, uint32_t phase);
 void session_log(struct archive *a, struct session *s, enum os_log_level level, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
-void watch_add(struct archive *a, struct watch *w, enum watch_kind kind, int fd, struct session *s);
+// False: it is closed, because it cannot be watched.
+bool watch_add(struct archive *a, struct watch *w, enum watch_kind kind, int take_fd, struct session *s);
 void watch_close(struct archive *a, struct watch *w);
 
 // --- ring.c
@@ -217,6 +218,7 @@ void commit_start(struct archive *a); // begins a sync round if something waits 
 void commit_on_done(struct archive *a);
 void commit_index(struct archive *a, bool now); // the index's transaction, on its timer
 void commit_index_later(struct archive *a);     // it has changed: starts the timer
+void commit_check_index(struct archive *a);     // an archive whose index has failed ends, to begin anew
 // Now, and so that a power loss does not take it. Not while a round is under way.
 enum err commit_index_durably(struct archive *a, struct fault *f);
 void commit_forget(struct archive *a, const struct session *s); // its answers are wanted no more

@@ -14,9 +14,9 @@
 static void *sync_thread(void *arg) {
     struct archive *a = arg;
     uint64_t one = 1, got;
-    while (read(a->sync_start_fd, &got, sizeof got) == sizeof got) {
+    while (os_fd_read_full(a->sync_start_fd, &got, sizeof got, NULL) == OK) {
         store_sync_run(a->store);
-        if (write(a->sync_done.fd, &one, sizeof one) != sizeof one)
+        if (os_fd_write_full(a->sync_done.fd, &one, sizeof one, NULL) != OK)
             break;
     }
     return NULL;
@@ -28,7 +28,8 @@ enum err commit_init(struct archive *a, struct fault *f) {
     pthread_t thread;
     if (a->sync_start_fd < 0 || done < 0)
         return fault_errno(f, "eventfd");
-    watch_add(a, &a->sync_done, WATCH_SYNC, done, NULL);
+    if (!watch_add(a, &a->sync_done, WATCH_SYNC, done, NULL))
+        return fault_errno(f, "epoll_ctl");
     pthread_attr_t attr;
     pthread_attr_init(&attr);
     pthread_attr_setstacksize(&attr, 128 * 1024);
@@ -109,9 +110,11 @@ static void answer(struct archive *a, const struct pending *p, enum err e, enum 
 
 // Without its index the archive cannot go on, but nothing is lost: this process ends, and the next
 // one indexes again what the store has beyond the last commit, or all of it.
-static void check_index(struct archive *a) {
+// Whatever fails in it, a mere query too, may have taken back what was not committed yet: until it is there
+// again, no search may say that there is no such study.
+void commit_check_index(struct archive *a) {
     enum index_health health = index_health(a->index);
-    if (health == INDEX_SOUND)
+    if (health == INDEX_SOUND || a->stopping)
         return;
     session_log(a, NULL, OS_LOG_ERROR,
                 "the index is %s: the archive starts again and builds it from the store",
@@ -136,7 +139,7 @@ static void settle(struct archive *a, struct pending *p) {
         a->stored++;
     answer(a, p, e, outcome, f.detail);
     if (e != OK)
-        check_index(a);
+        commit_check_index(a);
     buf_fini(&p->meta);
     free(p);
 }
@@ -192,7 +195,7 @@ void commit_index(struct archive *a, bool now) {
     a->index_dirty = false;
     if (index_commit(a->index, &f) != OK) {
         session_log(a, NULL, OS_LOG_ERROR, "index: %s", f.detail);
-        check_index(a);
+        commit_check_index(a);
     }
 }
 
@@ -202,6 +205,6 @@ enum err commit_index_durably(struct archive *a, struct fault *f) {
     a->index_dirty = false;
     enum err e = index_commit_durable(a->index, f);
     if (e != OK)
-        check_index(a);
+        commit_check_index(a);
     return e;
 }

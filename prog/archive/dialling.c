@@ -61,7 +61,11 @@ void dialling_on_dialed(struct archive *a, struct ipc_msg *m) {
         return;
     }
     s->dialled_shm_fd = ipc_msg_take_fd(m, 2);
-    watch_add(a, &s->dialled_gate, WATCH_GATE, ipc_msg_take_fd(m, 1), s);
+    if (!watch_add(a, &s->dialled_gate, WATCH_GATE, ipc_msg_take_fd(m, 1), s)) {
+        os_fd_close(&s->dialled_fd);
+        os_fd_close(&s->dialled_shm_fd);
+        refuse(a, s, ERR_IO, "the destination's gate cannot be watched");
+    }
 }
 
 static bool is_wanted(const struct session *s, struct slice fingerprint) {

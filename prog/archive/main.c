@@ -95,7 +95,7 @@ static void on_supervisor(struct archive *a) {
         break;
     case IPC_AUTH_CHANNEL:
         watch_close(a, &a->auth);
-        watch_add(a, &a->auth, WATCH_AUTH, ipc_msg_take_fd(&m, 0), NULL);
+        (void)watch_add(a, &a->auth, WATCH_AUTH, ipc_msg_take_fd(&m, 0), NULL); // closed: another is started
         break;
     case IPC_RELOAD:
         reload(a);
@@ -163,10 +163,13 @@ static void loop(struct archive *a) {
     struct epoll_event events[EVENTS_AT_ONCE];
     while (!a->stopping) {
         int n = epoll_wait(a->epoll, events, EVENTS_AT_ONCE, timeout_ms(a));
-        for (int i = 0; i < n; i++)
+        for (int i = 0; i < n && !a->stopping; i++) {
             handle(a, events[i].data.ptr);
+            commit_check_index(a);
+        }
         commit_start(a);
         jobs_run(a);
+        commit_check_index(a);
         commit_index(a, false);
         sessions_bury(a);
     }
@@ -225,7 +228,8 @@ static int serve(const char *dir) {
     a.pending_end = &a.pending;
     if (a.epoll < 0 || !a.buffer || os_proc_harden(FDS_MAX, &f) != OK)
         return 1;
-    watch_add(&a, &a.supervisor, WATCH_SUPERVISOR, SUPERVISOR_FD, NULL);
+    if (!watch_add(&a, &a.supervisor, WATCH_SUPERVISOR, SUPERVISOR_FD, NULL))
+        return 1;
     CLEANUP_FD int dir_fd = open_dir(dir);
     enum err e = confine(&a, dir_fd, &f); // before the store is opened: replay reads what is on disk
     if (e == OK)
@@ -235,7 +239,11 @@ static int serve(const char *dir) {
         return 1;
     }
     log_problems(&a);
-    (void)ipc_send(a.supervisor.fd, IPC_ARCHIVE_READY, &(struct ipc_archive_ready){0}, NULL, 0);
+    e = ipc_send(a.supervisor.fd, IPC_ARCHIVE_READY, &(struct ipc_archive_ready){0}, NULL, 0);
+    if (e != OK) {
+        session_log(&a, NULL, OS_LOG_ERROR, "the archive cannot say that it is ready: %s", err_text(e));
+        return 1;
+    }
     loop(&a);
     finish(&a);
     index_close(a.index);

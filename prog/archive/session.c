@@ -13,11 +13,15 @@ static bool never_waits(enum watch_kind kind, int fd) {
     return (kind != WATCH_WORKER && kind != WATCH_AUTH) || os_fd_set_nonblock(fd, true, NULL) == OK;
 }
 
-void watch_add(struct archive *a, struct watch *w, enum watch_kind kind, int fd, struct session *s) {
-    *w = (struct watch){kind, fd, s};
+// One that nobody watches would let the other side wait for ever: closed, so that it knows.
+bool watch_add(struct archive *a, struct watch *w, enum watch_kind kind, int take_fd, struct session *s) {
+    *w = (struct watch){kind, take_fd, s};
     struct epoll_event ev = {.events = EPOLLIN, .data.ptr = w};
-    if (!never_waits(kind, fd) || epoll_ctl(a->epoll, EPOLL_CTL_ADD, fd, &ev) != 0)
-        os_log(OS_LOG_ERROR, "cannot watch a channel");
+    if (never_waits(kind, take_fd) && epoll_ctl(a->epoll, EPOLL_CTL_ADD, take_fd, &ev) == 0)
+        return true;
+    os_log(OS_LOG_ERROR, "cannot watch a channel");
+    os_fd_close(&w->fd);
+    return false;
 }
 
 void watch_close(struct archive *a, struct watch *w) {
@@ -62,13 +66,15 @@ void session_new(struct archive *a, const struct ipc_session_new *m, int take_wo
     s->phase = IPC_PHASE_NEW;
     s->arena = ARENA_INIT(4 * 1024 * 1024);
     s->ring.fd = s->gate.fd = s->dialled_fd = s->dialled_shm_fd = s->dialled_gate.fd = -1;
-    watch_add(a, &s->worker, WATCH_WORKER, take_worker_fd, s);
-    if (take_gate_fd >= 0)
-        watch_add(a, &s->gate, WATCH_GATE, take_gate_fd, s);
+    s->worker.fd = -1;
+    bool watched = take_gate_fd < 0 || watch_add(a, &s->gate, WATCH_GATE, take_gate_fd, s);
+    watched = watch_add(a, &s->worker, WATCH_WORKER, take_worker_fd, s) && watched;
     s->next = a->sessions;
     if (s->next)
         s->next->previous = s;
     a->sessions = s;
+    if (!watched)
+        session_end(a, s, "its channels cannot be watched");
 }
 
 void session_end(struct archive *a, struct session *s, const char *why) {

@@ -21,7 +21,9 @@ enum err control_open(struct supervisor *s, struct fault *f) {
     enum err e = os_listen_unix(socket_path, SOCK_STREAM, 0600, &fd, f);
     if (e != OK)
         return e;
-    watch_add(s, &s->control_listener, WATCH_CONTROL_LISTENER, fd, NULL);
+    e = watch_take(s, &s->control_listener, WATCH_CONTROL_LISTENER, fd, NULL, f);
+    if (e != OK)
+        return e;
     if (geteuid() == 0 && fchownat(AT_FDCWD, socket_path, s->dir_owner, (gid_t)-1, AT_SYMLINK_NOFOLLOW) < 0)
         return fault_errno(f, socket_path);
     return OK;
@@ -58,10 +60,13 @@ void control_on_listener(struct supervisor *s) {
     struct control *c = n < CONTROLS_MAX ? calloc(1, sizeof *c) : NULL;
     if (!c)
         return;
+    if (watch_take(s, &c->watch, WATCH_CONTROL, os_fd_take(&fd), c, NULL) != OK) {
+        free(c);
+        return;
+    }
     c->next = s->controls;
     c->give_up_at_ms = os_clock_ms() + PATIENCE_MS;
     s->controls = c;
-    watch_add(s, &c->watch, WATCH_CONTROL, os_fd_take(&fd), c);
 }
 
 static void ask_stats(struct supervisor *s, struct control *c) {

@@ -78,7 +78,10 @@ static struct dialer *dialer_new(struct supervisor *s, const struct ipc_dial *m,
     }
     *d = (struct dialer){.next = s->dialers, .pid = pid, .request = m->request, .tls = m->tls != 0};
     snprintf(d->target, sizeof d->target, "%.240s:%s", host, port);
-    watch_add(s, &d->watch, WATCH_DIALER, os_fd_take(&ours), d);
+    if (watch_take(s, &d->watch, WATCH_DIALER, os_fd_take(&ours), d, NULL) != OK) {
+        free(d);
+        return NULL;
+    }
     s->dialers = d;
     return d;
 }

@@ -33,8 +33,8 @@ static enum err start(struct supervisor *s, struct fault *f) {
     if (e == OK)
         e = ipc_send(s->auth.fd, IPC_FETCH_CHANNEL, &(struct ipc_fetch_channel){0}, &auths, 1);
     if (e == OK)
-        watch_add(s, &s->fetch, WATCH_FETCH, os_fd_take(&ctl), NULL);
-    else
+        e = watch_take(s, &s->fetch, WATCH_FETCH, os_fd_take(&ctl), NULL, f);
+    if (e != OK)
         s->fetch_pid = 0; // it ends with its channels
     return e;
 }

@@ -64,8 +64,8 @@ enum err listen_open_local(struct supervisor *s, struct fault *f) {
 void listen_watch(struct supervisor *s, bool on) {
     for (unsigned i = 0; i < s->listener_count; i++) {
         struct listener *l = &s->listeners[i];
-        if (on && l->watch.fd < 0)
-            watch_add(s, &l->watch, WATCH_LISTENER, l->fd, l);
+        if (on && l->watch.fd < 0 && watch_add(s, &l->watch, WATCH_LISTENER, l->fd, l, NULL) != OK)
+            s->listen_again_at_ms = os_clock_ms() + OUT_OF_FDS_PAUSE_MS;
         else if (!on)
             watch_forget(s, &l->watch);
     }

@@ -103,8 +103,8 @@ static enum err set_up(struct supervisor *s, const char *dir, struct fault *f) {
     e = os_signal_open(signals, sizeof signals / sizeof *signals, &fd, f);
     if (e != OK)
         return e;
-    watch_add(s, &s->signals, WATCH_SIGNALS, fd, NULL);
-    return stderr_open(s, f);
+    e = watch_add(s, &s->signals, WATCH_SIGNALS, fd, NULL, f);
+    return e == OK ? stderr_open(s, f) : e;
 }
 
 static enum err start_programs(struct supervisor *s, struct fault *f) {
@@ -308,7 +308,8 @@ int main(int argc, char **argv) {
     if (e == OK)
         e = start_programs(&s, &f);
     if (e != OK) {
-        // What the program that did not start has said about it.
+        // What the program that did not start has said about it; that another is ready is no news any more.
+        s.draining = true;
         if (s.stderr_lines.fd >= 0)
             stderr_on_event(&s);
         for (int i = 0; i < 10 && s.archive.fd >= 0; i++)

@@ -48,11 +48,12 @@ enum err spawn_archive(struct supervisor *s, struct fault *f) {
     if (e != OK)
         return e;
     // A message that it cannot take now ends a connection, not the supervisor's patience.
-    e = os_fd_set_nonblock(ctl, true, f);
-    watch_add(s, &s->archive, WATCH_ARCHIVE, ctl, NULL);
     s->archive_ready = false;
     s->archive_started_ms = os_clock_ms();
-    return e;
+    e = os_fd_set_nonblock(ctl, true, f);
+    if (e != OK)
+        os_fd_close(&ctl); // and it ends
+    return e == OK ? watch_take(s, &s->archive, WATCH_ARCHIVE, ctl, NULL, f) : e;
 }
 
 enum err spawn_auth(struct supervisor *s, struct fault *f) {
@@ -77,7 +78,9 @@ enum err spawn_auth(struct supervisor *s, struct fault *f) {
         s->auth_pid = 0;
         return fault_set(f, e, "auth does not start");
     }
-    watch_add(s, &s->auth, WATCH_AUTH, ctl, NULL);
+    e = watch_take(s, &s->auth, WATCH_AUTH, ctl, NULL, f);
+    if (e != OK)
+        return e; // it ends, and another is started
     e = ipc_send(s->archive.fd, IPC_AUTH_CHANNEL, &(struct ipc_auth_channel){0}, &archives, 1);
     if (e != OK)
         return fault_set(f, e, "the archive does not take the channel to auth");
@@ -197,10 +200,13 @@ static struct child *fork_child(struct supervisor *s, struct template_process *t
         return NULL;
     }
     *c = (struct child){.pid = pid, .role = t->role, .next = s->children, .at = &s->children};
+    if (watch_take(s, &c->ctl, WATCH_CHILD, os_fd_take(&ours), c, &f) != OK) { // and it ends
+        free(c);
+        return NULL;
+    }
     if (c->next)
         c->next->at = &c->next;
     s->children = c;
-    watch_add(s, &c->ctl, WATCH_CHILD, os_fd_take(&ours), c);
     return c;
 }
 

@@ -17,7 +17,7 @@ enum err stderr_open(struct supervisor *s, struct fault *f) {
     s->stderr_fd = pair[1];
     enum err e = os_fd_set_nonblock(pair[0], true, f);
     if (e == OK)
-        watch_add(s, &s->stderr_lines, WATCH_STDERR, pair[0], NULL);
+        e = watch_add(s, &s->stderr_lines, WATCH_STDERR, pair[0], NULL, f);
     return e;
 }
 

@@ -137,7 +137,12 @@ struct supervisor {
 };
 
 // --- watch.c
-void watch_add(struct supervisor *s, struct watch *w, enum watch_kind kind, int fd, void *owner);
+// On failure nothing is watched.
+enum err watch_add(struct supervisor *s, struct watch *w, enum watch_kind kind, int fd, void *owner,
+                   struct fault *f);
+// … and the descriptor is closed, so that who is at its other end knows.
+enum err watch_take(struct supervisor *s, struct watch *w, enum watch_kind kind, int take_fd, void *owner,
+                    struct fault *f);
 void watch_forget(struct supervisor *s, struct watch *w); // leaves the descriptor open
 void watch_close(struct supervisor *s, struct watch *w);
 

@@ -42,9 +42,10 @@ void session_log(struct archive *a, struct session *s, enum os_log_level level, 
     va_end(ap);
 }
 
-void watch_add(struct archive *a, struct watch *w, enum watch_kind kind, int fd, struct session *s) {
+bool watch_add(struct archive *a, struct watch *w, enum watch_kind kind, int take_fd, struct session *s) {
     (void)a;
-    *w = (struct watch){kind, fd, s};
+    *w = (struct watch){kind, take_fd, s};
+    return true;
 }
 
 // --- An archive with objects in it ----------------------------------------------------------------
