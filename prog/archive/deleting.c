@@ -14,7 +14,7 @@
 #include "meta.h"
 #include "os/clock.h"
 
-enum { RECORDS_PER_STEP = 32, CHECKED_PER_STEP = 32, RELISTED_MAX = 8, WAIT_MS = 10 * 1000 };
+enum { RECORDS_PER_STEP = 32, CHECKED_PER_STEP = 32, RELISTED_MAX = 8, WAIT_MS = 10 * 1000, AGAIN_MS = 1000 };
 
 struct deleting {
     struct job job;
@@ -25,7 +25,7 @@ struct deleting {
     enum err result;
     unsigned relisted;
     uint64_t dropped;
-    int64_t give_up_ms;
+    int64_t give_up_ms, try_again_ms;
 };
 
 // --- Answering ----------------------------------------------------------------------------------
@@ -44,6 +44,21 @@ static enum job_progress done(struct archive *a, struct deleting *d, enum err e,
     if (s)
         answer(a, s, e, e == OK ? d->dropped : 0, detail);
     return JOB_DONE;
+}
+
+// There is no way back: the one who asked hears that it failed, but it goes on until it is done, here or
+// after the next start.
+static enum job_progress try_again(struct archive *a, struct deleting *d, enum err e, const char *detail) {
+    if (d->try_again_ms == 0)
+        (void)done(a, d, e, detail);
+    else
+        session_log(a, NULL, OS_LOG_ERROR, "a deletion failed again: %s: %s", err_text(e),
+                    detail);
+    d->job.session = NULL;
+    d->dropped = 0;
+    d->try_again_ms = os_clock_ms() + AGAIN_MS;
+    index_deletion_rewind(d->list);
+    return JOB_RESTS;
 }
 
 // Before it was ready: nothing has gone, and the list is forgotten.
@@ -208,8 +223,8 @@ static enum job_progress drop_more(struct archive *a, struct deleting *d) {
         enum err e = index_deletion_next(d->list, &f, &r, &end);
         if (e == OK && !end)
             e = drop(a, &r, &f);
-        if (e != OK) // the list stays: the next start goes on with it
-            return done(a, d, e, f.detail);
+        if (e != OK)
+            return try_again(a, d, e, f.detail);
         if (end) {
             erase_if_empty(a, d);
             d->state = FINISHING;
@@ -233,11 +248,13 @@ static enum job_progress finish(struct archive *a, struct deleting *d) {
         session_log(a, d->job.session, OS_LOG_INFO, "%s: %llu objects deleted",
                     d->job.session ? d->job.session->peer : "a deletion carried out to its end",
                     (unsigned long long)d->dropped);
-    return done(a, d, e, f.detail);
+    return e == OK ? done(a, d, e, f.detail) : try_again(a, d, e, f.detail);
 }
 
 static enum job_progress step(struct archive *a, struct job *j) {
     struct deleting *d = (struct deleting *)j;
+    if (d->try_again_ms > os_clock_ms())
+        return JOB_RESTS;
     if (!j->session && !d->resumed && d->state < DROPPING)
         return give_up(a, d, ERR_PEER_GONE, "nobody waits for it any more");
     switch (d->state) {
@@ -325,16 +342,21 @@ static enum err resume(struct archive *a, struct index_deletion *take_list, stru
         return fault_set(f, ERR_NO_MEMORY, "deleting");
     }
     *d = (struct deleting){.list = take_list, .state = DROPPING, .resumed = true};
+    d->job.step = step;
+    d->job.end = end;
     enum err e = index_deletion_is_whole(d->list) ? erase_unless_done(a, d, f) : OK;
-    while (e == OK && step(a, &d->job) != JOB_DONE)
-        continue;
-    if (e == OK)
-        e = d->result;
+    enum job_progress progress = JOB_AGAIN;
+    while (e == OK && progress != JOB_DONE && progress != JOB_RESTS)
+        progress = step(a, &d->job);
+    if (progress == JOB_RESTS) {
+        job_add(a, &d->job);
+        return d->result;
+    }
     end(a, &d->job);
     return e;
 }
 
-// One that fails again is for the next start; the others after it are too.
+// One that fails again goes on while we serve; the others after it are for the next start.
 enum err deleting_resume(struct archive *a, struct fault *f) {
     struct index_deletion *list = NULL;
     enum err e;

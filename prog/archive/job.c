@@ -2,12 +2,16 @@
 
 #include "archive.h"
 
-enum { LOOK_AGAIN_MS = 5 };
+enum { LOOK_AGAIN_MS = 5, RESTED_MS = 1000 };
+
+void job_add(struct archive *a, struct job *take_job) {
+    take_job->next = a->jobs;
+    a->jobs = take_job;
+}
 
 void job_start(struct archive *a, struct session *s, struct job *take_job) {
     take_job->session = s;
-    take_job->next = a->jobs;
-    a->jobs = take_job;
+    job_add(a, take_job);
     s->phase = IPC_PHASE_WORKING;
 }
 
@@ -46,7 +50,7 @@ void jobs_end(struct archive *a) {
 int jobs_timeout_ms(const struct archive *a, int other) {
     int wait = other;
     for (const struct job *j = a->jobs; j; j = j->next) {
-        int mine = j->last == JOB_WAITS ? LOOK_AGAIN_MS : 0;
+        int mine = j->last == JOB_RESTS ? RESTED_MS : j->last == JOB_WAITS ? LOOK_AGAIN_MS : 0;
         if (wait < 0 || mine < wait)
             wait = mine;
     }

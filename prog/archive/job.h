@@ -9,6 +9,7 @@ struct session;
 enum job_progress {
     JOB_AGAIN, // there is more to do
     JOB_WAITS, // for something else: look again in a moment
+    JOB_RESTS, // it has failed for now: look again in a second
     JOB_DONE,  // and answered
 };
 
@@ -22,6 +23,7 @@ struct job {
 };
 
 void job_start(struct archive *a, struct session *s, struct job *take_job);
+void job_add(struct archive *a, struct job *take_job); // nobody waits for it
 void job_leave(struct job *j);                           // its session may go on: before it is answered
 void jobs_run(struct archive *a);                        // one step of each
 void jobs_forget(struct archive *a, struct session *s);  // the session ends; its work may go on
