@@ -110,7 +110,9 @@ static enum err read_text(int fd, const char *shown, struct buf *out, struct fau
     ssize_t n = 1;
     while (n > 0) {
         uint8_t piece[4096];
-        n = read(fd, piece, sizeof piece);
+        do
+            n = read(fd, piece, sizeof piece);
+        while (n < 0 && errno == EINTR);
         if (n < 0)
             return fault_set(f, ERR_IO, "%s: %s", shown, strerror(errno));
         buf_append(out, piece, (size_t)n);
