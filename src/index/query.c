@@ -136,46 +136,45 @@ static bool same_text(const struct pass *a, const struct pass *b) {
     return a->walk == b->walk && a->column == b->column && !a->filter == !b->filter;
 }
 
-static void bind_value(sqlite3_stmt *s, int at, struct slice v, bool is_blob) { // empty is not NULL here
+// Empty is not NULL here. Without memory nothing would be bound, and nothing found.
+static int bind_value(sqlite3_stmt *s, int at, struct slice v, bool is_blob) {
     if (is_blob)
-        sqlite3_bind_blob64(s, at, v.n ? (const void *)v.p : "", v.n, SQLITE_TRANSIENT);
-    else
-        sqlite3_bind_text64(s, at, v.n ? (const char *)v.p : "", v.n, SQLITE_TRANSIENT, SQLITE_UTF8);
+        return sqlite3_bind_blob64(s, at, v.n ? (const void *)v.p : "", v.n, SQLITE_TRANSIENT);
+    return sqlite3_bind_text64(s, at, v.n ? (const char *)v.p : "", v.n, SQLITE_TRANSIENT, SQLITE_UTF8);
 }
 
 // No text is greater than a blob.
-static void bind_high(sqlite3_stmt *s, int at, const struct pass *p) {
-    if (p->to_end)
-        sqlite3_bind_zeroblob(s, at, 0);
-    else
-        bind_value(s, at, p->high, false);
+static int bind_high(sqlite3_stmt *s, int at, const struct pass *p) {
+    return p->to_end ? sqlite3_bind_zeroblob(s, at, 0) : bind_value(s, at, p->high, false);
 }
 
-static void bind(struct index_query *q, const struct pass *p) {
+static int bind(struct index_query *q, const struct pass *p) {
     sqlite3_stmt *s = q->statement;
     struct slice key = buf_slice(&q->place_key);
+    int rc = SQLITE_OK;
     if (q->date_besides && p->dated)
         plan_bind_dates(q, s);
     switch (p->walk) {
     case WALK_EQUAL:
-        bind_value(s, 1, p->low, p->is_blob);
+        rc = bind_value(s, 1, p->low, p->is_blob);
         if (!p->dated)
             sqlite3_bind_int64(s, 2, q->has_place ? q->place[0] : 0);
         break;
     case WALK_RANGE:
-        bind_value(s, 1, q->has_place ? key : p->low, false);
-        bind_high(s, 2, p);
+        rc = bind_value(s, 1, q->has_place ? key : p->low, false);
+        rc = rc == SQLITE_OK ? bind_high(s, 2, p) : rc;
         break;
     case WALK_ALL:
         sqlite3_bind_int64(s, 1, q->has_place ? q->place[0] : 0);
         break;
     case WALK_NEWEST:
-        bind_value(s, 1, p->low, false);
-        bind_high(s, 2, p);
-        if (q->has_place) {
+        rc = bind_value(s, 1, p->low, false);
+        if (rc == SQLITE_OK && q->has_place) {
             buf_u8(&q->place_key, 0); // up to the place, itself included
-            bind_value(s, 2, buf_slice(&q->place_key), false);
+            rc = bind_value(s, 2, buf_slice(&q->place_key), false);
             q->place_key.n--;
+        } else if (rc == SQLITE_OK) {
+            rc = bind_high(s, 2, p);
         }
         break;
     case WALK_UNDATED:
@@ -185,6 +184,7 @@ static void bind(struct index_query *q, const struct pass *p) {
         sqlite3_bind_int64(s, 1, q->gathered[q->gathered_at].id);
         break;
     }
+    return rc;
 }
 
 static enum err start(struct index_query *q, struct fault *f) {
@@ -195,7 +195,9 @@ static enum err start(struct index_query *q, struct fault *f) {
             return e;
     }
     q->prepared = q->pass_now;
-    bind(q, p);
+    int rc = bind(q, p);
+    if (rc != SQLITE_OK)
+        return index_fail(q->ix, rc, "binding a query", f);
     q->running = true;
     return OK;
 }
