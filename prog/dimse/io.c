@@ -56,6 +56,10 @@ static void lost(struct link *l) {
 bool link_flush(struct link *l) {
     while (!l->gone) {
         struct slice out = ul_assoc_output(l->assoc);
+        if (!ul_assoc_output_ok(l->assoc)) { // nobody shall wait for the rest of half an answer
+            lost(l);
+            break;
+        }
         if (out.n == 0)
             return true;
         struct iovec v = {(void *)(uintptr_t)out.p, out.n};
@@ -196,6 +200,10 @@ bool link_send_piece(struct link *l, uint8_t context, struct slice piece, bool l
     while (due && !l->gone) {
         struct slice out = ul_assoc_output(l->assoc);
         int n = 0;
+        if (!ul_assoc_output_ok(l->assoc)) {
+            lost(l);
+            return false;
+        }
         if (out.n > 0)
             v[n++] = (struct iovec){(void *)(uintptr_t)out.p, out.n};
         for (size_t i = 0; i < PDUS && due; i++) {

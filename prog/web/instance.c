@@ -95,6 +95,8 @@ bool instance_begin_multipart(struct instance *x, int64_t length) {
 enum err instance_end_multipart(struct instance *x, struct fault *f) {
     buf_reset(&x->head);
     multipart_write_end(&x->head, x->boundary, x->first);
+    if (!buf_ok(&x->head))
+        return fault_set(f, ERR_NO_MEMORY, "the end of an answer");
     return answer_body(x->rq, buf_slice(&x->head), true) ? OK
                                                          : fault_set(f, ERR_PEER_GONE, "the client is gone");
 }

@@ -69,7 +69,7 @@ static void send_run_as_part(struct instance *x, struct dicom_ref run, enum vr v
     if (!instance_begin_multipart(x, -1))
         return;
     instance_put_part(x, what);
-    if (!answer_body_begin(x->rq, buf_slice(&x->head), false))
+    if (!buf_ok(&x->head) || !answer_body_begin(x->rq, buf_slice(&x->head), false))
         return;
     enum err e = run.length ? extract_send(&x->from, &x->object, run, vr, false, &f) : OK;
     if (e != OK || instance_end_multipart(x, &f) != OK)
@@ -84,7 +84,7 @@ static enum err send_fragments(struct instance *x, struct fault *f) {
         char what[32];
         snprintf(what, sizeof what, "/frames/%u", i + 1);
         instance_put_part(x, what);
-        if (!answer_body_begin(x->rq, buf_slice(&x->head), false))
+        if (!buf_ok(&x->head) || !answer_body_begin(x->rq, buf_slice(&x->head), false))
             return fault_set(f, ERR_PEER_GONE, "the client is gone");
         e = instance_send_frame(x, i, false, f);
     }

@@ -71,7 +71,7 @@ static enum err send_value(struct instance *x, const struct walk *w, const struc
     snprintf(what, sizeof what, "/bulkdata/%.*s%08X", (int)w->stack[w->depth].path_n, w->path, e->tag);
     snprintf(x->type, sizeof x->type, "application/octet-stream");
     instance_put_part(x, what);
-    if (!answer_body_begin(x->rq, buf_slice(&x->head), false))
+    if (!buf_ok(&x->head) || !answer_body_begin(x->rq, buf_slice(&x->head), false))
         return fault_set(f, ERR_PEER_GONE, "the client is gone");
     return e->ref.length ? extract_send(&x->from, &x->object, e->ref, (enum vr)e->vr, false, f) : OK;
 }

@@ -37,6 +37,8 @@ static int64_t length_of(struct instance *x, const uint32_t *numbers, size_t cou
         if (!dicom_frames_native(&x->table, numbers[i], &ref))
             return -1;
         put_frame_header(x, numbers[i]);
+        if (!buf_ok(&x->head))
+            return -1;
         n += x->head.n + ref.length;
     }
     buf_reset(&x->head);
@@ -50,6 +52,8 @@ static enum err send_frames(struct instance *x, const uint32_t *numbers, size_t 
     enum err e = OK;
     for (size_t i = 0; e == OK && i < count; i++) {
         put_frame_header(x, numbers[i]);
+        if (!buf_ok(&x->head))
+            return fault_set(f, ERR_NO_MEMORY, "the head of a frame");
         if (!answer_body_begin(x->rq, buf_slice(&x->head), false))
             return fault_set(f, ERR_PEER_GONE, "the client is gone");
         e = instance_send_frame(x, numbers[i], false, f);

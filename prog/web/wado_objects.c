@@ -69,6 +69,8 @@ static enum err recode_piece(void *ctx, struct slice piece, bool last, struct fa
     enum err e = dicom_recoder_feed(r->recoder, piece, &r->o->out, f);
     if (e == OK && last)
         e = dicom_recoder_finish(r->recoder, &r->o->out, f);
+    if (e == OK && !buf_ok(&r->o->out))
+        e = fault_set(f, ERR_NO_MEMORY, "re-encoding");
     if (e != OK || (r->o->out.n == 0 && !last))
         return e;
     return answer_body(r->o->rq, buf_slice(&r->o->out), last && r->last)
@@ -121,13 +123,18 @@ static enum err send_all(struct objects *o, struct fault *f) {
         if (!ts)
             continue;
         put_part_header(o, &object, ts);
-        e = send_object(o, &object, ts, false, f);
+        e = buf_ok(&o->head) ? send_object(o, &object, ts, false, f)
+                             : fault_set(f, ERR_NO_MEMORY, "the head of an object");
     }
+    if (e != OK)
+        return e;
     buf_reset(&o->head);
     multipart_write_end(&o->head, o->boundary, o->first);
-    return e == OK && !answer_body(o->rq, buf_slice(&o->head), true)
+    if (!buf_ok(&o->head))
+        return fault_set(f, ERR_NO_MEMORY, "the end of an answer");
+    return !answer_body(o->rq, buf_slice(&o->head), true)
                ? fault_set(f, ERR_PEER_GONE, "the client is gone")
-               : e;
+               : OK;
 }
 
 // Of the distinct pairs of what will be sent: how many cannot be sent as wanted.
@@ -202,7 +209,9 @@ static void send_single(struct objects *o) {
         return;
     buf_reset(&o->head);
     put_part10(o, &object, ts);
-    if (as_stored)
+    if (!buf_ok(&o->head))
+        answer_error(o->rq, 503, "memory", "There is not enough memory just now.");
+    else if (as_stored)
         send_range(o, &object, &a);
     else if (answer_begin(o->rq, &a) && send_object(o, &object, ts, true, &f) != OK)
         answer_break(o->rq);

@@ -331,6 +331,10 @@ struct slice ul_assoc_output(const struct ul_assoc *a) {
     return buf_slice(&a->out);
 }
 
+bool ul_assoc_output_ok(const struct ul_assoc *a) {
+    return buf_ok(&a->out);
+}
+
 void ul_assoc_sent(struct ul_assoc *a, size_t n, int64_t now_ms) {
     a->now_ms = a->idle_from_ms = now_ms;
     buf_consume(&a->out, n);

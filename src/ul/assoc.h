@@ -86,6 +86,7 @@ int64_t ul_assoc_deadline(const struct ul_assoc *a);    // INT64_MAX: none
 
 // Output.
 struct slice ul_assoc_output(const struct ul_assoc *a);
+bool ul_assoc_output_ok(const struct ul_assoc *a); // false: for want of memory something is missing in it
 void ul_assoc_sent(struct ul_assoc *a, size_t n, int64_t now_ms);
 bool ul_assoc_closed(const struct ul_assoc *a);         // flush the output, then close the transport
 bool ul_assoc_established(const struct ul_assoc *a);    // Sta6: messages may be sent
