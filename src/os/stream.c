@@ -51,7 +51,11 @@ void os_stream_close(struct os_stream *s) {
 // --- the rings
 
 static void wake(struct os_stream *s) {
-    if (send(s->fd, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 && errno != EAGAIN && errno != EINTR)
+    ssize_t n;
+    do
+        n = send(s->fd, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+    while (n < 0 && errno == EINTR); // else the other side would sleep on
+    if (n < 0 && errno != EAGAIN)
         s->gone = true; // a full socket wakes, too
 }
 
