@@ -10,18 +10,20 @@ enum {
 
 // --- Words --------------------------------------------------------------------------------------
 
-static bool is_separator(uint8_t c) {
+static const char KEY_SIGNS[] = "'*?", NAME_SIGNS[] = "'"; // that words may have besides letters
+
+static bool is_separator(uint8_t c, const char *signs) {
     bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c >= 0x80;
-    return !letter && c != '\'' && c != '*' && c != '?';
+    return !letter && (c == 0 || !strchr(signs, c));
 }
 
 // The next word, its bytes as they are; empty when there is none.
-static struct slice next_word(struct slice *rest) {
+static struct slice next_word(struct slice *rest, const char *signs) {
     size_t from = 0;
-    while (from < rest->n && is_separator(rest->p[from]))
+    while (from < rest->n && is_separator(rest->p[from], signs))
         from++;
     size_t to = from;
-    while (to < rest->n && !is_separator(rest->p[to]))
+    while (to < rest->n && !is_separator(rest->p[to], signs))
         to++;
     struct slice word = slice_sub(*rest, from, to - from);
     *rest = slice_sub(*rest, to, rest->n);
@@ -228,7 +230,7 @@ static uint32_t words_matched(const struct fuzzy_key *k, struct slice raw, uint3
 bool fuzzy_match(const struct fuzzy_key *k, struct slice folded_name) {
     uint32_t wanted = (uint32_t)((1u << k->count) - 1);
     while (wanted) {
-        struct slice word = next_word(&folded_name);
+        struct slice word = next_word(&folded_name, NAME_SIGNS);
         if (word.n == 0)
             return false;
         wanted &= ~words_matched(k, word, wanted);
@@ -239,13 +241,12 @@ bool fuzzy_match(const struct fuzzy_key *k, struct slice folded_name) {
 bool fuzzy_key_init(struct fuzzy_key *k, struct slice folded_key) {
     k->count = 0;
     while (k->count < FUZZY_WORDS_MAX) {
-        struct slice s = next_word(&folded_key);
-        if (s.n == 0)
+        struct slice whole = next_word(&folded_key, KEY_SIGNS), s = slice_trim_right(whole, "*");
+        if (whole.n == 0)
             break;
-        s = slice_trim_right(s, "*");
         if (s.n == 0)
             continue;
-        k->part[k->count].pattern = glob_has_wildcard(s) ? s : slice_of(NULL, 0);
+        k->part[k->count].pattern = glob_has_wildcard(s) ? whole : slice_of(NULL, 0);
         struct fuzzy_word *w = &k->part[k->count].word;
         word_read(w, s);
         word_sound(w);

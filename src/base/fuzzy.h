@@ -10,8 +10,8 @@
 //     Schmidt = Smith, Stephen = Steven);
 //   - or one slip lies between them: a letter too many, too few, wrong, or two exchanged, for words of five
 //     letters or more (Damerau's distance is 1 at most).
-// A word of the key with '*' (but for one at its end, which says nothing new) or '?' is a pattern for a word
-// of the name, and not fuzzy.
+// A word of the key with '*' or '?' is a pattern for a whole word of the name, and not fuzzy; but for one
+// with a single '*' at its end, which says nothing new. In names they are no letters either.
 //
 // A key is compiled once; comparing allocates nothing and costs some hundred nanoseconds.
 #ifndef BASE_FUZZY_H

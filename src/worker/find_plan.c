@@ -25,16 +25,10 @@ static void put(struct find_plan *p, int attr, enum query_kind kind, const struc
               &(struct query_condition){(uint16_t)attr, (uint8_t)kind, (uint16_t)count, operands});
 }
 
-// A name as its words; a key of nothing but wildcards matches all.
+// A name by its words (base/fuzzy.h); a key of nothing but wildcards matches all.
 static void put_fuzzy(struct find_plan *p, int attr, struct slice operand) {
-    struct buf words = BUF_INIT(QUERY_MAX_OPERAND_BYTES);
-    for (size_t i = 0; i < operand.n; i++)
-        if (operand.p[i] != '*' && operand.p[i] != '?')
-            buf_u8(&words, operand.p[i]);
-    struct slice operands[] = {slice_trim(buf_slice(&words), " ^=")};
-    if (operands[0].n > 0)
-        put(p, attr, QUERY_FUZZY, operands, 1);
-    buf_fini(&words);
+    if (slice_trim(operand, " ^=*?").n > 0)
+        put(p, attr, QUERY_FUZZY, &operand, 1);
 }
 
 static void put_condition(struct find_plan *p, int attr, const struct dicom_match *m) {

@@ -80,6 +80,13 @@ static const struct {
     {"m?ller", "maeller", false},
     {"*lex", "muller", false},
     {"m*^e*", "muller^eva", true},
+    {"*lle*", "muller", true},
+    {"*lle", "muller", false},
+    {"m?ll*", "muller", true},
+    {"*e", "muller^eva", false}, // a pattern, not a beginning
+    {"ev", "muller^*eva?", true},
+    {"*ev*", "muller^*eva?", true},
+    {"*va", "muller^*eva?", true},
     // neither
     {"muller", "", false},
     {"muller", "^^=", false},
