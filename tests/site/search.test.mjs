@@ -6,6 +6,7 @@ import { Merge } from '../../site/pages/js/merge.js';
 import { remaining } from '../../site/pages/js/api.js';
 
 const NOW = new Date(2024, 4, 15, 10);
+const either = (code) => [{ PatientID: code }, { AccessionNumber: code }];
 const FUZZY = { fuzzymatching: 'true' };
 
 test('dates', () => {
@@ -32,10 +33,14 @@ test('readings of what is typed', () => {
     ['Müller, Anna', [{ PatientName: 'Müller Anna', ...FUZZY }]],
     ['4711', [{ PatientID: '4711*' }, { AccessionNumber: '4711*' }]],
     ['A*23', [{ PatientName: '*A*23*' }, { PatientID: 'A*23\\a*23' }, { AccessionNumber: 'A*23\\a*23' }]],
-    ['kim 4711', [{ PatientName: 'kim', ...FUZZY, PatientID: '4711*' }, { PatientName: 'kim', ...FUZZY, AccessionNumber: '4711*' }]],
+    ['kim 4711', [{ PatientName: 'kim', ...FUZZY, PatientID: '4711*' }, { PatientName: 'kim', ...FUZZY, AccessionNumber: '4711*' },
+      ...either('kim 4711*\\KIM 4711*\\Kim 4711*')]],
     ['phantom 3T', [{ PatientName: 'phantom 3T', ...FUZZY }, { PatientName: 'phantom', ...FUZZY, PatientID: '3T*\\3t*' },
-      { PatientName: 'phantom', ...FUZZY, AccessionNumber: '3T*\\3t*' }]],
-    ['4711 815', [{ PatientID: '4711*', AccessionNumber: '815*' }, { PatientID: '815*', AccessionNumber: '4711*' }]],
+      { PatientName: 'phantom', ...FUZZY, AccessionNumber: '3T*\\3t*' },
+      ...either('phantom 3T*\\phantom 3t*\\PHANTOM 3T*\\Phantom 3t*')]],
+    ['4711 815', [{ PatientID: '4711*', AccessionNumber: '815*' }, { PatientID: '815*', AccessionNumber: '4711*' },
+      ...either('4711 815*')]],
+    ['%_', either('%_*')], ['+ #', either('+ #*')], ['* *', [{}]], ['?', either('?')],
     ['kim CT', [{ PatientName: 'kim', ...FUZZY, ModalitiesInStudy: 'CT' },
       { PatientID: 'kim*\\KIM*\\Kim*', ModalitiesInStudy: 'CT' }, { AccessionNumber: 'kim*\\KIM*\\Kim*', ModalitiesInStudy: 'CT' }]],
     ['12.03.1961 kim', [{ PatientName: 'kim', ...FUZZY, StudyDate: '19610312' },

@@ -105,17 +105,19 @@ function codes(digits) {
   return [{ PatientID: a }, { AccessionNumber: a }];
 }
 
-// The readings of the words that are neither date nor modality.
+// The readings of the words that are neither date nor modality. IDs may have blanks in them.
 function readings({ words, date }) {
   const letters = words.filter((w) => !/\d/.test(w) && /\p{L}/u.test(w));
   const digits = words.filter((w) => /\d/.test(w));
   const names = letters.length ? nameKeys(letters) : {};
   if (digits.length > 0) {
     const found = codes(digits).map((keys) => ({ ...names, ...keys }));
+    if (words.length > 1) found.push(...codes([words.join(' ')]));
     if (!digits.every((w) => /\p{L}/u.test(w))) return found;
     // Letters and digits in one word are found in names, too: phantoms, volunteers of a trial.
     return [words.length > 1 ? nameKeys(words) : { PatientName: `*${digits[0]}*`.replace(/\*+/g, '*') }, ...found];
   }
+  if (letters.length === 0 && words.some((w) => /[^*]/.test(w))) return codes([words.join(' ')]);
   if (letters.length !== 1 || date) return [names];
   return [names, ...codes(letters)];
 }
