@@ -68,9 +68,10 @@ static void put_session(struct request *rq, struct answer *a, const struct ipc_s
 static void refuse(struct request *rq, const struct ipc_signed_in *m) {
     char text[160], seconds[16];
     struct answer a = {.status = 401, .type = "application/json"};
-    if (m->need_code) {
+    if (m->need_code) { // no failure, so no status of one: browsers write those into their console
+        a.status = 202;
         snprintf(text, sizeof text,
-                 "{\"error\":\"need_code\",\"message\":\"The code of the second factor is needed.\"}\n");
+                 "{\"need_code\":true,\"message\":\"The code of the second factor is needed.\"}\n");
     } else if (m->wait_s > 0) {
         a.status = 429;
         snprintf(seconds, sizeof seconds, "%u", m->wait_s);

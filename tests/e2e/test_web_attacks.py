@@ -4,6 +4,7 @@ what is said of others' studies, what comes back of hostile text, and what a req
 Elsewhere: who gets which route (test_access), hostile bytes (test_hostile_http), hostile data
 (test_dicomweb_stow), a provider's tokens (test_oidc).
 """
+import base64
 import concurrent.futures
 import io
 import json
@@ -160,6 +161,18 @@ def test_users_cannot_be_told_from_nobody(bed):
     with_device = [sign_in(bed, name, WRONG, source="127.0.3.1%02d" % i, cookie=device)
                    for i, name in enumerate(["auditor", "nobody", "reader"])]
     assert len({repr(shown(a)) for a in with_device}) == 1, with_device
+
+
+def test_a_second_factor_is_asked_for_without_an_error(bed):
+    """Browsers write each 4xx into their console. What comes is no session, and nothing more than that."""
+    bed.archive.run("user", "add", bed.archive.dir, "twofold", "--role", "reader", "--stdin",
+                    stdin=PASSWORD + "\n")
+    with open(bed.archive.dir + "/users/twofold.conf", "a", encoding="utf-8") as f:
+        f.write('totp = "%s"\n' % base64.b32encode(b"x" * 20).decode())
+    bed.archive.reload()
+    asked = sign_in(bed, "twofold", source="127.0.3.140")
+    assert (asked.status, asked.json().get("need_code"), cookies(asked)) == (202, True, {})
+    assert sign_in(bed, "twofold", WRONG, source="127.0.3.141").status == 401
 
 
 def test_cookies_are_for_us_alone(bed):

@@ -46,6 +46,8 @@ inBrowser('wrong, too often, and right', {}, async (bed, page) => {
 });
 
 inBrowser('a second factor', {}, async (bed, page) => {
+  const statuses = [];
+  page.on('response', (r) => r.url().endsWith('/api/sign-in') && statuses.push(r.status()));
   await page.goto(bed.address);
   await fill(page, 'chief');
   await page.locator('input[name=code]').fill('000000');
@@ -54,6 +56,7 @@ inBrowser('a second factor', {}, async (bed, page) => {
   await page.locator('input[name=code]').fill('123456');
   await page.click('button[type=submit]');
   await page.waitForSelector('.study');
+  assert.deepEqual(statuses, [202, 401, 200], 'that a code is needed is no error');
 });
 
 inBrowser('to the page asked for, when it is one of ours', {}, async (bed, page) => {

@@ -84,7 +84,7 @@ async function signIn(mock, req, res) {
     mock.wrong++;
     return error(res, 401, 'wrong', 'User name, password or code is wrong.');
   }
-  if (known.code && !code) return error(res, 401, 'need_code', 'The code of the second factor is needed.');
+  if (known.code && !code) return send(res, 202, { need_code: true, message: 'The code of the second factor is needed.' });
   const id = randomBytes(8).toString('hex');
   mock.sessions.set(id, user);
   return send(res, 200, { user }, { 'set-cookie': `galena=${id}; Path=/; HttpOnly; SameSite=Lax` });

@@ -74,9 +74,13 @@ export async function refresh() {
   begin(await json('/api/me'));
 }
 
+// Resolves to false when the second factor's code is needed, too.
 export async function signIn(user, password, code) {
-  await json('/api/sign-in', { method: 'POST', json: code ? { user, password, code } : { user, password }, quiet: true });
+  const answer = await json('/api/sign-in', { method: 'POST', json: code ? { user, password, code } : { user, password },
+    quiet: true });
+  if (answer.need_code) return false;
   begin(await json('/api/me', { quiet: true }));
+  return true;
 }
 
 // The page is loaded anew: nothing that it has read stays behind.

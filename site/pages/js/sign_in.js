@@ -63,18 +63,22 @@ class SignIn {
     this.submit.disabled = true;
     this.say('');
     try {
-      await signIn(this.user.input.value.trim(), this.password.input.value, this.code.input.value.replace(/\s/g, ''));
+      const { user, password, code } = this;
+      if (!await signIn(user.input.value.trim(), password.input.value, code.input.value.replace(/\s/g, ''))) this.askCode();
     } catch (e) {
       this.submit.disabled = false;
       this.refused(e);
     }
   }
 
+  askCode() {
+    this.submit.disabled = false;
+    this.code.element.hidden = false;
+    this.code.input.focus();
+  }
+
   refused(e) {
-    if (e.code === 'need_code') {
-      this.code.element.hidden = false;
-      this.code.input.focus();
-    } else if (e.kind === 'wait') {
+    if (e.kind === 'wait') {
       this.wait(Math.max(1, e.wait_s));
     } else {
       this.say(e.code === 'wrong' ? t(this.code.element.hidden ? 'wrong' : 'wrong_code') : t(`error_${e.kind}`));
