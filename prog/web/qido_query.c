@@ -234,11 +234,17 @@ static enum err number(struct slice value, const char *name, uint64_t *ret_numbe
                : fault_set(f, ERR_SYNTAX, "%s must be a number", name);
 }
 
-// A study cannot be found by what only its series have (PS3.18 8.3.4.1): leaving the key out would find
-// them all.
-static bool is_below(uint32_t tag, enum query_level level) {
-    int attr = indexed_find(0, tag);
-    return attr >= 0 && index_attr_table[attr].level > (unsigned)level;
+// A study cannot be found by what only its series have (PS3.18 8.3.4.1), nor anything by how much is in it
+// (PS3.4 C.3.4): leaving the key out would find them all.
+static enum err check_match(const struct path *path, struct slice value, enum query_level level,
+                            struct fault *f) {
+    uint32_t tag = path->tags[path->n - 1];
+    int attr = path->n == 1 ? indexed_find(0, tag) : path->n == 2 ? indexed_find(path->tags[0], tag) : -1;
+    if (attr >= 0 && index_attr_table[attr].level > (unsigned)level)
+        return fault_set(f, ERR_SYNTAX, "%08X belongs to a level below the one searched", tag);
+    if (attr >= 0 && indexed_is_count(attr) && value.n > 0)
+        return fault_set(f, ERR_SYNTAX, "%08X is counted, and cannot be matched", tag);
+    return OK;
 }
 
 // One parameter. The names that are no attribute: PS3.18 Table 8.3.4-1.
@@ -264,9 +270,8 @@ static enum err take(struct request *rq, struct qido_query *q, struct slice name
     if (slice_eq_str(name, "accept") || slice_eq_str(name, "charset") || slice_eq_str(name, "access_token"))
         return OK;
     if (parse_path(name, &path)) {
-        if (path.n == 1 && is_below(path.tags[0], q->id.level))
-            return fault_set(f, ERR_SYNTAX, "%08X belongs to a level below the one searched", path.tags[0]);
-        return put_key(rq, q->id.keys, &path, value, true, f);
+        enum err e = check_match(&path, value, q->id.level, f);
+        return e == OK ? put_key(rq, q->id.keys, &path, value, true, f) : e;
     }
     return fault_set(f, ERR_SYNTAX,
                      "a parameter is neither one of QIDO-RS nor an attribute (keyword or 8 hex digits)");

@@ -61,12 +61,6 @@ static void put_condition(struct find_plan *p, int attr, const struct dicom_matc
     }
 }
 
-// Numbers of related entities come back but are not matched (PS3.4 C.3.4).
-static bool is_count(int attr) {
-    return attr >= INDEX_ATTR_NumberOfPatientRelatedStudies &&
-           attr <= INDEX_ATTR_NumberOfSeriesRelatedInstances;
-}
-
 static enum err parse(struct find_plan *p, struct find_key *key, const struct dicom_element *e,
                       struct fault *f) {
     if (e->is_sequence || e->value.n == 0) {
@@ -83,9 +77,13 @@ static enum err add_indexed(struct find_plan *p, struct find_key *key, int attr,
     if (e != OK)
         return e;
     key->slot = slot_for(p, attr);
-    if (!is_count(attr) && !p->combined[attr])
+    if (!indexed_is_count(attr) && !p->combined[attr])
         put_condition(p, attr, &key->match);
     return OK;
+}
+
+static bool level_has(const struct find_plan *p, int attr) {
+    return index_attr_table[attr].level <= (unsigned)p->id->level;
 }
 
 static enum err add_inner(struct find_plan *p, const struct dicom_dataset *item, uint32_t inner,
@@ -94,6 +92,10 @@ static enum err add_inner(struct find_plan *p, const struct dicom_dataset *item,
     const struct dicom_element *asked = dicom_dataset_find(item, inner);
     if (!asked || attr < 0)
         return OK;
+    if (!level_has(p, attr)) {
+        p->unsupported = true;
+        return OK;
+    }
     struct find_key key = {.asked = asked, .vr = (enum vr)index_attr_table[attr].vr};
     enum err e = parse(p, &key, asked, f);
     if (e == OK) {
@@ -120,10 +122,6 @@ static enum err add_sequence(struct find_plan *p, struct find_key *key, struct f
         key->here = true;
     }
     return e;
-}
-
-static bool level_has(const struct find_plan *p, int attr) {
-    return index_attr_table[attr].level <= (unsigned)p->id->level;
 }
 
 // What the archive says of an entity itself: no object is read for it. All it has can be had at once

@@ -24,6 +24,11 @@ int indexed_find(uint32_t sequence, uint32_t tag) {
     return -1;
 }
 
+bool indexed_is_count(int attr) {
+    return attr >= INDEX_ATTR_NumberOfPatientRelatedStudies &&
+           attr <= INDEX_ATTR_NumberOfSeriesRelatedInstances;
+}
+
 bool indexed_is_taken_from_object(int attr) {
     switch ((enum index_kind)index_attr_table[attr].kind) {
     case INDEX_KIND_TEXT:

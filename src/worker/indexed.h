@@ -15,6 +15,7 @@ extern const struct dicom_pick indexed_picks[INDEXED_PICKS];
 // The attribute of this tag, inside this sequence or (0) at top level; -1 when the index does not know it.
 int indexed_find(uint32_t sequence, uint32_t tag);
 bool indexed_is_taken_from_object(int attr); // else the archive knows it by itself
+bool indexed_is_count(int attr); // of related entities: these come back, but are not matched (PS3.4 C.3.4)
 
 // Appends a raw value as it is shown and as it is compared.
 void indexed_decode(const struct dicom_charset *cs, enum vr vr, struct slice raw, struct buf *shown,

@@ -138,6 +138,18 @@ MATCHING = [
     row("PS3.18 Table 10.6.1-5", "Instance Number", "studies/%s/instances?InstanceNumber=2" % BRAIN, count=1),
 ]
 
+LOWER = [
+    row(MATCH, "studies by what series have: 400", "studies?Modality=CT", status=400),
+    row(MATCH, "in a sequence, too: 400",
+        "studies?RequestAttributesSequence.RequestedProcedureID=PROC1", status=400),
+    row(PARAMETERS, "such a sequence to be returned is no error",
+        "studies?PatientID=WEB1&includefield=RequestAttributesSequence.RequestedProcedureID", status=200,
+        count=2),
+    row("PS3.4 C.3.4", "by how much is in them: 400", "studies?NumberOfStudyRelatedInstances=3", status=400),
+    row("PS3.4 C.3.4", "how much is in them is returned",
+        "studies?StudyInstanceUID=%s&NumberOfStudyRelatedInstances=" % BRAIN, values={"00201208": [3]}),
+]
+
 FUZZY = [
     row("PS3.18 8.3.4.2", "fuzzymatching is done or warned of",
         "studies?PatientName=Muller&fuzzymatching=true",
@@ -246,7 +258,7 @@ FORMATS = [
     row("PS3.18 8.3.3.1", "accept in the URL", get(ALL + "&accept=" + JSON.replace("+", "%2B"), "*/*"),
         type=JSON),
 ]
-ROWS = STATUS + MATCHING + FUZZY + RETURNED + PAGES + FORMATS
+ROWS = STATUS + MATCHING + LOWER + FUZZY + RETURNED + PAGES + FORMATS
 
 
 @parametrize(ROWS)

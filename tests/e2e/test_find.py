@@ -167,6 +167,18 @@ def test_sequence_matching(filled):
     assert (item.ScheduledProcedureStepID, item.RequestedProcedureID) == ("STEP1", "PROC1")
 
 
+def test_a_sequence_of_a_lower_level_is_left_out(filled):
+    """PS3.4 C.4.1.1.4: an optional key that this level does not have is no failure."""
+    asked = Dataset()
+    asked.ScheduledProcedureStepID, asked.RequestedProcedureID = "STEP1", ""
+    with filled.associate(contexts=[(dul.STUDY_FIND, [dul.EXPLICIT])]) as a:
+        answers = list(a.find(dul.STUDY_FIND, dul.keys(
+            QueryRetrieveLevel="STUDY", StudyInstanceUID="1.2.826.51",
+            RequestAttributesSequence=Sequence([asked]))))
+    assert [status for status, _ in answers] == [0xFF01, 0]
+    assert answers[0][1].StudyInstanceUID == "1.2.826.51"
+
+
 @pytest.mark.parametrize("charset,name", NAMES, ids=[str(n[0]) for n in NAMES])
 def test_names_come_back_in_the_askers_set(filled, charset, name):
     """Asked in its own set, the name matches and comes back in it; asked in ASCII, in ISO_IR 192."""
