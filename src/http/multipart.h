@@ -11,7 +11,7 @@
 #include "http/http.h"
 
 enum {
-    MULTIPART_BOUNDARY_MAX = 70,
+    MULTIPART_BOUNDARY_MAX = 128,   // RFC 2046 has 70; Orthanc sends 73, two UUIDs
     MULTIPART_PREAMBLE_MAX = 65536, // bytes before the first part: ignored
     MULTIPART_PADDING_MAX = 64,     // blanks after a boundary
     MULTIPART_FIELDS_MAX = 32,      // of a part

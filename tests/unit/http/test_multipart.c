@@ -110,11 +110,11 @@ static void cut(void **state) {
 
 static void boundaries(void **state) {
     (void)state;
-    char text[80];
+    char text[140];
     memset(text, 'b', sizeof text);
     for (size_t n = 0; n < sizeof text; n++) {
         struct multipart *m = multipart_new(slice_of(text, n), &multipart_limits_default);
-        assert_int_equal(m != NULL, n >= 1 && n <= 70);
+        assert_int_equal(m != NULL, n >= 1 && n <= 128);
         multipart_free(m);
     }
     assert_null(multipart_new(SLICE_LIT("a "), &multipart_limits_default));
