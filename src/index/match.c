@@ -155,6 +155,12 @@ enum err conditions_compile(struct index_query *q, const struct index_query_spec
     if (!q->conditions)
         return fault_set(f, ERR_NO_MEMORY, "no memory for a query");
     q->condition_count = spec->condition_count;
+    for (size_t i = 0; i < spec->condition_count; i++) {
+        const struct query_condition *c = &spec->conditions[i];
+        if (c->attribute == INDEX_ATTR_StudyInstanceUID && c->count == 1 &&
+            (c->kind == QUERY_SINGLE || c->kind == QUERY_LIST))
+            q->the_study = &q->conditions[i];
+    }
     return conditions_of(q, spec->level, spec->conditions, spec->condition_count, true, q->conditions, f);
 }
 

@@ -258,6 +258,30 @@ static void next_pass(struct index_query *q) {
         q->done = q->pass_now == q->pass_count;
 }
 
+static enum err admits(struct index_query *q, struct fault *f, bool *ret_admits) {
+    return scope_admits(q, sqlite3_column_int64(q->statement, COL_STUDY_ID),
+                        sqlite3_column_int64(q->statement, COL_PATIENT_ID), f, ret_admits);
+}
+
+static void stop(struct index_query *q) {
+    sqlite3_reset(q->statement);
+    q->running = false;
+    q->done = true;
+}
+
+// A study that is asked for by its UID and not seen: its first row ends the query, which else would take the
+// longer the more there is in it, and so tell that there is such a study.
+static enum err end_unless_seen(struct index_query *q, struct fault *f) {
+    bool seen = true;
+    enum err e = OK;
+    if (q->the_study && q->scope_count > 0 && q->level != INDEX_PATIENT &&
+        conditions_hold(q, q->statement, q->the_study, 1))
+        e = admits(q, f, &seen);
+    if (!seen)
+        stop(q);
+    return e;
+}
+
 static enum err row_wanted(struct index_query *q, struct fault *f, bool *ret_wanted) {
     bool wanted = false;
     enum err e = OK;
@@ -266,9 +290,11 @@ static enum err row_wanted(struct index_query *q, struct fault *f, bool *ret_wan
         return OK;
     q->has_place = false;
     q->dates_seen++;
+    e = end_unless_seen(q, f);
+    if (e != OK || q->done)
+        return e;
     if (!in_earlier_pass(q) && conditions_hold(q, q->statement, q->conditions, q->condition_count))
-        e = scope_admits(q, sqlite3_column_int64(q->statement, COL_STUDY_ID),
-                         sqlite3_column_int64(q->statement, COL_PATIENT_ID), f, &wanted);
+        e = admits(q, f, &wanted);
     if (e == OK && wanted && q->skipped < q->offset) {
         q->skipped++;
         wanted = false;
@@ -339,12 +365,6 @@ static enum err row_take(struct index_query *q, struct fault *f) {
     q->has_row = true;
     enum err e = scope_sums(q, q->place[4], f);
     return e == OK ? late_step(q, f) : e;
-}
-
-static void stop(struct index_query *q) {
-    sqlite3_reset(q->statement);
-    q->running = false;
-    q->done = true;
 }
 
 // One row of the walk, or the end of a pass.

@@ -96,6 +96,7 @@ struct index_query {
     enum index_order order;
     struct condition *conditions; // those of the spec; behind them, those that all scopes need
     size_t condition_count, pattern_bytes;
+    const struct condition *the_study; // of those: the one Study Instance UID that is asked for
     uint16_t *returns;
     size_t return_count;
     uint64_t offset, limit;

@@ -451,6 +451,43 @@ static void scopes_have_a_limit(void **state) {
         }
 }
 
+// Last: the others know nothing of this study.
+static void a_study_that_is_not_seen_takes_no_longer_than_none(void **state) {
+    (void)state;
+    enum { MANY = 2 * ROWS_PER_STEP };
+    for (int n = 0; n < MANY; n++) {
+        struct bed_object b;
+        bed_object_init(&b, STUDIES, 0, n);
+        put_text(&b, INDEX_ATTR_PatientID, "PX");
+        put_text(&b, INDEX_ATTR_InstitutionName, "Hall");
+        assert_int_equal(bed_add(ix, &b), INDEX_NEW);
+    }
+    struct bed_object b;
+    bed_object_init(&b, STUDIES, 0, 0);
+    struct slice uid = slice_str(b.study), hall = SLICE_LIT("Hall"), ward = SLICE_LIT("Ward 4"),
+                 yes = SLICE_LIT("YES");
+    struct query_condition asked = {INDEX_ATTR_StudyInstanceUID, QUERY_SINGLE, 1, &uid};
+    struct query_condition in_hall = {INDEX_ATTR_StudyInstitution, QUERY_SINGLE, 1, &hall};
+    struct query_condition in_ward = {INDEX_ATTR_StudyInstitution, QUERY_SINGLE, 1, &ward};
+    struct query_condition made_safe = {INDEX_ATTR_PatientIdentityRemoved, QUERY_SINGLE, 1, &yes};
+    struct index_clause outside[] = {{&in_ward, 1}, {&made_safe, 1}};
+    struct index_clause inside[] = {{&made_safe, 1}, {&in_hall, 1}};
+    for (size_t clauses = 1; clauses <= 2; clauses++)
+        for (int is_in = 0; is_in <= 1; is_in++) {
+            struct index_scope scope = {is_in ? inside + 2 - clauses : outside, clauses};
+            struct index_query_spec spec = {.level = INDEX_INSTANCE, .conditions = &asked,
+                                            .condition_count = 1, .scopes = &scope, .scope_count = 1};
+            struct index_query *q = NULL;
+            struct fault f = {0};
+            enum index_step step = INDEX_AGAIN;
+            assert_int_equal(index_query_open(ix, &spec, &f, &q), OK);
+            assert_int_equal(index_query_step(q, &f, &step), OK);
+            assert_int_equal(step, is_in ? INDEX_ROW : INDEX_END);
+            index_query_close(q);
+            assert_int_equal(run(&spec, false, NULL), is_in ? MANY : 0);
+        }
+}
+
 static void too_many_to_gather_come_by_date(void **state) {
     (void)state;
     struct slice prefix = SLICE_LIT("*e*");
@@ -477,6 +514,7 @@ int main(void) {
         cmocka_unit_test(impossible_scopes_are_refused),
         cmocka_unit_test(scopes_have_a_limit),
         cmocka_unit_test(too_many_to_gather_come_by_date),
+        cmocka_unit_test(a_study_that_is_not_seen_takes_no_longer_than_none),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
