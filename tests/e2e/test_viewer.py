@@ -97,6 +97,12 @@ def test_who_is_not_signed_in_is_sent_there(hospital):
     assert "/viewer/" not in seen["before"].split("?")[0] and "return=" in seen["before"], seen["before"]
 
 
+def test_signing_out_elsewhere_takes_the_images_away(hospital):
+    seen = look(hospital, HEAD, sign_out=True, name="-signed-out")
+    assert seen["studies"][0]["first"]["shades"] > 20
+    assert seen["after_sign_out"] == "https://127.0.0.1:%d/" % hospital.port
+
+
 def test_somebody_elses_study_is_not_shown(hospital):
     seen = look(hospital, HEAD, user="ward", seconds=4, name="-other")
     assert not seen["studies"][0]["first"] or seen["studies"][0]["first"]["shades"] <= 3

@@ -59,6 +59,19 @@ inBrowser('a second factor', {}, async (bed, page) => {
   assert.deepEqual(statuses, [202, 401, 200], 'that a code is needed is no error');
 });
 
+inBrowser('two tabs: out of one is out of both, and in likewise', {}, async (bed, page) => {
+  await bed.signIn('doctor');
+  const other = await bed.context.newPage();
+  await other.goto(bed.address);
+  await other.waitForSelector('.study');
+  await page.locator('#top > button').click();
+  await other.waitForSelector('input[name=username]');
+  assert.equal(await other.locator('.study').count(), 0, 'no names of patients stay behind');
+  await page.waitForSelector('input[name=username]');
+  await fill(page, 'doctor');
+  await other.waitForSelector('.study');
+});
+
 inBrowser('to the page asked for, when it is one of ours', {}, async (bed, page) => {
   await page.goto(`${bed.address}/?return=${encodeURIComponent('/viewer/viewer?StudyInstanceUIDs=2.25.1')}`);
   await fill(page, 'doctor');

@@ -69,7 +69,8 @@ def page(text):
     text = re.sub(r"<link rel=\"(?:manifest|apple-touch[^\"]*|yandex[^\"]*|icon)\"[^>]*>", "", text)
     text = re.sub(r"<meta name=\"(?:apple-|msapplication-)[^>]*>", "", text)
     text = re.sub(r"((?:src|href)=\")/", r"\1/viewer/", text)
-    own = '<script src="/viewer/app-config.js"></script><script src="/viewer/boot.js"></script>'
+    own = '<script src="/viewer/app-config.js"></script><script src="/viewer/boot.js"></script>' \
+        '<script src="/viewer/session.js"></script>'
     text, n = re.subn(r"<title>.*?</title>", "<title>Galena viewer</title>" + own, text)
     if n != 1 or "<script>" in text:
         raise ValueError("OHIF's page is not as it was")
@@ -100,7 +101,7 @@ def main(source, target):
                 text = f.read()
             with open(made, "w", encoding="utf-8") as f:
                 f.write(make(text))
-    for name in ("app-config.js", "boot.js"):
+    for name in ("app-config.js", "boot.js", "session.js"):
         shutil.copyfile(os.path.join(HERE, name), os.path.join(target, name))
 
 

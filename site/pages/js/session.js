@@ -8,6 +8,7 @@ export const state = { info: { name: '', version: '', oidc: false }, me: null };
 export const session = Object.assign(new EventTarget(), { reason: '' });
 
 const SEEN = 'galena.seen';
+const tabs = new BroadcastChannel('galena'); // the others of this browser, viewers too, have the same session
 let idle_ms = 0;
 let timer = 0;
 
@@ -80,6 +81,7 @@ export async function signIn(user, password, code) {
     quiet: true });
   if (answer.need_code) return false;
   begin(await json('/api/me', { quiet: true }));
+  tabs.postMessage('in');
   return true;
 }
 
@@ -90,10 +92,15 @@ export async function signOut() {
   } catch (e) {
     if (e.kind !== 'sign_in') throw e;
   }
+  tabs.postMessage('out');
   history.replaceState(null, '', '/');
   location.reload();
 }
 
+tabs.onmessage = ({ data }) => {
+  if (data === 'out') forget('ended');
+  else if (!state.me) load().catch(() => { /* it goes on without */ });
+};
 events.addEventListener('signed-out', () => forget('ended'));
 events.addEventListener('used', used);
 document.addEventListener('visibilitychange', () => document.visibilityState === 'visible' && watch());

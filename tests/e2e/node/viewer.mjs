@@ -85,5 +85,12 @@ seen.before = asked.study_before ? await (async () => {
 seen.signed_in = await sign_in();
 seen.studies = [];
 for (const study of asked.studies) seen.studies.push(await look_at(study));
+if (asked.sign_out) { // in another tab
+  const other = await context.newPage();
+  await other.goto(asked.base + "/");
+  await other.locator("#top > button").click();
+  await page.waitForURL(asked.base + "/", { timeout: 10000 }).catch(() => {});
+  seen.after_sign_out = page.url();
+}
 await browser.close();
 console.log(JSON.stringify(seen));
