@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import test from 'node:test';
+import { deflateRawSync } from 'node:zlib';
 import { dicomFile } from './browser.mjs';
 
 globalThis.document = { documentElement: { lang: 'en' } };
@@ -12,6 +13,7 @@ const dicom = await load('dicom');
 const { encode } = await load('qr');
 const { sniff } = await load('files');
 const stow = await load('stow');
+const { unzipped } = await load('unzip');
 const { default: en } = await load('text_en');
 const { default: de } = await load('text_de');
 
@@ -66,6 +68,54 @@ test('which files are sent', async () => {
   lying.writeUInt16LE(65535, 138);
   assert.deepEqual(await sniff(new File([lying], 'lying')), { uid: '' });
   assert.deepEqual(await sniff(null), { why: 'unreadable' });
+});
+
+// Entries: {name, data, stored, flags, wide, lie}; wide: sizes and places in the extra field of ZIP64.
+function zip(entries, comment = '') {
+  const u = (...fields) => Buffer.concat(fields.map(([bytes, n]) => {
+    const b = Buffer.alloc(bytes);
+    b[bytes === 8 ? 'writeBigUInt64LE' : bytes === 4 ? 'writeUInt32LE' : 'writeUInt16LE'](bytes === 8 ? BigInt(n) : n);
+    return b;
+  }));
+  const parts = [], heads = [];
+  let at = 0;
+  for (const { name, data = '', stored = false, flags = 0, wide = false, lie = 0 } of entries) {
+    const packed = stored ? Buffer.from(data) : deflateRawSync(data), size = Buffer.byteLength(data) + lie;
+    const path = Buffer.from(name), method = stored ? 0 : 8;
+    const more = wide ? u([2, 1], [2, 24], [8, size], [8, packed.length], [8, at]) : Buffer.alloc(0), f = 0xFFFFFFFF;
+    heads.push(u([4, 0x02014b50], [2, 45], [2, 45], [2, flags], [2, method], [4, 0], [4, 0], [4, wide ? f : packed.length],
+      [4, wide ? f : size], [2, path.length], [2, more.length], [2, 0], [2, 0], [2, 0], [4, 0], [4, wide ? f : at]), path, more);
+    parts.push(u([4, 0x04034b50], [2, 45], [2, flags], [2, method], [4, 0], [4, 0], [4, 0], [4, 0], [2, path.length], [2, 3]),
+      path, Buffer.from('xyz'), packed);
+    at += 33 + path.length + packed.length;
+  }
+  const directory = Buffer.concat(heads);
+  return Buffer.concat([...parts, directory, u([4, 0x06054b50], [4, 0], [2, entries.length], [2, entries.length],
+    [4, directory.length], [4, at], [2, comment.length]), Buffer.from(comment)]);
+}
+
+async function contents(bytes, name = 'a.zip') {
+  const found = [];
+  for await (const { file, path } of unzipped([{ file: new File([bytes], name), path: name }]))
+    found.push([path, file && await file.text()]);
+  return found;
+}
+
+test('ZIP files are opened', async () => {
+  const two = [{ name: 'cd/IM1', data: 'one'.repeat(1000) }, { name: 'cd/', stored: true },
+    { name: 'cd/Bücher/IM2', data: 'two', stored: true }];
+  const good = [['a.zip/cd/IM1', 'one'.repeat(1000)], ['a.zip/cd/Bücher/IM2', 'two']];
+  const table = [
+    ['two files', zip(two), good], ['with a comment', zip(two, `${'PK\x05\x06 from the CD'.repeat(9)}`), good],
+    ['ZIP64', zip(two.map((e) => ({ ...e, wide: true }))), good],
+    ['another name', zip(two), good.map(([path, text]) => [path.replace('a.zip', 'study'), text]), 'study'],
+    ['no ZIP', Buffer.from('DICM and so on, twenty-two bytes'), [['a.zip', 'DICM and so on, twenty-two bytes']]],
+    ['cut', zip(two).subarray(0, -30), [['a.zip', null]]],
+    ['no entry where one should be', zip(two).fill(0, zip(two).indexOf('PK\x01\x02'), zip(two).indexOf('PK\x01\x02') + 4), [['a.zip', null]]],
+    ['encrypted', zip([{ name: 'IM1', data: 'one', flags: 1 }]), [['a.zip/IM1', null]]],
+    ['longer than it says', zip([{ name: 'IM1', data: 'one', lie: -1 }, { name: 'IM2', data: 'two' }]),
+      [['a.zip/IM1', null], ['a.zip/IM2', 'two']]]];
+  for (const [what, bytes, wanted, name] of table) assert.deepEqual(await contents(bytes, name), wanted, what);
 });
 
 const item = (uid, reason) => ({ '00081155': { Value: [uid] }, ...(reason ? { '00081197': { Value: [reason] } } : {}),

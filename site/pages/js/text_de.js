@@ -48,7 +48,7 @@ export default {
   delete_for_good: 'Endgültig löschen', deleted: 'Die Studie wurde gelöscht.',
 
   drop_here: 'Zum Hochladen loslassen', drop_not_allowed: 'Sie dürfen hier nichts hochladen. Fragen Sie Ihre Administratoren nach dem Recht.',
-  drop_lead: 'Dateien oder Ordner irgendwohin ziehen', drop_text: 'Was kein DICOM ist, bleibt weg. Eine CD ziehen Sie am besten als Ganzes.',
+  drop_lead: 'Dateien oder Ordner irgendwohin ziehen', drop_text: 'Was kein DICOM ist, bleibt weg. Eine CD ziehen Sie am besten als Ganzes; ZIP-Dateien werden geöffnet.',
   choose_files: 'Dateien wählen', choose_folder: 'Ordner wählen', uploading: 'Lädt hoch, {share}',
   sending: 'Lädt hoch …', looking: 'Sieht die Dateien durch …',
   paused_sign_in: 'Wartet auf Ihre Anmeldung', paused_busy: 'Das Archiv ist beschäftigt; gleich geht es weiter …',

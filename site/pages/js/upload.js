@@ -4,6 +4,7 @@
 // that never came is asked for again, since storing the same object twice is no error.
 import { arrayOfPromises } from './gather.js';
 import { sniff } from './files.js';
+import { unzipped } from './unzip.js';
 import { session, state } from './session.js';
 import { judge, post, readReport, reasonKey } from './stow.js';
 import { events } from './api.js';
@@ -51,7 +52,7 @@ class Upload extends EventTarget {
     this.scanning++;
     const { stop } = this;
     try {
-      for await (const some of arrayOfPromises(found, async ({ file, path }) => ({ file, path, ...await sniff(file) }))) {
+      for await (const some of arrayOfPromises(unzipped(found), async ({ file, path }) => ({ file, path, ...await sniff(file) }))) {
         if (stop.signal.aborted) break;
         for (const item of some) this.take(item);
         this.pump();
