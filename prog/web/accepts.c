@@ -74,10 +74,29 @@ static size_t choose(const struct accept *accept, const char *const *offers, siz
     return n;
 }
 
+static bool is_word(uint8_t c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+// The parameter (PS3.18 8.3.3.1). Written as in the standard's examples, "application/dicom+json", its '+' has
+// been taken for a blank, which no media type has between two words.
+static struct slice wanted_in_url(struct request *rq) {
+    struct slice text = request_parameter(rq, "accept", 0);
+    uint8_t *c = text.n > 0 ? arena_alloc(&rq->arena, text.n) : NULL;
+    if (!c)
+        return text;
+    for (size_t i = 0; i < text.n; i++) {
+        bool inner = i > 0 && i + 1 < text.n && is_word(text.p[i - 1]) && is_word(text.p[i + 1]);
+        c[i] = text.p[i] == ' ' && inner ? '+' : text.p[i];
+    }
+    return slice_of(c, text.n);
+}
+
 size_t request_accepts_some(struct request *rq, const char *const *offers, size_t count,
                             struct accepted ret_accepted[ACCEPTED_MAX]) {
     struct accept accept;
-    struct slice text = request_parameter(rq, "accept", 0);
+    struct slice text = wanted_in_url(rq);
+    rq->by_accept = true;
     if (!text.p)
         text = request_header(rq, "accept");
     if (!text.p) {

@@ -73,6 +73,8 @@ bool answer_begin(struct request *rq, const struct answer *given) {
         answer_header(&a, "content-type", slice_str(a.type));
     if (a.etag)
         answer_header(&a, "etag", slice_str(a.etag));
+    if (rq->by_accept)
+        answer_header(&a, "vary", SLICE_LIT("accept"));
     struct http_response head = {.status = a.status,
                                  .field = a.extra,
                                  .field_count = a.extra_count,

@@ -113,7 +113,7 @@ void wado_frames(struct request *rq) {
         answer_error(rq, 404, "not_found", "There is no such frame.");
     else if (!(form = form_for(&x, forms, form_count)))
         answer_error(rq, 406, "transfer_syntax",
-                     "It is compressed and cannot be decompressed yet: ask for transfer-syntax=*.");
+                     "It cannot be had in that transfer syntax: transfer-syntax=* is as it was stored.");
     else
         answer_frames(&x, numbers, count, form->offer == 1 && count == 1);
     instance_close(&x);

@@ -245,7 +245,7 @@ static void serve(struct request *rq, const struct accepted *forms, size_t count
         answer_fault(rq, e, &f);
     else if (good == 0)
         answer_error(rq, 406, "transfer_syntax",
-                     "It is compressed and cannot be decompressed yet: ask for transfer-syntax=*.");
+                     "It cannot be had in that transfer syntax: transfer-syntax=* is as it was stored.");
     else if (form->offer == FORM_SINGLE)
         send_single(&o);
     else if (form->offer == FORM_PARTS)

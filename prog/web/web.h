@@ -69,6 +69,7 @@ struct request {
 
     // answering
     bool answered; // the status is out
+    bool by_accept; // in which form depends on Accept
     bool gone;     // nobody is there any more to hear an answer, or the rest of it (HEAD)
 
     // --- loop.c

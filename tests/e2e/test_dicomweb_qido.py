@@ -257,6 +257,12 @@ FORMATS = [
         type=JSON),
     row("PS3.18 8.3.3.1", "accept in the URL", get(ALL + "&accept=" + JSON.replace("+", "%2B"), "*/*"),
         type=JSON),
+    row("PS3.18 8.3.3.1", "with + as it is", get(ALL + "&accept=" + JSON, "*/*"), type=JSON),
+    row("PS3.18 8.3.3.1", "within a parameter, too",
+        get("studies?PatientID=WEB2&accept=multipart/related;+type=%%22%s%%22" % XML, "*/*"),
+        type="multipart/related", check=xml_parts),
+    row("RFC 9110 12.5.5", "what depends on Accept says so", get(ALL),
+        check=lambda a: "accept" in [v.strip() for v in a.header("vary").lower().split(",")] or 1 / 0),
 ]
 ROWS = STATUS + MATCHING + LOWER + FUZZY + RETURNED + PAGES + FORMATS
 
