@@ -78,8 +78,8 @@ static bool is_word(uint8_t c) {
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-// The parameter (PS3.18 8.3.3.1). Written as in the standard's examples, "application/dicom+json", its '+' has
-// been taken for a blank, which no media type has between two words.
+// The parameter (PS3.18 8.3.3.1). Written as in the standard's examples, "application/dicom+json", its '+'
+// has been taken for a blank, which no media type has between two words.
 static struct slice wanted_in_url(struct request *rq) {
     struct slice text = request_parameter(rq, "accept", 0);
     uint8_t *c = text.n > 0 ? arena_alloc(&rq->arena, text.n) : NULL;
