@@ -48,7 +48,7 @@ static bool holds(const struct accept_range *range, const char *offer) {
 static void note(const struct accept_range *range, int offer, struct accepted *ret) {
     *ret = (struct accepted){.offer = offer};
     struct slice part = media_parameter(&range->media, "type");
-    bool named = !slice_eq_str(range->media.type, "*") && !slice_eq_str(range->media.subtype, "*");
+    bool named = !slice_eq_str(range->media.type, "*");
     if (part.p)
         (void)slice_to_cstr(part, ret->type, sizeof ret->type);
     else if (named && !media_slice_is(range->media.type, "multipart"))
@@ -60,6 +60,15 @@ static void note(const struct accept_range *range, int offer, struct accepted *r
     struct slice transfer = media_parameter(&range->media, "transfer-syntax");
     if (transfer.p && !slice_to_cstr(transfer, ret->transfer, sizeof ret->transfer))
         strcpy(ret->transfer, "?"); // a syntax that nothing has
+}
+
+bool accepted_takes(const struct accepted *a, const char *media) {
+    const char *slash = strchr(a->type, '/');
+    if (a->type[0] == '\0' || strcmp(a->type, "*/*") == 0)
+        return true;
+    if (slash && strcmp(slash, "/*") == 0)
+        return strncmp(a->type, media, (size_t)(slash - a->type) + 1) == 0;
+    return strcmp(a->type, media) == 0;
 }
 
 static size_t choose(const struct accept *accept, const char *const *offers, size_t count,

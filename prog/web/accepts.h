@@ -7,7 +7,7 @@
 
 struct accepted {
     int offer;
-    char type[64];     // of the range, or of its parts; "" for a wildcard
+    char type[64];     // of the range, or of its parts; "" for any, or with a wildcard: "image/*"
     char transfer[65]; // its transfer-syntax: a UID, "*", or "": none was named
 };
 
@@ -16,6 +16,9 @@ struct accepted {
 // or 400 where types of the DICOM and the rendered category are mixed (8.7.4), is out.
 bool request_accepts(struct request *rq, const char *const *offers, size_t count,
                      struct accepted *ret_accepted);
+
+// Is this media type among those that the range, or what it says of its parts, means?
+bool accepted_takes(const struct accepted *a, const char *media);
 
 // All forms that the client takes, most wanted first, for a resource that has to look which of them it can
 // be had in. 0: none; the answer is out.

@@ -127,14 +127,15 @@ enum err instance_send_frame(struct instance *x, uint32_t frame, bool last, stru
     return e;
 }
 
+// Media type and transfer syntax agree: 8.7.3.3. Where no syntax is named, it is the default of the media
+// type; application/octet-stream means uncompressed bytes, but for what is only there with loss (8.7.3.4).
 bool instance_is_sent_as(const struct instance *x, const struct accepted *a) {
     bool any = strcmp(a->transfer, "*") == 0, same = strcmp(a->transfer, x->object.transfer) == 0;
-    bool bytes = a->type[0] == '\0' || strcmp(a->type, "application/octet-stream") == 0;
+    bool named = a->transfer[0] != '\0', bytes = accepted_takes(a, "application/octet-stream");
     if (!x->ts->encapsulated)
-        return bytes &&
-               (any || a->transfer[0] == '\0' || strcmp(a->transfer, UID_ExplicitVRLittleEndian) == 0);
-    bool media = strcmp(a->type, instance_media_type(x)) == 0 && a->transfer[0] == '\0';
-    if (!bytes && strcmp(a->type, instance_media_type(x)) != 0)
-        return false; // 8.7.3.3: media type and transfer syntax agree
-    return any || same || media || (bytes && a->transfer[0] == '\0' && x->ts->lossy);
+        return bytes && (any || !named || strcmp(a->transfer, UID_ExplicitVRLittleEndian) == 0);
+    bool media = accepted_takes(a, instance_media_type(x));
+    if (!media && !bytes)
+        return false;
+    return any || same || (!named && (media || x->ts->lossy));
 }

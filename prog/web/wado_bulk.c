@@ -91,12 +91,21 @@ static enum err send_fragments(struct instance *x, struct fault *f) {
     return e == OK ? instance_end_multipart(x, f) : e;
 }
 
-static void send_compressed(struct instance *x, const struct accepted *accepted) {
+// Forms that the client takes, most wanted first.
+struct forms {
+    struct accepted v[ACCEPTED_MAX];
+    size_t n;
+};
+
+static void send_compressed(struct instance *x, const struct forms *forms) {
     struct fault f = {0};
+    size_t i = 0;
+    while (i < forms->n && (forms->v[i].offer != 0 || !instance_is_sent_as(x, &forms->v[i])))
+        i++;
     bool known = true;
-    for (uint32_t i = 0; known && i < x->table.number_of_frames; i++)
-        known = instance_has_frame(x, i);
-    if (accepted->offer != 0 || !instance_is_sent_as(x, accepted)) {
+    for (uint32_t n = 0; known && n < x->table.number_of_frames; n++)
+        known = instance_has_frame(x, n);
+    if (i == forms->n) {
         answer_error(
             x->rq, 406, "transfer_syntax",
             "It is compressed: ask for multipart/related with transfer-syntax=*, a part for each frame.");
@@ -112,31 +121,34 @@ static void send_compressed(struct instance *x, const struct accepted *accepted)
         answer_break(x->rq);
 }
 
-static void send_value(struct instance *x, const struct accepted *accepted, struct dicom_ref run, enum vr vr,
+static void send_value(struct instance *x, const struct forms *forms, struct dicom_ref run, enum vr vr,
                        const char *what) {
-    if (accepted->type[0] && strcmp(accepted->type, "application/octet-stream") != 0)
+    size_t i = 0;
+    while (i < forms->n && !accepted_takes(&forms->v[i], "application/octet-stream"))
+        i++;
+    if (i == forms->n)
         answer_error(x->rq, 406, "accept", "It is to be had as application/octet-stream.");
-    else if (accepted->offer == 1)
+    else if (forms->v[i].offer == 1)
         send_run(x, run, vr);
     else
         send_run_as_part(x, run, vr, what);
 }
 
-static void send_pixels(struct instance *x, const struct accepted *accepted, const char *what) {
+static void send_pixels(struct instance *x, const struct forms *forms, const char *what) {
     struct dicom_ref run = {x->table.offset, x->table.length};
     if (!x->table.present)
         answer_error(x->rq, 404, "not_found", "The instance has no pixel data.");
     else if (x->table.encapsulated)
-        send_compressed(x, accepted);
+        send_compressed(x, forms);
     else
-        send_value(x, accepted, run, (enum vr)x->table.pixel_vr, what);
+        send_value(x, forms, run, (enum vr)x->table.pixel_vr, what);
 }
 
 // --- the resources
 
 static const char *const offers[] = {"multipart/related; type=\"*\"", "application/octet-stream"};
 
-static void send_element(struct instance *x, const struct accepted *accepted) {
+static void send_element(struct instance *x, const struct forms *forms) {
     struct target path;
     struct dicom_dataset *ds = NULL;
     struct fault f = {0};
@@ -147,20 +159,21 @@ static void send_element(struct instance *x, const struct accepted *accepted) {
     if (!e || !e->is_ref)
         answer_error(x->rq, 404, "not_found", "The instance has no bulk data there.");
     else if (e->tag == x->table.pixel_tag && x->table.present && path.count == PATH_BEGIN + 1)
-        send_pixels(x, accepted, "/pixeldata");
+        send_pixels(x, forms, "/pixeldata");
     else
-        send_value(x, accepted, e->ref, (enum vr)e->vr, "/bulkdata");
+        send_value(x, forms, e->ref, (enum vr)e->vr, "/bulkdata");
 }
 
 void wado_bulkdata(struct request *rq) {
     struct instance x;
-    struct accepted accepted;
+    struct forms forms;
     struct fault f = {0};
-    if (!request_accepts(rq, offers, 2, &accepted))
+    forms.n = request_accepts_some(rq, offers, 2, forms.v);
+    if (forms.n == 0)
         return;
     enum err e = instance_open(&x, rq, &f);
     if (e == OK)
-        send_element(&x, &accepted);
+        send_element(&x, &forms);
     else
         answer_fault(rq, e, &f);
     instance_close(&x);
@@ -168,13 +181,14 @@ void wado_bulkdata(struct request *rq) {
 
 void wado_pixeldata(struct request *rq) {
     struct instance x;
-    struct accepted accepted;
+    struct forms forms;
     struct fault f = {0};
-    if (!request_accepts(rq, offers, 2, &accepted))
+    forms.n = request_accepts_some(rq, offers, 2, forms.v);
+    if (forms.n == 0)
         return;
     enum err e = instance_open(&x, rq, &f);
     if (e == OK)
-        send_pixels(&x, &accepted, "/pixeldata");
+        send_pixels(&x, &forms, "/pixeldata");
     else
         answer_fault(rq, e, &f);
     instance_close(&x);

@@ -187,6 +187,21 @@ FRAME_ROWS = [
     row(FRAME, "no Accept: 406", get(path(NATIVE) + "/frames/1", None), status=406),
 ]
 
+IN_JPEG_LS = frames(web_data.jpeg(5), type="image/jls", syntax=JPEG_LS)
+ANYTHING = ["*/*", "multipart/related", "multipart/*", 'multipart/related; type="*/*"; transfer-syntax=*',
+            'multipart/related; type="image/*"',
+            'multipart/related; type="application/octet-stream", multipart/related; type="image/jls"']
+WILD_ROWS = [row("PS3.18 8.7.3.3", "a lossless one to who takes it: " + a,
+                 get(path(LOSSLESS) + where, a), check=IN_JPEG_LS)
+             for a in ANYTHING for where in ("/frames/1", "/pixeldata", "/bulkdata/7FE00010")] + [
+    row("PS3.18 8.7.3.3", "not decompressed to who takes bytes alone: 406",
+        get(path(LOSSLESS) + where, a), status=406)
+    for a in (BYTES, 'multipart/related; type="application/*"', 'multipart/related; type="image/jpeg"')
+    for where in ("/frames/1", "/pixeldata", "/bulkdata/7FE00010")] + [
+    row("PS3.18 8.7.3.3", "bytes to who takes anything", get(path(NATIVE) + "/frames/1", a),
+        check=frames(native(1)))
+    for a in ("*/*", 'multipart/related; type="*/*"', 'multipart/related; type="application/*"')]
+
 FORM_ROWS = [
     row(BULKDATA, "all bulk data of an instance", get(path(BULK_1 + ".1") + "/bulkdata", BYTES),
         check=overlay_of),
@@ -210,7 +225,7 @@ BULK_ROWS = [
         status=[400, 404]),
 ]
 
-ROWS = WHOLE + FRAME_ROWS + FORM_ROWS + BULK_ROWS
+ROWS = WHOLE + FRAME_ROWS + WILD_ROWS + FORM_ROWS + BULK_ROWS
 
 
 @parametrize(ROWS)
