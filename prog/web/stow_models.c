@@ -49,6 +49,7 @@ struct stow_models {
     struct incoming in;
     struct dicom_assembler *assembler;
     uint64_t left;
+    bool may_lack_pad; // to be even
 };
 
 struct stow_models *stow_models_new(struct stow *s, bool xml) {
@@ -314,6 +315,12 @@ static int64_t frames_of(const struct model *x) {
     return n > 0 ? n : 1;
 }
 
+// Two pixels share their chrominance: PS3.3 C.7.6.3.1.2.
+static bool is_422(const struct model *x) {
+    struct slice photometric = dicom_dataset_trimmed(x->is.ds, TAG_PhotometricInterpretation);
+    return slice_eq_str(photometric, "YBR_FULL_422") || slice_eq_str(photometric, "YBR_PARTIAL_422");
+}
+
 // What native pixel data must have: PS3.5 8.1.1. 0: the attributes do not say.
 static uint64_t pixel_bytes(const struct model *x) {
     uint16_t rows = 0, columns = 0, samples = 1, bits = 0;
@@ -321,6 +328,8 @@ static uint64_t pixel_bytes(const struct model *x) {
     (void)dicom_dataset_u16(x->is.ds, TAG_Columns, &columns);
     (void)dicom_dataset_u16(x->is.ds, TAG_SamplesPerPixel, &samples);
     (void)dicom_dataset_u16(x->is.ds, TAG_BitsAllocated, &bits);
+    if (samples == 3 && is_422(x))
+        samples = 2;
     int64_t frames = frames_of(x);
     uint64_t frame = (uint64_t)rows * columns * samples * (bits / 8u),
              n; // 16 × 16 × 16 × 13 bits can't overflow
@@ -329,12 +338,17 @@ static uint64_t pixel_bytes(const struct model *x) {
     return n;
 }
 
-static uint64_t length_of(const struct stow_models *m, const struct multipart_event *ev) {
+// Of the part: as it says, or as the attributes do; but that is a guess, as pixel data may have been padded,
+// and so is only made where the part is too long to wait for its end.
+static uint64_t length_of(struct stow_models *m, const struct multipart_event *ev) {
     uint64_t n = 0;
     const struct dicom_bulk *b = &m->model->is.bulk[m->index];
     if (slice_to_u64(multipart_field(ev, "content-length"), UINT32_MAX - 1, &n) && n > 0)
         return n;
-    return b->tag == TAG_PixelData && strlen(b->path) == 8 ? pixel_bytes(m->model) : 0;
+    n = b->tag == TAG_PixelData && strlen(b->path) == 8 ? pixel_bytes(m->model) : 0;
+    bool waits = n <= STOW_GUESS_MIN_BYTES && m->waiting_bytes + n < STOW_BULK_MAX_BYTES;
+    m->may_lack_pad = n & 1;
+    return waits ? 0 : n + (n & 1);
 }
 
 // The last that is missing goes straight on, when its length is known.
@@ -343,6 +357,7 @@ static bool stream(struct stow_models *m, const struct multipart_event *ev) {
     struct fault f = {0};
     struct slice head;
     bool end = false;
+    m->may_lack_pad = false;
     uint64_t n = length_of(m, ev);
     const struct std_ts *ts = std_ts_find(slice_str(x->transfer));
     if (x->missing != 1 || n == 0 || !ts || ts->encapsulated)
@@ -420,6 +435,8 @@ static void end_stream(struct stow_models *m) {
     struct fault f = {0};
     bool end = false;
     m->model->bulk[m->index].complete = true; // it has gone
+    if (m->left == 1 && m->may_lack_pad)
+        take_stream(m, SLICE_LIT("\0"));
     enum err e = m->left == 0 ? assemble(m, m->model, &end, &f)
                               : fault_set(&f, ERR_TRUNCATED, "bulk data are shorter than they must be");
     end_object(m, m->model, e, true, &f);

@@ -12,7 +12,8 @@
 #include "http/multipart.h"
 #include "stow.h"
 
-enum { STOW_METADATA_MAX_BYTES = 32 * 1024 * 1024, STOW_BULK_MAX_BYTES = 64 * 1024 * 1024 };
+enum { STOW_METADATA_MAX_BYTES = 32 * 1024 * 1024, STOW_BULK_MAX_BYTES = 64 * 1024 * 1024,
+       STOW_GUESS_MIN_BYTES = 16 * 1024 * 1024 };
 
 struct stow_models;
 // `type`: of the metadata parts. NULL: no memory.

@@ -427,6 +427,38 @@ def test_bulk_data_of_another_length(bed, length):  # noqa: F811
     assert bed.get("instances?SOPInstanceUID=" + d.SOPInstanceUID).status == 204
 
 
+@pytest.mark.parametrize("rows,sent", [(3, 27), (3, 28), (3, 26), (3, 40), (2400, 2400 * 2401 * 3),
+                                       (2401, 2401 * 2401 * 3), (2401, 2401 * 2401 * 3 + 1)])
+def test_pixel_data_of_which_nobody_says_how_long(bed, rows, sent):  # noqa: F811
+    """Odd, padded, short: kept as it came, and made even. What is long streams, as the attributes say."""
+    d = small()
+    d.Rows, d.Columns, d.SamplesPerPixel, d.BitsAllocated = rows, 3 if rows == 3 else 2401, 3, 8
+    d.BitsStored, d.HighBit, d.PhotometricInterpretation, d.PlanarConfiguration = 8, 7, "RGB", 0
+    pixels = bytes(i * 7 % 251 for i in range(1000)) * (sent // 1000 + 1)
+    answer = post_models(bed, [model(d, "p")], [({"Content-Location": "p"}, pixels[:sent])])
+    assert answer.status == 200, answer
+    got = pydicom.dcmread(io.BytesIO(retrieve(bed, d.SOPInstanceUID)))
+    assert got.PixelData == pixels[:sent] + b"\0" * (sent % 2)
+
+
+def test_long_pixel_data_of_another_length_than_the_attributes_say(bed):  # noqa: F811
+    d = small()
+    d.Rows = d.Columns = 3000
+    for more in (-2, 2):
+        answer = post_models(bed, [model(d, "p")], [({"Content-Location": "p"}, bytes(18000000 + more))])
+        assert answer.status == 409, answer
+
+
+def test_shared_chrominance(bed):  # noqa: F811
+    """PS3.3 C.7.6.3.1.2: YBR_FULL_422 has two samples a pixel."""
+    d = small()
+    d.Rows = d.Columns = 3000
+    d.SamplesPerPixel, d.PhotometricInterpretation, d.BitsAllocated, d.BitsStored = 3, "YBR_FULL_422", 8, 8
+    d.HighBit, d.PlanarConfiguration = 7, 0
+    answer = post_models(bed, [model(d, "p")], [({"Content-Location": "p"}, bytes(18000000))])
+    assert answer.status == 200, answer
+
+
 URIS = ["file:///etc/passwd", "http://169.254.169.254/latest/meta-data/", "http://127.0.0.1:1/x",
     "/etc/passwd",
         "bulk/2", "../x", ""]
