@@ -53,7 +53,7 @@ class Server:
         # DCMTK answers in two writes with Nagle's algorithm on, and then waits 40 ms for every object,
         # unless this is set. The others don't look at it.
         env = dict(os.environ, TCP_NODELAY="1")
-        self.written_before = proc.written_bytes()
+        self.written_before = proc.written_bytes(self.folder)
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(command, cwd=cwd or self.folder, stdin=subprocess.DEVNULL,
                                             stdout=log, stderr=log, env=env)
@@ -102,7 +102,7 @@ class Server:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
-        self.written_bytes = proc.written_bytes() - self.written_before
+        self.written_bytes = proc.written_bytes(self.folder) - self.written_before
         return time.monotonic() - began
 
     def label(self):
