@@ -142,12 +142,14 @@ static const struct {
              {"application/dicom+json", true, false},
              {"application/dicom+xml", true, true}};
 
-// Which form; -1: one object alone; -2: none that is taken.
+// Which form; -1: one object alone; -2: none that is taken. RFC 2387 wants a type; who leaves it out sends
+// files.
 static int form_of(const struct media_type *type) {
+    struct slice parts = media_parameter(type, "type");
     if (media_is(type, "application/dicom"))
         return -1;
     for (int i = 0; media_is(type, "multipart/related") && i < 3; i++)
-        if (media_slice_is(media_parameter(type, "type"), forms[i].type))
+        if (!parts.p || media_slice_is(parts, forms[i].type))
             return i;
     return -2;
 }

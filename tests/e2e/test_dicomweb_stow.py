@@ -75,7 +75,7 @@ def raw_row(what, content, body, section=STORE, **expect):
 
 MIXED = web_data.ROOT + ".59"
 UNKNOWN = "1.2.840.10008.5.1.4.1.1.999999"
-A, B, C, D, E = [fresh() for _ in range(5)]
+A, B, C, D, E, F = [fresh() for _ in range(6)]
 IN_STUDY = fresh(MIXED)
 CUT = fresh()
 TYPE = 'multipart/related; type="application/dicom"; boundary=%s'
@@ -110,6 +110,8 @@ GOOD = [
         '"a\'()+_,-./:=? b"')),
     raw_row("type= without quotes", (TYPE % "B").replace('"', ""), framed(b"B", "--BOUNDARY\r\n", HEAD, C[1],
             "\r\n--BOUNDARY--\r\n"), status=200, check=stored(C[0])),
+    raw_row("without type=", "multipart/related; boundary=B", framed(b"B", "--BOUNDARY\r\n", HEAD, F[1],
+            "\r\n--BOUNDARY--\r\n"), status=200, check=stored(F[0])),
     raw_row("preamble and epilogue are ignored", TYPE % "B",
         framed(b"B", "preamble\r\n--BOUNDARY\r\n", HEAD, D[1],
             "\r\n--BOUNDARY--\r\nepilogue\r\n"), section="RFC 2046 5.1.1", status=200, check=stored(D[0])),
