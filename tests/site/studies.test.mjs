@@ -29,6 +29,15 @@ async function find(page, text) {
   await page.waitForTimeout(350);
 }
 
+inBrowser('a slow archive: one sees that something is under way', {}, async (bed, page) => {
+  bed.set({ delay_ms: 700 });
+  await bed.signIn();
+  await page.waitForSelector('#search');
+  await page.getByText('Searching …').waitFor();
+  await page.waitForSelector('.study');
+  assert.equal(await count(page), '426 studies');
+});
+
 inBrowser('searching, page by page', {}, async (bed, page) => {
   await bed.signIn();
   await page.waitForSelector('.study');

@@ -112,9 +112,15 @@ class Studies {
     const { searches, parts } = this.plan();
     this.parts = parts;
     this.merge = new Merge(searches, forgiving(searches.length > 1));
-    const slow = setTimeout(() => this.list.setBusy(true), 250);
+    const slow = setTimeout(() => this.slow(), 250);
     await this.page(true);
     clearTimeout(slow);
+  }
+
+  // A list that is still empty has nothing to turn grey.
+  slow() {
+    this.list.setBusy(true);
+    if (this.list.items.length === 0) replace(this.status, t('searching'));
   }
 
   async page(first) {
