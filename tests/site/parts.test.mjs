@@ -144,16 +144,20 @@ test('the body of a request', async () => {
     `--${boundary}\r\nContent-Type: application/dicom\r\n\r\n${t}\r\n`).join('') + `--${boundary}--\r\n`);
 });
 
+const scripts = readdirSync(new URL('js/', PAGES)).map((name) => [name, readFileSync(new URL(`js/${name}`, PAGES), 'utf8')]);
+
 test('both languages say the same, with the same values', () => {
   const holes = (entry) => [...new Set(JSON.stringify(entry).match(/\{\w+\}/g) || [])].sort();
   assert.deepEqual(Object.keys(de), Object.keys(en));
+  for (const [name, source] of scripts.filter(([file]) => file.startsWith('text_'))) {
+    const keys = [...source.replace(/'(\\.|[^'\\])*'/g, '').replace(/\{[^{}]*\}/g, '').matchAll(/(\w+):/g)].map((m) => m[1]);
+    assert.deepEqual(keys.filter((key, i) => keys.indexOf(key) !== i), [], `${name}: a key twice`);
+  }
   for (const key of Object.keys(en)) {
     assert.deepEqual(holes(de[key]), holes(en[key]), key);
     assert.equal(typeof de[key], typeof en[key], key);
   }
 });
-
-const scripts = readdirSync(new URL('js/', PAGES)).map((name) => [name, readFileSync(new URL(`js/${name}`, PAGES), 'utf8')]);
 
 test('every text that is named is there', () => {
   for (const [name, source] of scripts)

@@ -33,7 +33,7 @@ inBrowser('a slow archive: one sees that something is under way', {}, async (bed
   bed.set({ delay_ms: 700 });
   await bed.signIn();
   await page.waitForSelector('#search');
-  await page.getByText('Searching …').waitFor();
+  await page.getByText('Loading …').waitFor();
   await page.waitForSelector('.study');
   assert.equal(await count(page), '426 studies');
 });

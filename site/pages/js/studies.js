@@ -120,7 +120,7 @@ class Studies {
   // A list that is still empty has nothing to turn grey.
   slow() {
     this.list.setBusy(true);
-    if (this.list.items.length === 0) replace(this.status, t('searching'));
+    if (this.list.items.length === 0) replace(this.status, t('loading'));
   }
 
   async page(first) {

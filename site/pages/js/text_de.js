@@ -50,7 +50,7 @@ export default {
   drop_here: 'Zum Hochladen loslassen', drop_not_allowed: 'Sie dürfen hier nichts hochladen. Fragen Sie Ihre Administratoren nach dem Recht.',
   drop_lead: 'Dateien oder Ordner irgendwohin ziehen', drop_text: 'Was kein DICOM ist, bleibt weg. Eine CD ziehen Sie am besten als Ganzes; ZIP-Dateien werden geöffnet.',
   choose_files: 'Dateien wählen', choose_folder: 'Ordner wählen', uploading: 'Lädt hoch, {share}',
-  sending: 'Lädt hoch …', looking: 'Sieht die Dateien durch …', searching: 'Sucht …',
+  sending: 'Lädt hoch …', looking: 'Sieht die Dateien durch …',
   paused_sign_in: 'Wartet auf Ihre Anmeldung', paused_busy: 'Das Archiv ist beschäftigt; gleich geht es weiter …',
   paused_offline: 'Das Archiv ist nicht erreichbar; neuer Versuch …',
   done_stored: { one: '1 Bild ist gespeichert', other: '{n} Bilder sind gespeichert' },

@@ -50,7 +50,7 @@ export default {
   drop_here: 'Drop to upload', drop_not_allowed: 'You may not upload here. Ask your administrator for the right.',
   drop_lead: 'Drop files or folders anywhere', drop_text: 'What is not DICOM is left out. A CD is best dropped as a whole; ZIP files are opened.',
   choose_files: 'Choose files', choose_folder: 'Choose a folder', uploading: 'Uploading, {share}',
-  sending: 'Uploading …', looking: 'Looking through the files …', searching: 'Searching …',
+  sending: 'Uploading …', looking: 'Looking through the files …',
   paused_sign_in: 'Waiting for you to sign in', paused_busy: 'The archive is busy; going on in a moment …',
   paused_offline: 'The archive cannot be reached; trying again …',
   done_stored: { one: '1 image is stored', other: '{n} images are stored' },
