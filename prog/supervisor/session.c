@@ -21,14 +21,6 @@ enum {
     STRANGERS_LINES_PER_S = 10,
 };
 
-static const char *lane_name(enum ipc_lane lane) {
-    static const char *const names[] = {[IPC_LANE_TLS] = "tls",
-                                        [IPC_LANE_PLAIN] = "plain",
-                                        [IPC_LANE_LOCAL] = "local",
-                                        [IPC_LANE_HTTPS] = "https"};
-    return names[lane];
-}
-
 static bool has_gate(enum ipc_lane lane) {
     return lane == IPC_LANE_TLS || lane == IPC_LANE_HTTPS;
 }
@@ -255,11 +247,8 @@ void session_start(struct supervisor *s, enum ipc_lane lane, int take_fd, const 
     memcpy(session->source, source, sizeof source);
     session->counted = counted;
     CLEANUP(channels_close) struct channels c = {-1, -1, -1, -1, -1, -1, -1};
-    if (!gather(s, session, &c) || !hand_out(s, session, client, &c)) {
+    if (!gather(s, session, &c) || !hand_out(s, session, client, &c))
         give_up(s, session);
-        return;
-    }
-    os_log(OS_LOG_DEBUG, "connection", OS_LOG_TEXT("lane", lane_name(lane)), OS_LOG_TEXT("from", source));
 }
 
 // A gate in client mode before a connection we made. ret_fds: the plain stream, the gate's channel, the

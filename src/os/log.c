@@ -13,7 +13,7 @@ static struct {
     void *ctx;
 } state = {.role = "galena"};
 
-static const char *const level_names[] = {"error", "warn", "info", "debug"};
+static const char *const level_names[] = {"error", "warn", "info"};
 
 // A line under construction; what does not fit is left off.
 struct line {
@@ -113,14 +113,12 @@ void os_log_init(const char *role, os_log_sink *sink, void *ctx) {
 }
 
 void os_log_relay(enum os_log_level level, const char *role, const char *peer, struct slice text) {
-    if (level > OS_LOG_INFO)
-        return;
     char dst[OS_LOG_LINE_MAX + 1], time[OS_CLOCK_TEXT];
     struct line l = {dst, 0, OS_LOG_LINE_MAX};
     os_clock_text(os_clock_wall_ms(), time);
     put_str(&l, time);
     put_str(&l, " ");
-    put_str(&l, level_names[level <= OS_LOG_DEBUG ? level : OS_LOG_DEBUG]);
+    put_str(&l, level_names[level <= OS_LOG_INFO ? level : OS_LOG_INFO]);
     put_str(&l, " ");
     put_str(&l, role);
     if (peer && *peer) {
@@ -137,8 +135,6 @@ void os_log_relay(enum os_log_level level, const char *role, const char *peer, s
 }
 
 void os_log_write(enum os_log_level level, const char *message, const struct os_log_field *fields, size_t n) {
-    if (level > OS_LOG_INFO)
-        return;
     char text[OS_LOG_LINE_MAX + 1];
     size_t length = os_log_format(text, message, fields, n);
     if (state.sink)

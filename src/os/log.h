@@ -11,7 +11,7 @@
 #include "base/err.h"
 #include "base/slice.h"
 
-enum os_log_level { OS_LOG_ERROR, OS_LOG_WARN, OS_LOG_INFO, OS_LOG_DEBUG };
+enum os_log_level { OS_LOG_ERROR, OS_LOG_WARN, OS_LOG_INFO };
 enum { OS_LOG_LINE_MAX = 1024 };
 
 enum os_log_kind { OS_LOG_KIND_NONE, OS_LOG_KIND_TEXT, OS_LOG_KIND_NUM, OS_LOG_KIND_PATIENT };
