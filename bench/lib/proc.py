@@ -60,7 +60,7 @@ def own_s():
 
 
 def written_bytes(folder):
-    """What has reached the disk that the folder is on, everybody's, the file system's own notes included; 0 if
+    """What has reached the disk that the folder is on, everybody's, the file system's notes included; 0 if
     it is on none. (Not write_bytes of /proc/PID/io: with large folios they count what was not written.)"""
     os.sync()
     device = os.stat(folder).st_dev
