@@ -119,7 +119,7 @@ class Listing {
     try {
       const rows = await json(this.path) || [];
       replace(this.element, rows.length ? h('table', { class: 'plain cards' },
-        h('thead', h('tr', this.heads.map((head) => h('th', { scope: 'col' }, head ? t(head) : '')))),
+        h('thead', h('tr', this.heads.map((head) => (head ? h('th', { scope: 'col' }, t(head)) : h('td'))))),
         h('tbody', rows.map((r) => h('tr', this.row(r).map((c, i) =>
           h('td', { data: { head: this.heads[i] ? t(this.heads[i]) : '' } }, h('div', c))))))) :
         h('p', { class: 'quiet' }, t('none_yet')));

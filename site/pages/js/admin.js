@@ -11,7 +11,7 @@ const REFRESH_MS = 30000;
 class Part {
   constructor(title, path, draw, every) {
     Object.assign(this, { path, draw });
-    this.place = h('div', { class: 'scroll' }, h('p', { class: 'quiet' }, t('loading')));
+    this.place = h('div', { class: 'scroll', tabindex: '0' }, h('p', { class: 'quiet' }, t('loading')));
     this.element = h('section', { class: 'card', 'aria-label': title }, h('h2', title), this.place);
     if (every) this.timer = setInterval(() => document.visibilityState === 'visible' && this.load(), every);
     this.load();

@@ -46,7 +46,7 @@ function navLink(name) {
 function drawHeader() {
   const names = state.me ? Object.keys(pages).filter((n) => pages[n].shown?.()) : [];
   replace(element('top'), state.me ? [
-    h('a', { class: 'brand', href: `#/${firstPage()}` },
+    h('a', { class: 'brand', href: `#/${firstPage()}`, 'aria-label': state.me.archive?.name || 'Galena' },
       h('img', { src: '/favicon.svg', alt: '', width: '26', height: '26' }),
       h('span', { dir: 'auto' }, state.me.archive?.name || 'Galena')),
     h('nav', { 'aria-label': t('main_navigation') }, names.map(navLink)),

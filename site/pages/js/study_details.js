@@ -82,7 +82,7 @@ export class StudyDetails {
   table(list) {
     const heads = ['series_number', 'modality', 'description', 'body_part', 'images'];
     return h('table', { class: 'plain' }, h('caption', { class: 'hidden' }, t('series')),
-      h('thead', h('tr', heads.map((name) => h('th', { scope: 'col', class: name }, t(name))), h('th'))),
+      h('thead', h('tr', heads.map((name) => h('th', { scope: 'col', class: name }, t(name))), h('td'))),
       h('tbody', list.map((s) => h('tr', h('td', { class: 'series_number' }, bdi(s.number)),
         h('td', h('span', { class: 'badge' }, s.modality || '–')), h('td', bdi(s.description || '–')),
         h('td', bdi(s.part)), h('td', { class: 'images' }, t('n_images', { n: s.instances })),
