@@ -133,6 +133,8 @@ void stow_failed(struct stow *s, struct slice sop_class, struct slice sop_instan
     struct dicom_dataset *item =
         dicom_dataset_add_item(s->report, named ? TAG_FailedSOPSequence : TAG_OtherFailuresSequence);
     s->failed++;
+    s->failed_for_now += err_http_status(e) >= 500;
+    s->full |= e == ERR_NO_SPACE;
     if (!item)
         return;
     if (named) {
@@ -143,9 +145,19 @@ void stow_failed(struct stow *s, struct slice sop_class, struct slice sop_instan
     (void)dicom_dataset_put_u16(item, TAG_FailureReason, reason_of(e, class_known));
 }
 
+static int status_of(const struct stow *s) {
+    if (s->failed == 0)
+        return 200;
+    if (s->stored > 0)
+        return 202;
+    return s->failed_for_now < s->failed ? 409 : s->full ? 507 : 503;
+}
+
 void stow_answer(struct stow *s, struct models *out) {
-    struct answer a = {.status = s->failed == 0 ? 200 : s->stored > 0 ? 202 : 409};
+    struct answer a = {.status = status_of(s)};
     struct fault f = {0};
+    if (a.status == 503)
+        answer_header(&a, "retry-after", SLICE_LIT("2"));
     struct buf url = BUF_INIT(1024);
     if (s->one_study[0] && !s->several_studies) {
         put_study_url(s, &url, slice_str(s->one_study));

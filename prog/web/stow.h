@@ -18,6 +18,8 @@ struct stow {
     struct dicom_dataset *report;
     char path_study[65]; // that all objects must be of; "": any
     uint32_t stored, failed;
+    uint32_t failed_for_now; // of those: by fault of the disk, of memory, of others' load
+    bool full;               // a disk among them
     struct stow_waiting waiting[INCOMING_WAITING_MAX]; // in the order of their commits, from `oldest` on
     unsigned oldest, waiting_count;
     char one_study[65]; // that all stored objects are of; "": none yet
@@ -32,7 +34,8 @@ void stow_free(struct stow *s);
 enum err stow_commit(struct stow *s, struct incoming *in, struct fault *f);
 void stow_settle(struct stow *s); // waits until all are durable, or are not
 void stow_failed(struct stow *s, struct slice sop_class, struct slice sop_instance, enum err e);
-// 200 all, 202 some, 409 none: Table 10.5.3-1.
+// 200 all, 202 some, 409 none: Table 10.5.3-1. But 507 or 503 when none was, and for no fault of theirs: programs
+// send again after those.
 void stow_answer(struct stow *s, struct models *out);
 // May objects of this class be stored here? ERR_UNSUPPORTED.
 enum err stow_check_class(const struct stow *s, struct slice sop_class, struct fault *f);

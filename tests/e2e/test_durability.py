@@ -1,4 +1,5 @@
 """Nothing acknowledged is lost: SIGKILL of the whole server under load, a lost index, a full disk."""
+import contextlib
 import os
 import random
 import shutil
@@ -11,8 +12,10 @@ import time
 import pytest
 
 import dul
+import web_data
 from conftest import Archive
 from test_find import CT, ct
+from web import Bed
 
 ROUNDS = int(os.environ.get("GALENA_CRASH_ROUNDS", "6"))
 
@@ -142,49 +145,122 @@ def test_nothing_of_a_patient_is_readable_on_disk(fresh):
                 and w != b"1.2.826.7"]
 
 
-@pytest.mark.skipif(os.getuid() != 0, reason="mounting a small tmpfs needs root")
-def test_a_full_disk_refuses_stores_and_serves_reads_and_heals():
+@contextlib.contextmanager
+def small_disk(kind, megabytes):
+    """A folder on a file system of its own: tmpfs, or ext4 in a file."""
     folder = tempfile.mkdtemp(prefix="galena-full-")
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=48m,mode=755", "none", folder],
-                      capture_output=True).returncode:
-        shutil.rmtree(folder)
-        pytest.skip("no right to mount")
-    archive = None
+    image = folder + ".img"
+    if kind == "tmpfs":
+        mount = ["mount", "-t", "tmpfs", "-o", "size=%dm,mode=755" % megabytes, "none", folder]
+    else:
+        with open(image, "wb") as f:
+            f.truncate(megabytes << 20)
+        subprocess.run(["/sbin/mkfs.ext4", "-q", "-m", "0", image], check=True)
+        mount = ["mount", "-o", "loop", image, folder]
     try:
+        if subprocess.run(mount, capture_output=True, check=False).returncode:
+            pytest.skip("no right to mount")
+        os.chmod(folder, 0o755)
+        yield folder
+        subprocess.run(["umount", "-l", folder], check=False)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        if os.path.exists(image):
+            os.remove(image)
+
+
+def fill_up(path):
+    """To the last byte."""
+    with open(path, "wb", buffering=0) as f:
+        for size in (1 << 20, 4096, 1):
+            try:
+                while True:
+                    f.write(b"\1" * size)
+            except OSError:
+                pass
+        try:
+            os.fsync(f.fileno())
+        except OSError:
+            pass
+
+
+def stow(client, number, size=900000):
+    d, data = encoded(number, size)
+    return client.stow(web_data.part10(data, dul.EXPLICIT, CT, d.SOPInstanceUID))
+
+
+@contextlib.contextmanager
+def on_small_disk(kind):
+    with small_disk(kind, 64) as folder:
         archive = Archive(folder)
         archive.peer("first")
+        bed = Bed(archive)
+        for user in ("boss", "rita"):
+            bed.add_user(user)
         archive.start()
-        stored, ballast = [], os.path.join(folder, "ballast")
+        try:
+            yield folder, archive, bed
+        finally:
+            archive.stop(signal.SIGKILL)
+            time.sleep(0.3)
+
+
+def store_until_refused(a, first):
+    """The number of the first that was not stored, and the status it got."""
+    for n in range(first, first + 200):
+        d, data = encoded(n, 900000)
+        status = a.store(CT, d.SOPInstanceUID, dul.EXPLICIT, data)[0x0900]
+        if status:
+            return n, status
+    return None, 0
+
+
+needs_root = pytest.mark.skipif(os.getuid() != 0, reason="mounting a small disk needs root")
+
+
+@needs_root
+@pytest.mark.parametrize("kind", ["tmpfs", "ext4"])
+def test_a_full_disk_refuses_stores_and_serves_reads_and_heals(kind):
+    with on_small_disk(kind) as (folder, archive, bed):
+        client, ballast = bed.client("rita"), os.path.join(folder, "ballast")
         with archive.associate(contexts=[(CT, [dul.EXPLICIT])]) as a:
-            for n in range(200):
+            for n in range(6):
                 d, data = encoded(n, 900000)
-                status = a.store(CT, d.SOPInstanceUID, dul.EXPLICIT, data)[0x0900]
-                if status != 0:
-                    break
-                stored.append(n)
-                if n == 3:  # something else fills the rest
-                    with open(ballast, "wb") as f:
-                        try:
-                            f.write(b"\1" * (26 << 20))
-                        except OSError:
-                            pass
+                assert a.store(CT, d.SOPInstanceUID, dul.EXPLICIT, data)[0x0900] == 0
+            fill_up(ballast)
+            n, status = store_until_refused(a, 6)  # what was set aside for the segment may still be used
             assert status == 0xA700
             d, data = encoded(201, 3000000)  # a streamed one as well
             assert a.store(CT, d.SOPInstanceUID, dul.EXPLICIT, data)[0x0900] == 0xA700
             archive.await_log("full")
-            assert len(stored) > 3
-            assert retrieve(archive, stored[-1]) == [encoded(stored[-1], 900000)[1]]
-            assert len(found(archive)) == len(stored)
+            refused = stow(client, 202)
+            assert refused.status == 507, refused
+            assert [i["00081197"]["Value"] for i in refused.json()["00081198"]["Value"]] == [[0xA700]], refused
+            assert retrieve(archive, n - 1) == [encoded(n - 1, 900000)[1]]
+            assert len(found(archive)) == len(client.get("studies").json()) == n
+            assert bed.sign_in("rita")
             os.remove(ballast)
-            d, data = encoded(202, 900000)
+            d, data = encoded(203, 900000)
             assert a.store(CT, d.SOPInstanceUID, dul.EXPLICIT, data)[0x0900] == 0, "freed space heals it"
-        assert retrieve(archive, 202) == [data]
-    finally:
-        if archive:
-            archive.stop(signal.SIGKILL)
-        time.sleep(0.3)
-        subprocess.run(["umount", "-l", folder], check=False)
-        shutil.rmtree(folder, ignore_errors=True)
+        assert stow(client, 204).status == 200
+        assert retrieve(archive, 203) == [data]
+
+
+@needs_root
+@pytest.mark.parametrize("kind", ["tmpfs", "ext4"])
+def test_deleting_makes_room_on_a_disk_full_of_images(kind):
+    with on_small_disk(kind) as (_, archive, bed):
+        client, boss = bed.client("rita"), bed.client("boss")
+        with archive.associate(contexts=[(CT, [dul.EXPLICIT])]) as a:
+            n, status = store_until_refused(a, 0)
+            assert status == 0xA700 and n > 20
+            for gone in range(10):
+                deleted = boss("DELETE", "studies/1.2.826.%d" % gone)
+                assert deleted.status == 204, deleted
+            again, status = store_until_refused(a, n)
+            assert status == 0xA700 and again - n >= 5, "most of the room of ten"
+        assert len(client.get("studies").json()) == again - 10
+        assert retrieve(archive, again - 1) == [encoded(again - 1, 900000)[1]]
 
 
 def test_verify_works_beside_a_running_server(fresh):

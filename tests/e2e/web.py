@@ -151,6 +151,14 @@ class Bed(Client):
     def client(self, user=None):
         return Client(self.base, self.cafile, self.tokens[user] if user else None)
 
+    def add_user(self, name):
+        """One of USERS, with a token."""
+        _, role, options, can = next(u for u in USERS if u[0] == name)
+        archive = self.archive
+        archive.run("user", "add", archive.dir, name, "--role", role, "--stdin", *options, stdin=PASSWORD + "\n")
+        token = archive.run("token", "create", archive.dir, name, "--user", name, "--can", can)
+        self.tokens[name] = token.strip()
+
     def sign_in(self, user, password=PASSWORD):
         """The Cookie header of a session."""
         answer = self("POST", "/api/sign-in", json.dumps({"user": user, "password": password}), token=None,
@@ -162,13 +170,9 @@ class Bed(Client):
 def make_bed(**settings):
     archive, folder = make_archive(plain=True)
     archive.run("collection", "add", archive.dir, "ward", "--institution", "Ward 3*")
-    for name, role, options, _ in USERS:
-        archive.run("user", "add", archive.dir, name, "--role", role, "--stdin", *options,
-                    stdin=PASSWORD + "\n")
     bed = Bed(archive)
-    for name, _, _, can in USERS:
-        token = archive.run("token", "create", archive.dir, name, "--user", name, "--can", can)
-        bed.tokens[name] = token.strip()
+    for name, _, _, _ in USERS:
+        bed.add_user(name)
     bed.token = bed.tokens["rita"]
     archive.configure(**settings)
     archive.start()
