@@ -34,8 +34,8 @@ void stow_free(struct stow *s);
 enum err stow_commit(struct stow *s, struct incoming *in, struct fault *f);
 void stow_settle(struct stow *s); // waits until all are durable, or are not
 void stow_failed(struct stow *s, struct slice sop_class, struct slice sop_instance, enum err e);
-// 200 all, 202 some, 409 none: Table 10.5.3-1. But 507 or 503 when none was, and for no fault of theirs: programs
-// send again after those.
+// 200 all, 202 some, 409 none: Table 10.5.3-1. But 507 or 503 when none was, for no fault of theirs: after
+// those, programs send again.
 void stow_answer(struct stow *s, struct models *out);
 // May objects of this class be stored here? ERR_UNSUPPORTED.
 enum err stow_check_class(const struct stow *s, struct slice sop_class, struct fault *f);

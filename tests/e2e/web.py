@@ -155,7 +155,8 @@ class Bed(Client):
         """One of USERS, with a token."""
         _, role, options, can = next(u for u in USERS if u[0] == name)
         archive = self.archive
-        archive.run("user", "add", archive.dir, name, "--role", role, "--stdin", *options, stdin=PASSWORD + "\n")
+        archive.run("user", "add", archive.dir, name, "--role", role, "--stdin", *options,
+                    stdin=PASSWORD + "\n")
         token = archive.run("token", "create", archive.dir, name, "--user", name, "--can", can)
         self.tokens[name] = token.strip()
 
