@@ -1,4 +1,5 @@
-# What ./run, ./check and bench/run need from Debian 12. Sourced by all three.
+# What ./run, ./check and the commands that go further need from Debian 12. Sourced by the two, and by
+# tools/prepare.py for the others.
 # shellcheck shell=sh disable=SC2034
 
 build_packages="gcc libc6-dev meson ninja-build pkg-config python3 libssl-dev libseccomp-dev libconfuse-dev
@@ -10,6 +11,7 @@ demo_packages="dcmtk socat"
 command -v npm >/dev/null || demo_packages="$demo_packages npm"
 test_packages="clang libcmocka-dev python3-pytest python3-pydicom openssl procps man-db unzip zip
 chromium curl nginx-light nodejs wrk"
+coverage_packages="llvm" # of clang's version
 # bench/run measures these beside Galena, drives them, and draws what came of it.
 bench_packages="orthanc orthanc-dicomweb dcmtk wrk curl openssl gnuplot-nox"
 

@@ -27,7 +27,7 @@ class Block(ctypes.Structure):
 
 class Hook:
     def __init__(self, log_bytes=0):
-        build = os.path.abspath(os.environ.get("GALENA_BUILD", os.path.join(place.ROOT, "build")))
+        build = os.path.abspath(os.environ["GALENA_BUILD"])
         self.folder = tempfile.mkdtemp(prefix="galena-hooked-")
         os.chmod(self.folder, 0o755)
         prog = os.path.join(self.folder, "prog")
