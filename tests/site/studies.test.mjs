@@ -30,9 +30,9 @@ async function find(page, text) {
 }
 
 inBrowser('a slow archive: one sees that something is under way', {}, async (bed, page) => {
-  bed.set({ delay_ms: 700 });
-  await bed.signIn();
-  await page.waitForSelector('#search');
+  await bed.signIn('doctor', '/#/upload');
+  bed.set({ delay_ms: 3000 });
+  await page.evaluate(() => { location.hash = '#/studies'; });
   await page.getByText('Loading …').waitFor();
   await page.waitForSelector('.study');
   assert.equal(await count(page), '426 studies');
@@ -230,6 +230,7 @@ inBrowser('nothing happens for a while: signed out, without asking the archive',
 inBrowser('cards on a phone; nothing sticks out', { ...phone, locale: 'de-DE', colorScheme: 'dark' }, async (bed, page) => {
   await bed.signIn();
   await page.waitForSelector('.study');
+  assert.equal(await page.getByRole('link', { name: 'Radiologie am See' }).count(), 1, 'its words have no room');
   assert.equal(await count(page), '426 Studien');
   await bed.rows().nth(3).click();
   await page.waitForSelector('.details table');

@@ -111,6 +111,7 @@ inBrowser('the session ends on the way: sign in, and it goes on; another user do
   await again('doctor');
   await done(page);
   assert.equal(bed.mock.stored.length, 3);
+  await page.waitForSelector('.study'); // what has arrived was asked for: it would notice the end, too
   bed.set({ end_sessions: true });
   await choose(page, many(5).slice(3));
   await page.waitForSelector('input[name=password]');
