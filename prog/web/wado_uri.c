@@ -19,11 +19,32 @@ static bool take_uids(struct request *rq) {
     return true;
 }
 
+// One or several, as in Accept. None: it would be a rendered image (9.1.2.1).
+static bool is_dicom_wanted(struct request *rq) {
+    struct accept accept;
+    struct slice content = request_parameter(rq, "contentType", 0);
+    bool wanted = false;
+    if (content.n > 0)
+        accept_parse(content, &accept);
+    for (size_t i = 0; content.n > 0 && i < accept.count; i++)
+        wanted = wanted || (accept.range[i].q > 0 && accept_holds(&accept.range[i], "application/dicom"));
+    return wanted;
+}
+
+// Who asks for an instance without names must never get one with them.
+static bool may_have_names(struct request *rq) {
+    for (size_t n = 0;; n++) {
+        struct slice anonymize = request_parameter(rq, "anonymize", n);
+        if (!anonymize.p)
+            return true;
+        if (!slice_eq_str(anonymize, "no"))
+            return false;
+    }
+}
+
 void wado_uri(struct request *rq) {
     struct slice type = request_parameter(rq, "requestType", 0);
-    struct slice content = request_parameter(rq, "contentType", 0);
     struct slice transfer = request_parameter(rq, "transferSyntax", 0);
-    struct media_type media;
     char wanted[65] = "";
     if (!slice_eq_str(type, "WADO")) {
         answer_error(rq, 400, "parameter", "requestType must be WADO.");
@@ -31,8 +52,11 @@ void wado_uri(struct request *rq) {
     }
     if (!take_uids(rq))
         return;
-    if (!content.p || !media_parse(content, &media) || !media_is(&media, "application/dicom")) {
-        // 9.1.2.1: without contentType it would be a rendered image
+    if (!may_have_names(rq)) {
+        answer_error(rq, 501, "anonymize", "Instances are not de-identified here: leave anonymize out.");
+        return;
+    }
+    if (!is_dicom_wanted(rq)) {
         answer_error(rq, 501, "rendered",
                      "Images are not rendered yet: ask for contentType=application/dicom.");
         return;

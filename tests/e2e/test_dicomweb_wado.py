@@ -225,7 +225,21 @@ BULK_ROWS = [
         status=[400, 404]),
 ]
 
-ROWS = WHOLE + FRAME_ROWS + WILD_ROWS + FORM_ROWS + BULK_ROWS
+URI = "/wado?requestType=WADO&studyUID=%s&seriesUID=%s&objectUID=%s" % (BRAIN, BRAIN_1, BRAINS[0])
+URI_DICOM = URI + "&contentType=application/dicom"
+URI_ROWS = [
+    row("PS3.18 9.1.2.1", "as a DICOM file", get(URI_DICOM, "*/*"), type=DICOM, check=single(EXPLICIT)),
+    row("PS3.18 9.1.2.1", "one of several types",
+        get(URI + "&contentType=image/png,application/dicom", "*/*"), type=DICOM, check=single(EXPLICIT)),
+    row("PS3.18 9.1.2.1", "rendered: 501", get(URI, "*/*"), status=501),
+    row("PS3.18 9.1.2.1", "rendered, by its type: 501", get(URI + "&contentType=image/jpeg", "*/*"),
+        status=501),
+] + [row("PS3.18 9", "what is to be without names is not sent with them: " + a,
+         get("%s&%s" % (URI_DICOM, a), "*/*"), status=501)
+     for a in ("anonymize=yes", "anonymize=", "anonymize=YES", "anonymize=no&anonymize=yes")] + [
+    row("PS3.18 9", "anonymize=no", get(URI_DICOM + "&anonymize=no", "*/*"), type=DICOM)]
+
+ROWS = WHOLE + FRAME_ROWS + WILD_ROWS + FORM_ROWS + BULK_ROWS + URI_ROWS
 
 
 @parametrize(ROWS)
