@@ -72,6 +72,19 @@ inBrowser('two tabs: out of one is out of both, and in likewise', {}, async (bed
   await other.waitForSelector('.study');
 });
 
+inBrowser('a page that "Back" shows as it was, after the session', {}, async (bed, page) => {
+  const shown = () => page.evaluate(() => dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true })));
+  await bed.signIn('doctor');
+  await page.waitForSelector('.study');
+  await shown();
+  await page.waitForTimeout(300);
+  assert.ok(await page.locator('.study').count(), 'the session is still there');
+  bed.set({ end_sessions: true });
+  await shown();
+  await page.waitForSelector('input[name=username]');
+  assert.equal(await page.locator('.study').count(), 0);
+});
+
 inBrowser('to the page asked for, when it is one of ours', {}, async (bed, page) => {
   await page.goto(`${bed.address}/?return=${encodeURIComponent('/viewer/viewer?StudyInstanceUIDs=2.25.1')}`);
   await fill(page, 'doctor');

@@ -101,6 +101,12 @@ tabs.onmessage = ({ data }) => {
   if (data === 'out') forget('ended');
   else if (!state.me) load().catch(() => { /* it goes on without */ });
 };
+// "Back" may show a page as it was left, which has heard nothing meanwhile.
+window.addEventListener('pageshow', async ({ persisted }) => {
+  if (!persisted || !state.me) return;
+  const info = await json('/api/info', { quiet: true }).catch(() => null);
+  if (info && !info.signed_in) forget('ended');
+});
 events.addEventListener('signed-out', () => forget('ended'));
 events.addEventListener('used', used);
 document.addEventListener('visibilitychange', () => document.visibilityState === 'visible' && watch());
