@@ -210,6 +210,11 @@ static bool sounds_like(struct fuzzy_word *name, bool *sounded, const struct fuz
     return name->code_bytes == key->code_bytes && memcmp(name->code, key->code, key->code_bytes) == 0;
 }
 
+static bool fits_pattern(struct slice pattern, struct slice word) {
+    return glob_match(pattern, word.n > FUZZY_PATTERN_MAX_BYTES ? slice_sub(word, 0, FUZZY_PATTERN_MAX_BYTES)
+                                                                : word);
+}
+
 static uint32_t words_matched(const struct fuzzy_key *k, struct slice raw, uint32_t wanted) {
     struct fuzzy_word name;
     bool sounded = false;
@@ -220,7 +225,7 @@ static uint32_t words_matched(const struct fuzzy_key *k, struct slice raw, uint3
             continue;
         const struct fuzzy_word *w = &k->part[i].word;
         bool yes = k->part[i].pattern.n
-                       ? glob_match(k->part[i].pattern, raw)
+                       ? fits_pattern(k->part[i].pattern, raw)
                        : begins_with(&name, w) || one_slip(&name, w) || sounds_like(&name, &sounded, w);
         matched |= (uint32_t)yes << i;
     }
@@ -246,7 +251,8 @@ bool fuzzy_key_init(struct fuzzy_key *k, struct slice folded_key) {
             break;
         if (s.n == 0)
             continue;
-        k->part[k->count].pattern = glob_has_wildcard(s) ? whole : slice_of(NULL, 0);
+        size_t n = whole.n < FUZZY_PATTERN_MAX_BYTES ? whole.n : FUZZY_PATTERN_MAX_BYTES;
+        k->part[k->count].pattern = glob_has_wildcard(s) ? slice_sub(whole, 0, n) : slice_of(NULL, 0);
         struct fuzzy_word *w = &k->part[k->count].word;
         word_read(w, s);
         word_sound(w);

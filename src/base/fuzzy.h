@@ -22,6 +22,7 @@
 enum {
     FUZZY_WORDS_MAX = 16,   // of a key: what comes after is not looked at
     FUZZY_LETTERS_MAX = 32, // of a word: what comes after is not looked at
+    FUZZY_PATTERN_MAX_BYTES = 64, // likewise, of a pattern and of a word that is compared with one
 };
 
 // One word. Private to fuzzy.c.

@@ -139,11 +139,27 @@ static void test_limits(void **state) {
     assert_true(fuzzy_match(&k, slice_of(letters, sizeof letters)));
 }
 
+// A pattern costs its length times the word's: of both no more is looked at than this.
+static void test_pattern_limits(void **state) {
+    (void)state;
+    struct fuzzy_key k;
+    char pattern[FUZZY_PATTERN_MAX_BYTES + 1], word[FUZZY_PATTERN_MAX_BYTES + 2];
+    memset(pattern, '?', sizeof pattern);
+    memset(word, 'a', sizeof word);
+    for (size_t n = FUZZY_PATTERN_MAX_BYTES - 1; n <= FUZZY_PATTERN_MAX_BYTES + 1; n++) {
+        assert_true(fuzzy_key_init(&k, slice_of(pattern, n)));
+        assert_int_equal(k.part[0].pattern.n, n < FUZZY_PATTERN_MAX_BYTES ? n : FUZZY_PATTERN_MAX_BYTES);
+        assert_true(fuzzy_match(&k, slice_of(word, n)));
+        assert_false(fuzzy_match(&k, slice_of(word, n - 2)));
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rows),
         cmocka_unit_test(test_no_word),
         cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_pattern_limits),
     };
     return cmocka_run_group_tests_name("base/fuzzy", tests, NULL, NULL);
 }
