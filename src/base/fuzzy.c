@@ -224,9 +224,9 @@ static uint32_t words_matched(const struct fuzzy_key *k, struct slice raw, uint3
         if (!(wanted >> i & 1))
             continue;
         const struct fuzzy_word *w = &k->part[i].word;
-        bool yes = k->part[i].pattern.n
-                       ? fits_pattern(k->part[i].pattern, raw)
-                       : begins_with(&name, w) || one_slip(&name, w) || sounds_like(&name, &sounded, w);
+        bool yes = k->part[i].pattern.n && fits_pattern(k->part[i].pattern, raw);
+        if (!yes && k->part[i].is_fuzzy)
+            yes = begins_with(&name, w) || one_slip(&name, w) || sounds_like(&name, &sounded, w);
         matched |= (uint32_t)yes << i;
     }
     return matched;
@@ -246,15 +246,17 @@ bool fuzzy_match(const struct fuzzy_key *k, struct slice folded_name) {
 bool fuzzy_key_init(struct fuzzy_key *k, struct slice folded_key) {
     k->count = 0;
     while (k->count < FUZZY_WORDS_MAX) {
-        struct slice whole = next_word(&folded_key, KEY_SIGNS), s = slice_trim_right(whole, "*");
+        struct slice whole = next_word(&folded_key, KEY_SIGNS), letters = slice_trim(whole, "*");
         if (whole.n == 0)
             break;
-        if (s.n == 0)
+        if (letters.n == 0)
             continue;
         size_t n = whole.n < FUZZY_PATTERN_MAX_BYTES ? whole.n : FUZZY_PATTERN_MAX_BYTES;
-        k->part[k->count].pattern = glob_has_wildcard(s) ? slice_sub(whole, 0, n) : slice_of(NULL, 0);
+        bool is_pattern = glob_has_wildcard(slice_trim_right(whole, "*"));
+        k->part[k->count].pattern = is_pattern ? slice_sub(whole, 0, n) : slice_of(NULL, 0);
+        k->part[k->count].is_fuzzy = !glob_has_wildcard(letters);
         struct fuzzy_word *w = &k->part[k->count].word;
-        word_read(w, s);
+        word_read(w, letters);
         word_sound(w);
         if (w->letters > 0)
             k->count++;

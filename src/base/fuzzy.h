@@ -10,8 +10,8 @@
 //     Schmidt = Smith, Stephen = Steven);
 //   - or one slip lies between them: a letter too many, too few, wrong, or two exchanged, for words of five
 //     letters or more (Damerau's distance is 1 at most).
-// A word of the key with '*' or '?' is a pattern for a whole word of the name, and not fuzzy; but for one
-// with a single '*' at its end, which says nothing new. In names they are no letters either.
+// A word of the key with '*' or '?' is a pattern for a whole word of the name. With '*' at its ends only it
+// is fuzzy as well: programs put them round what somebody typed. In names they are no letters either.
 //
 // A key is compiled once; comparing allocates nothing and costs some hundred nanoseconds.
 #ifndef BASE_FUZZY_H
@@ -37,7 +37,8 @@ struct fuzzy_word {
 struct fuzzy_key {
     size_t count;
     struct {
-        struct slice pattern; // empty: `word` counts
+        struct slice pattern; // empty: there is none
+        bool is_fuzzy;        // `word` counts, too
         struct fuzzy_word word;
     } part[FUZZY_WORDS_MAX];
 };

@@ -159,6 +159,8 @@ FUZZY = [
         section="PS3.18 8.3.4.2"),
     studies("PatientName=C?r*^*hes*&fuzzymatching=true", CHEST, what="and within, and in any order",
         section="PS3.18 8.3.4.2"),
+    studies("PatientName=*karl*&fuzzymatching=true", CHEST, what="wildcards round what is fuzzy, as OHIF has",
+        section="PS3.18 8.3.4.2"),
     studies("PatientName=*hes&fuzzymatching=true", what="a pattern is for a whole word",
         section="PS3.18 8.3.4.2"),
     studies("PatientID=WEB1&PatientName=*&fuzzymatching=true", BRAIN, CHEST, what="* alone is any name",

@@ -83,7 +83,12 @@ static const struct {
     {"*lle*", "muller", true},
     {"*lle", "muller", false},
     {"m?ll*", "muller", true},
-    {"*e", "muller^eva", false}, // a pattern, not a beginning
+    {"m*e", "muller^mev", false}, // a pattern, not a beginning
+    {"*smyth*", "smith", true},   // wildcards round a word: fuzzy, too
+    {"*smyth*", "goldsmyth^x", true},
+    {"*e", "muller^eva", true},
+    {"s*yth", "smith", false},
+    {"?myth", "smith", false},
     {"ev", "muller^*eva?", true},
     {"*ev*", "muller^*eva?", true},
     {"*va", "muller^*eva?", true},
