@@ -6,6 +6,9 @@ window.config = {
   extensions: [],
   modes: [],
   customizationService: { "ohif.tours": { $set: [] } }, // no balloons over the images
+  // On a telephone the list of series would leave a strip for the images: it opens when asked for.
+  modesConfiguration: matchMedia("(max-width: 700px)").matches ? { "@ohif/mode-longitudinal": { routes: { 0: {
+    layoutInstance: { props: { leftPanelClosed: { $set: true } } } } } } } : {},
   showStudyList: false, // the site has a better one
   showWarningMessageForCrossOrigin: false,
   showCPUFallbackMessage: true,
