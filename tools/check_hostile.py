@@ -1,10 +1,10 @@
 #!/usr/bin/python3
 """Every test that tests/hostile.tsv names exists; with what a run reported, it passed and was not skipped.
 
-usage: check_hostile.py [ROOT] [--junit FILE --testlog FILE]
+usage: check_hostile.py [ROOT] [--junit FILE... --testlog FILE]
 
-FILE: --junit-xml of pytest and testlog.json of meson, of the same build. Without them names are looked
-up in the sources.
+FILE: --junit-xml of pytest, one or more, and testlog.json of meson, of the same build. Without them names
+are looked up in the sources.
 """
 import argparse
 import json
@@ -70,7 +70,7 @@ class Results:
 
     def __init__(self, junit, testlog):
         self.e2e, self.unit = {}, {}
-        for case in ElementTree.parse(junit).getroot().iter("testcase"):
+        for case in (c for file in junit for c in ElementTree.parse(file).getroot().iter("testcase")):
             module = case.get("classname").rsplit(".", 1)[-1]
             bad = [c.tag for c in case if c.tag in ("failure", "error", "skipped")]
             self.e2e[module, case.get("name")] = bad[0] if bad else None
@@ -131,7 +131,7 @@ def wrong(root, where, test):
 def main():
     p = argparse.ArgumentParser(usage=__doc__)
     p.add_argument("root", nargs="?", default=".")
-    p.add_argument("--junit")
+    p.add_argument("--junit", nargs="+")
     p.add_argument("--testlog")
     o = p.parse_args()
     where = Results(o.junit, o.testlog) if o.junit else Sources(o.root)

@@ -9,8 +9,8 @@ libcjose-dev libjansson-dev libcurl4-openssl-dev"
 demo_packages="dcmtk socat"
 # It gets the viewer (tools/get_viewer.sh). Where node came with its own, Debian's is not wanted.
 command -v npm >/dev/null || demo_packages="$demo_packages npm"
-test_packages="clang libcmocka-dev python3-pytest python3-pydicom openssl procps man-db unzip zip
-chromium curl nginx-light nodejs wrk"
+test_packages="clang libcmocka-dev python3-pytest python3-pytest-xdist python3-pydicom openssl procps man-db
+unzip zip chromium curl nginx-light nodejs wrk"
 coverage_packages="llvm" # of clang's version
 # bench/run measures these beside Galena, drives them, and draws what came of it.
 bench_packages="orthanc orthanc-dicomweb dcmtk wrk curl openssl gnuplot-nox"

@@ -1,5 +1,7 @@
 """A server for the tests: `archive` is one for a whole module, `fresh` one for a single test."""
+import itertools
 import os
+import random
 import re
 import shutil
 import signal
@@ -25,10 +27,36 @@ if os.path.exists(VIEWER):
 needs_corpus = pytest.mark.skipif(not os.path.isdir(CORPUS), reason="../shared/corpus is not here")
 
 
+# Files that run side by side (pytest-xdist) each have ports of their own, below those that the kernel gives
+# to clients: what was free is still free when a server comes to listen there.
+PORTS_FIRST, PORTS_EACH = 12000, 2000
+WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
+PORTS = itertools.count(random.randrange(PORTS_EACH))
+
+# Those that take long begin first, so that none is left alone at the end.
+LONG = ("oidc", "crash", "bench", "slow", "hostile_http", "processes", "hostile", "https_lane",
+        "identity", "durability", "run")
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "alone: measures or keeps to times, with no other test beside it")
+
+
+def pytest_collection_modifyitems(items):
+    names = ["test_" + name for name in LONG]
+    items.sort(key=lambda i: names.index(i.module.__name__) if i.module.__name__ in names else len(names))
+
+
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    for n in itertools.islice(PORTS, PORTS_EACH):
+        port = PORTS_FIRST + WORKER % 10 * PORTS_EACH + n % PORTS_EACH
+        with socket.socket() as s:
+            try:
+                s.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                pass
+    raise OSError("no port is free")
 
 
 class Archive:

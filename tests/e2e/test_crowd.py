@@ -30,6 +30,7 @@ def echo_ms(association):
     return (time.perf_counter() - began) * 1000
 
 
+@pytest.mark.alone
 def test_a_thousand_associations(server):
     before, _ = settled(server)
     with server.plain("WORKSTATION") as beside:

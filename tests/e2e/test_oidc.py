@@ -1,5 +1,6 @@
 """Signing in with a real OpenID Connect provider (npm oidc-provider, here), through the web side."""
 import base64
+import fcntl
 import html
 import http.client
 import json
@@ -28,12 +29,15 @@ console.log(JSON.stringify(process.argv.slice(1).map(jwk)));"""
 
 def installed():
     """The provider's packages, installed into an ignored folder once; False: no npm here, or no network."""
-    if os.path.isdir(os.path.join(HERE, "node_modules", "oidc-provider")):
-        return True
-    if not shutil.which("npm"):
-        return False
-    return subprocess.run(["npm", "install", "--ignore-scripts", "--no-audit", "--no-fund",
-                           "--no-package-lock"], cwd=HERE, capture_output=True, timeout=300).returncode == 0
+    with open(os.path.join(HERE, "package.json"), encoding="utf-8") as one_at_a_time:
+        fcntl.flock(one_at_a_time, fcntl.LOCK_EX)
+        if os.path.isdir(os.path.join(HERE, "node_modules", "oidc-provider")):
+            return True
+        if not shutil.which("npm"):
+            return False
+        return subprocess.run(["npm", "install", "--ignore-scripts", "--no-audit", "--no-fund",
+                               "--no-package-lock"], cwd=HERE, capture_output=True,
+                              timeout=300).returncode == 0
 
 
 pytestmark = pytest.mark.skipif(not installed(), reason="npm's oidc-provider cannot be installed")

@@ -16,6 +16,7 @@ CHROMIUM = shutil.which("chromium")
 DRIVER = os.path.join(ROOT, "node_modules", "playwright-core")
 
 pytestmark = [
+    pytest.mark.alone,  # they type and look at the pace of a person, whatever else the machine does
     pytest.mark.skipif(not shutil.which("node"), reason="no node"),
     pytest.mark.skipif("san" in os.path.basename(BUILD), reason="the pages are the same in every build"),
 ]

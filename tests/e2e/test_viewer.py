@@ -22,6 +22,7 @@ HEAD = "2.25.4712.1"
 SLICES = 12
 
 pytestmark = [
+    pytest.mark.alone,  # it draws with all the processors there are
     pytest.mark.skipif(not CHROMIUM, reason="no chromium"),
     pytest.mark.skipif(not os.path.isdir(DRIVER), reason="no playwright-core: tools/get_node.sh gets it"),
     pytest.mark.skipif(not os.path.exists(VIEWER), reason="no viewer: tools/get_viewer.sh gets it"),

@@ -209,6 +209,7 @@ def share(bed, series):  # noqa: F811
     return [b - a for a, b in zip(begun, middle)]
 
 
+@pytest.mark.alone
 def test_connections_share_fairly(bed):  # noqa: F811
     """Who shares a processor with whom is the kernel's choice, now and then an unlucky one for a second. With
     sanitizers it is mostly their time that is shared: there, nobody must be left standing."""

@@ -1,8 +1,6 @@
 // A browser and a mock archive for one test file. Without chromium or playwright-core the tests are skipped.
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { after } from 'node:test';
 import { start } from './mock_server.mjs';
 
 const CHROMIUM = process.env.GALENA_CHROMIUM || '/usr/bin/chromium';
@@ -21,16 +19,20 @@ const chromium = await driver();
 export const missing = !chromium ? 'playwright-core is not there (tools/get_node.sh)' :
   !existsSync(CHROMIUM) ? 'chromium is not there' : false;
 
+// One browser for all tests of a file; what a page may keep is each test's own.
+let browser = null;
+after(() => browser?.close());
+
 export class Bed {
   // options: locale, colorScheme, viewport, reducedMotion as playwright has them
   async open(options = {}) {
     this.server = await start();
     this.address = this.server.address;
     this.mock = this.server.mock;
-    this.folder = await mkdtemp(join(tmpdir(), 'galena-browser-'));
-    this.context = await chromium.launchPersistentContext(this.folder, { executablePath: CHROMIUM, args: FLAGS,
-      locale: 'en-GB', viewport: { width: 1280, height: 860 }, timezoneId: Intl.DateTimeFormat().resolvedOptions().timeZone, ...options });
-    this.page = this.context.pages()[0] || await this.context.newPage();
+    browser ??= await chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
+    this.context = await browser.newContext({ locale: 'en-GB', viewport: { width: 1280, height: 860 },
+      timezoneId: Intl.DateTimeFormat().resolvedOptions().timeZone, ...options });
+    this.page = await this.context.newPage();
     this.page.setDefaultTimeout(30000);
     this.complaints = [];
     this.page.on('pageerror', (e) => this.complaints.push(String(e)));
@@ -41,7 +43,6 @@ export class Bed {
   async close() {
     await this.context.close();
     this.server.close();
-    await rm(this.folder, { recursive: true, force: true });
   }
 
   set(change) {
