@@ -1,4 +1,4 @@
-"""For bench/index: an archive of many studies, and what is asked of it by C-FIND and by QIDO-RS over TLS."""
+"""For steps/queries.py: an archive of many studies, and what is asked of it over TLS."""
 import collections
 import json
 import math
@@ -11,7 +11,6 @@ import time
 import urllib.parse
 
 import data
-import place as places
 import proc
 import servers
 import studies
@@ -23,10 +22,14 @@ FIELDS = "00081030,00080050,00080090,00080061,00201206,00201208"  # as the site'
 RETURNED = ("00080020 00080030 00080050 00080061 00080090 00081030 00100010 00100020 00100030 00100040 "
             "0020000D 00200010 00201206 00201208").split()
 SERIES_OF = 1000  # instances of one series, for its metadata
-FOLDER = "%s-index-%d" % (data.FOLDER, os.getpid())  # of this run alone
+FOLDER = data.FOLDER + "-index"
 
 Question = collections.namedtuple("Question", "who name keys limit fuzzy")
 Figure = collections.namedtuple("Figure", "name value")
+# Names of figures that targets look up.
+ROW_US, START_MS, KILLED_MS = "CPU µs a row, all of a year by %s", "start, ms", "start after a kill, ms"
+ADD_US, ADD_FIRST_US = "adding to the index, CPU µs an object", "the same, of the first 50,000"
+EACH_BYTES, EACH_US = "index, bytes an instance", "adding to the index, CPU µs an instance"
 
 
 class Galena(web.GalenaWeb):
@@ -120,8 +123,13 @@ def store(server, packs, associations=1):
 # ---- asking -----------------------------------------------------------------------------------------------
 
 
-def questions(total):
-    """Each with keys for so many different values as it is repeated."""
+def questions(total, share=1):
+    """Each with keys for so many different values as it is repeated; share: only so many of them."""
+    for q in all_questions(total):
+        yield q._replace(keys=q.keys[:max(2, int(len(q.keys) * share))])
+
+
+def all_questions(total):
     r = random.Random(4711)
 
     def each(n, make):
@@ -197,18 +205,20 @@ def qido(server, q):
 def percentiles(got):
     times = sorted(ms for ms, _ in got)
     at = [times[min(len(times) - 1, math.ceil(len(times) * p) - 1)] for p in (0.5, 0.99)]
-    return "%.1f" % at[0], "%.1f" % at[1]
+    return round(at[0], 2), round(at[1], 2)
 
 
-def ask_all(server, total):
-    """(who, what, through, answers on the average, p50, p99). Others on the machine shall not be in them."""
+def ask_all(server, total, share):
+    """A row of each; answers on the average. Others on the machine shall not be in them."""
     proc.prefer([os.getpid()])
-    for q in questions(total):
+    for q in questions(total, share):
         asked = [("QIDO-RS", qido(server, q))]
         if q.who == "all" and not q.fuzzy:
             asked.insert(0, ("C-FIND", dimse(server, [q])))
-        for through, got in asked:
-            yield (q.who, q.name, through, "%.0f" % (sum(n for _, n in got) / len(got)), *percentiles(got))
+        for by, got in asked:
+            p50, p99 = percentiles(got)
+            answers = round(sum(n for _, n in got) / len(got))
+            yield {"who": q.who, "asked": q.name, "by": by, "answers": answers, "p50_ms": p50, "p99_ms": p99}
 
 
 def stream(server, total):
@@ -218,8 +228,7 @@ def stream(server, total):
     for name, run in (("C-FIND", lambda: dimse(server, [q])), ("QIDO-RS", lambda: qido(server, q))):
         cpu = proc.cpu_settled_s(server.process.pid)
         (_, rows), = run()
-        yield Figure("CPU µs a row, all of a year by " + name,
-                     "%.1f" % ((proc.cpu_settled_s(server.process.pid) - cpu) * 1e6 / rows))
+        yield Figure(ROW_US % name, round((proc.cpu_settled_s(server.process.pid) - cpu) * 1e6 / rows, 1))
 
 
 # ---- all of it for one size -------------------------------------------------------------------------------
@@ -250,62 +259,65 @@ def prepare(folder, total):
 
 def figures(server, total, steps):
     first, last = steps[0], steps[-1]
-    yield Figure("index, bytes a study of one instance", "%.0f" % (index_bytes(server) / total))
-    costs = [step["index_us"] + step["commit_us"] for step in (last, first)]
-    yield Figure("adding to the index, CPU µs an object (the first 50,000)", "%.0f (%.0f)" % tuple(costs))
+    yield Figure("index, bytes a study of one instance", round(index_bytes(server) / total))
+    for name, step in ((ADD_US, last), (ADD_FIRST_US, first)):
+        yield Figure(name, round(step["index_us"] + step["commit_us"], 1))
     server.begin()
     server.stop()
-    yield Figure("start after a stop, ms", "%.0f" % (server.begin() * 1000))
-    made = FOLDER
-    small, ct = (data.kinds(quick=True)[k] for k in ("small", "ct"))
-    news = studies.write_pack(os.path.join(made, "news"), total, total + 2000, total)
-    for name, packs in (("studies of one object of 0.7 KB", news),
-                        ("small, 8 KB", [data.make(small, made).path]),
-                        ("CT, 526 KB", [data.make(ct, made).path])):
-        cpu, wrote = store(server, packs)
-        yield Figure("storing %s: CPU ms each; bytes written a byte" % name, "%.3f; %.2f" % (cpu, wrote))
-    last_ones = studies.write_pack(os.path.join(made, "last"), total + 2000, total + 3000, total)
+    yield Figure(START_MS, round(server.begin() * 1000))
+    yield from storing(server, total)
+    last_ones = studies.write_pack(os.path.join(FOLDER, "last"), total + 2000, total + 3000, total)
     server.load("store", pack=last_ones[0])
     server.kill()
-    yield Figure("start after a kill right after storing, ms", "%.0f" % (server.begin() * 1000))
+    yield Figure(KILLED_MS, round(server.begin() * 1000))
     long = total + 5000
-    server.load("store", pack=studies.write_pack(os.path.join(made, "long"), long, long + 2, total, SERIES_OF,
-                                                 SERIES_OF)[0])
-    yield Figure("metadata of 1,000 instances, ms p50 / p99",
-                 " / ".join(metadata(server, studies.Study(long, total))))
+    long_ones = studies.write_pack(os.path.join(FOLDER, "long"), long, long + 2, total, SERIES_OF, SERIES_OF)
+    server.load("store", pack=long_ones[0])
+    p50, p99 = metadata(server, studies.Study(long, total))
+    yield Figure("metadata of 1,000 instances, ms, p50", p50)
+    yield Figure("the same, p99", p99)
     yield from stream(server, total)
+
+
+def storing(server, total):
+    small, ct = (data.kinds(quick=True)[k] for k in ("small", "ct"))
+    news = studies.write_pack(os.path.join(FOLDER, "news"), total, total + 2000, total)
+    for name, packs in (("studies of one object of 0.7 KB", news),
+                        ("small, 8 KB", [data.make(small, FOLDER).path]),
+                        ("CT, 526 KB", [data.make(ct, FOLDER).path])):
+        cpu, wrote = store(server, packs)
+        yield Figure("storing %s: CPU ms each" % name, round(cpu, 3))
+        yield Figure("%s: bytes given to write calls, of one" % name, round(wrote, 2))
 
 
 def memory(server):
     fields = proc.fields_kb("/proc/%d/status" % server.archive(), ["VmHWM", "RssAnon"])
-    return Figure("memory of galena-archive, MB: anonymous / VmHWM",
-                  "%.0f / %.0f" % (fields["RssAnon"] / 1024, fields["VmHWM"] / 1024))
+    yield Figure("memory of galena-archive, MB, anonymous", round(fields["RssAnon"] / 1024))
+    yield Figure("the same, VmHWM", round(fields["VmHWM"] / 1024))
 
 
-def measure(total, folder=None, keep=False):
+def measure(total, folder, share):
     """All figures and all questions at this number of studies: ([Figure], [row of ask_all()])."""
-    folder = folder or os.path.join(places.folders()["disk"], "index")
     server, steps = prepare(folder, total)
     try:
         found = list(figures(server, total, steps))
-        rows = list(ask_all(server, total))
-        found.append(memory(server))
+        rows = list(ask_all(server, total, share))
+        return found + list(memory(server)), rows
     finally:
         if server.process and server.process.poll() is None:
             server.stop()
         forget()
-        if not keep:
-            shutil.rmtree(server.folder, ignore_errors=True)
-    return found, rows
+        shutil.rmtree(server.folder, ignore_errors=True)
 
 
-def many_instances(folder=None):
-    """Bytes an instance with 1,000,000 instances in 20,000 studies."""
-    server = Galena(os.path.join(folder or os.path.join(places.folders()["disk"], "index"), "instances"))
+def many_instances(folder, count, per_study):
+    """What an instance costs where a study has many."""
+    server = Galena(os.path.join(folder, "instances"))
     pack = os.path.join(FOLDER, "instances")
     try:
-        steps = fill(server, studies.write_pack(pack, 0, 20000, 20000, 50, 25))
-        return index_bytes(server) / 1e6, steps[-1]["index_us"] + steps[-1]["commit_us"]
+        steps = fill(server, studies.write_pack(pack, 0, count, count, per_study, 25))
+        return [Figure(EACH_BYTES, round(index_bytes(server) / (count * per_study), 1)),
+                Figure(EACH_US, round(steps[-1]["index_us"] + steps[-1]["commit_us"], 1))]
     finally:
         forget()
         server.clean()

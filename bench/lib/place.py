@@ -29,7 +29,8 @@ def build():
     if not os.path.exists(os.path.join(servers.BUILD, "build.ninja")):
         subprocess.run(["meson", "setup", "--buildtype=release", servers.BUILD, servers.ROOT], check=True,
                        stdout=subprocess.DEVNULL)
-    subprocess.run(["ninja", "-C", servers.BUILD, "programs", "bench/bench-load"], check=True,
+    subprocess.run(["ninja", "-C", servers.BUILD, "programs", "bench/bench-load",
+                    "bench/bench-fill", "bench/bench-ask"], check=True,
                    stdout=subprocess.DEVNULL)
 
 

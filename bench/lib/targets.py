@@ -4,6 +4,7 @@ import collections
 import os
 import re
 
+import index
 import results as kept
 import servers
 import table
@@ -53,11 +54,6 @@ def flat(member):
     return compute
 
 
-def start(results):
-    row = growth(results, 1_000_000)
-    return row and (row["start_s"], "")
-
-
 def associations(value):
     def compute(results):
         rows = [r for r in results.rows("associations") if r["server"].startswith("galena")]
@@ -96,6 +92,39 @@ def site(results):
     return worst((r["slowest_ms"], "%s: %s" % (r["who"], r["request"])) for r in rows)
 
 
+MOST = 1_000_000
+
+
+def asked(names, fuzzy=False):
+    """The 99th percentiles of who sees everything at a million studies; names: a part of what is asked."""
+    def compute(results):
+        rows = kept.find(results.rows("queries"), studies=MOST, who="all")
+        return worst((r["p99_ms"], "%s, %s" % (r["asked"], r["by"])) for r in rows
+                     if any(n in r["asked"] for n in names) and ("fuzzy" in r["asked"]) == fuzzy)
+    return compute
+
+
+def asked_in_part(results):
+    rows = kept.find(results.rows("queries"), studies=MOST)
+    return worst((r["p99_ms"], "%s: %s" % (r["who"], r["asked"])) for r in rows
+                 if r["who"] not in (None, "all"))
+
+
+def figure(*names, studies=MOST):
+    def compute(results):
+        rows = results.rows("queries")
+        return worst((r.get("value"), r["asked"]) for n in names for r in kept.find(rows, asked=n)
+                     if r["studies"] == studies)
+    return compute
+
+
+def adding(results):
+    rows = kept.find(results.rows("queries"), studies=MOST)
+    last, first = (next((r["value"] for r in kept.find(rows, asked=n)), None)
+                   for n in (index.ADD_US, index.ADD_FIRST_US))
+    return last and first and (last / first, "%s µs, at first %s" % (table.number(last), table.number(first)))
+
+
 STORING, ROOM, ASKING, WEB, SERVING = "Storing", "Room", "Searching", "DICOMweb", "Serving"
 LEAST = False  # of at_most
 TARGETS = [
@@ -114,6 +143,19 @@ TARGETS = [
     Target("written-ct", ROOM, "bytes written to disk for a byte stored, CT", 1.3, "×",
            stored("written_ratio", "ct")),
     Target("index-size", ROOM, "index, for each instance", 200, "bytes", stored("index_bytes", "small")),
+    Target("index-each", ROOM, "index, for each of 1,000,000 instances", 200, "bytes",
+           figure(index.EACH_BYTES, studies=20_000)),
+    Target("index-flat", STORING, "CPU of adding to the index at 1,000,000 studies, against none", 1.2, "×",
+           adding),
+    Target("ask-exact", ASKING, "exact or no match among 1,000,000 studies, p99", 5, "ms",
+           asked(("accession", "patient ID", "UID", "name, no match"))),
+    Target("ask-first", ASKING, "the first 50 of a name, a year, a modality, p99", 10, "ms",
+           asked(("first 50",))),
+    Target("ask-fuzzy", ASKING, "the first 50 of a fuzzy name, p99", 50, "ms",
+           asked(("fuzzy",), fuzzy=True)),
+    Target("ask-part", ASKING, "the first 50 for who sees a part, p99", 50, "ms", asked_in_part),
+    Target("ask-rows", ASKING, "CPU of a row when all of a year is asked for", 20, "µs",
+           figure(*(index.ROW_US % by for by in ("C-FIND", "QIDO-RS")))),
     Target("search-flat", ASKING, "search for a study at 1,000,000 studies, against 10,000", 1.5, "×",
            flat("hit_p50_ms")),
     Target("metadata-1000", WEB, "metadata of 1,000 instances", 50, "ms", web("metadata1000")),
@@ -135,7 +177,8 @@ TARGETS = [
     Target("web-memory", WEB, "memory of the largest process while a series is sent", 64, "MB",
            web("memory")),
     Target("web-site", WEB, "slowest request of the pages at 100,000 studies", 100, "ms", site),
-    Target("start", SERVING, "start at 1,000,000 studies", 1, "s", start),
+    Target("start", SERVING, "start at 1,000,000 studies", 1000, "ms",
+           figure(index.START_MS, index.KILLED_MS)),
     Target("idle", SERVING, "memory of each of 1,000 idle associations", 1024, "KB",
            associations(lambda r: r["each_kb"])),
     Target("echo", SERVING, "a C-ECHO beside them, the slowest of 20", 5, "ms",

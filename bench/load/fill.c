@@ -1,6 +1,6 @@
 // bench-fill DIR PACK… puts the objects of packs into an archive that nobody serves, as fast as one process
 // can: the worker's reading of an object, the archive's store and index, without the network, one sync for
-// thousands of objects. What it leaves is what the server would have left; bench/index fills with it.
+// thousands of objects. What it leaves is what the server would have left; bench/run fills with it.
 //
 // A line of JSON each STEP objects and at the end: objects, CPU microseconds of each on the average of the
 // step (all; in the index; in its commits), bytes written for each (wchar of /proc/self/io).
