@@ -232,8 +232,20 @@ static uint32_t words_matched(const struct fuzzy_key *k, struct slice raw, uint3
     return matched;
 }
 
+uint32_t fuzzy_words_of_key(const struct fuzzy_key *k) {
+    return (uint32_t)((1u << k->count) - 1);
+}
+
+struct slice fuzzy_next_word(struct slice *rest_of_name) {
+    return next_word(rest_of_name, NAME_SIGNS);
+}
+
+uint32_t fuzzy_match_word(const struct fuzzy_key *k, struct slice word) {
+    return words_matched(k, word, fuzzy_words_of_key(k));
+}
+
 bool fuzzy_match(const struct fuzzy_key *k, struct slice folded_name) {
-    uint32_t wanted = (uint32_t)((1u << k->count) - 1);
+    uint32_t wanted = fuzzy_words_of_key(k);
     while (wanted) {
         struct slice word = next_word(&folded_name, NAME_SIGNS);
         if (word.n == 0)

@@ -49,4 +49,10 @@ bool fuzzy_key_init(struct fuzzy_key *k, struct slice folded_key);
 // A name without words matches only a key without words.
 bool fuzzy_match(const struct fuzzy_key *k, struct slice folded_name);
 
+// The same word by word, for who keeps the words of many names: a name matches when its words together set
+// all bits of fuzzy_words_of_key().
+uint32_t fuzzy_words_of_key(const struct fuzzy_key *k);
+struct slice fuzzy_next_word(struct slice *rest_of_name); // empty when there is none
+uint32_t fuzzy_match_word(const struct fuzzy_key *k, struct slice word);
+
 #endif

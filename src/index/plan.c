@@ -327,9 +327,9 @@ static enum err spelling_passes(struct index_query *q, const struct condition *c
                                 bool *ret_done) {
     const struct spelling_run *runs = NULL;
     size_t n = 0;
-    enum err e = spellings_match(q->ix, c, f, &runs, &n, ret_done);
-    if (e != OK || !*ret_done)
-        return e;
+    spellings_match(q->ix, c, &runs, &n, ret_done);
+    if (!*ret_done)
+        return OK;
     q->passes = arena_calloc(&q->arena, n + 2, sizeof *q->passes);
     bool fine = q->passes != NULL;
     for (size_t i = 0; fine && i < n; i++) { // copied: names may be added while it runs
@@ -658,6 +658,14 @@ static enum err union_passes(struct index_query *q, struct fault *f, bool *ret_d
         q->pass_count = 0;
     *ret_done = q->exact = q->gathering = told;
     return e;
+}
+
+bool plan_wants_names(const struct index_query *q) {
+    const struct way *w = NULL;
+    size_t rivals;
+    const struct condition *c = choose(q, &w, &rivals);
+    bool of_studies = q->level != INDEX_PATIENT || at_patient_in_scope(q);
+    return c && of_studies && w->attr == INDEX_ATTR_PatientName && c->kind == QUERY_FUZZY;
 }
 
 enum err plan_make(struct index_query *q, struct fault *f) {

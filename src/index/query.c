@@ -33,49 +33,8 @@ static enum err compile(struct index_query *q, const struct index_query_spec *sp
     enum err e = conditions_compile(q, spec, f);
     if (e == OK)
         e = scopes_compile(q, spec, f);
-    if (e == OK)
-        e = select_columns(q, spec, f);
-    return e == OK ? plan_make(q, f) : e;
+    return e == OK ? select_columns(q, spec, f) : e;
 }
-
-enum err index_query_open(struct index *ix, const struct index_query_spec *spec, struct fault *f,
-                          struct index_query **ret_query) {
-    if (ix->query_count >= INDEX_QUERIES_MAX)
-        return fault_set(f, ERR_BUSY, "more than %d queries are open", INDEX_QUERIES_MAX);
-    struct index_query *q = calloc(1, sizeof *q);
-    if (!q)
-        return fault_set(f, ERR_NO_MEMORY, "no memory for a query");
-    q->ix = ix;
-    q->arena = ARENA_INIT(QUERY_ARENA_MAX);
-    q->place_key = q->place_date = BUF_INIT(2 * INDEX_VALUE_MAX_BYTES);
-    q->prepared = SIZE_MAX;
-    link_in(ix, q);
-    enum err e = compile(q, spec, f);
-    if (e != OK) {
-        index_query_close(q);
-        return e;
-    }
-    q->done = q->pass_count == 0;
-    *ret_query = q;
-    return OK;
-}
-
-void index_query_close(struct index_query *q) {
-    if (!q)
-        return;
-    link_out(q->ix, q);
-    statement_give_back(q->ix, q->statement);
-    statement_give_back(q->ix, q->late_statement);
-    statement_give_back(q->ix, q->scope_statement);
-    statement_give_back(q->ix, q->patient_statement);
-    gather_free(q);
-    buf_fini(&q->place_key);
-    buf_fini(&q->place_date);
-    arena_fini(&q->arena);
-    free(q);
-}
-
-// --- Counting -----------------------------------------------------------------------------------
 
 static uint64_t total_of(const struct totals *t, enum index_level level) {
     const int64_t totals[] = {t->patients, t->studies, t->series, t->instances};
@@ -95,6 +54,71 @@ static enum err count_at_once(struct index_query *q, struct fault *f) {
     return OK;
 }
 
+static enum err plan(struct index_query *q, struct fault *f) {
+    q->planned = true;
+    if (q->counting && q->condition_count == 0 && q->scope_count == 0) {
+        q->skipped = total_of(&q->ix->totals, q->level);
+        q->done = true;
+        return OK;
+    }
+    enum err e = plan_make(q, f);
+    q->done = e == OK && q->pass_count == 0;
+    return e == OK && q->counting ? count_at_once(q, f) : e;
+}
+
+// Names are read a part in each step; what needs none is planned at once.
+static enum err plan_when_names_are_read(struct index_query *q, struct fault *f) {
+    bool all = q->ix->too_many_spellings || !plan_wants_names(q);
+    enum err e = all ? OK : spellings_read(q->ix, f, &all);
+    return e == OK && all ? plan(q, f) : e;
+}
+
+static enum err query_open(struct index *ix, const struct index_query_spec *spec, bool counting,
+                           struct fault *f, struct index_query **ret_query) {
+    if (ix->query_count >= INDEX_QUERIES_MAX)
+        return fault_set(f, ERR_BUSY, "more than %d queries are open", INDEX_QUERIES_MAX);
+    struct index_query *q = calloc(1, sizeof *q);
+    if (!q)
+        return fault_set(f, ERR_NO_MEMORY, "no memory for a query");
+    q->ix = ix;
+    q->arena = ARENA_INIT(QUERY_ARENA_MAX);
+    q->place_key = q->place_date = BUF_INIT(2 * INDEX_VALUE_MAX_BYTES);
+    q->prepared = SIZE_MAX;
+    q->counting = counting;
+    link_in(ix, q);
+    enum err e = compile(q, spec, f);
+    if (e == OK)
+        e = plan_when_names_are_read(q, f);
+    if (e != OK) {
+        index_query_close(q);
+        return e;
+    }
+    *ret_query = q;
+    return OK;
+}
+
+enum err index_query_open(struct index *ix, const struct index_query_spec *spec, struct fault *f,
+                          struct index_query **ret_query) {
+    return query_open(ix, spec, false, f, ret_query);
+}
+
+void index_query_close(struct index_query *q) {
+    if (!q)
+        return;
+    link_out(q->ix, q);
+    statement_give_back(q->ix, q->statement);
+    statement_give_back(q->ix, q->late_statement);
+    statement_give_back(q->ix, q->scope_statement);
+    statement_give_back(q->ix, q->patient_statement);
+    gather_free(q);
+    buf_fini(&q->place_key);
+    buf_fini(&q->place_date);
+    arena_fini(&q->arena);
+    free(q);
+}
+
+// --- Counting -----------------------------------------------------------------------------------
+
 // A query all of whose rows are skipped.
 enum err index_count_open(struct index *ix, const struct index_query_spec *spec, struct fault *f,
                           struct index_query **ret_query) {
@@ -103,23 +127,7 @@ enum err index_count_open(struct index *ix, const struct index_query_spec *spec,
     s.return_count = s.limit = 0;
     s.order = INDEX_ORDER_ANY;
     s.offset = UINT64_MAX;
-    struct index_query *q;
-    enum err e = index_query_open(ix, &s, f, &q);
-    if (e != OK)
-        return e;
-    q->counting = true;
-    if (s.condition_count == 0 && s.scope_count == 0) {
-        q->skipped = total_of(&ix->totals, s.level);
-        q->done = true;
-    } else {
-        e = count_at_once(q, f);
-    }
-    if (e != OK) {
-        index_query_close(q);
-        return e;
-    }
-    *ret_query = q;
-    return OK;
+    return query_open(ix, &s, true, f, ret_query);
 }
 
 uint64_t index_count_result(const struct index_query *q) {
@@ -386,6 +394,10 @@ static enum err walk_on(struct index_query *q, struct fault *f, bool *ret_wanted
     return index_fail(q->ix, rc, "walking a query", f);
 }
 
+static bool is_over(const struct index_query *q) { // or has not begun
+    return !q->planned || q->done || (q->limit > 0 && q->returned >= q->limit);
+}
+
 enum err index_query_step(struct index_query *q, struct fault *f, enum index_step *ret_step) {
     enum err e = series_flush(q->ix, f);
     bool wanted = false;
@@ -393,7 +405,9 @@ enum err index_query_step(struct index_query *q, struct fault *f, enum index_ste
     walk_begin(q);
     scope_forget(q);
     sqlite3_reset(q->late_statement);
-    for (unsigned rows = 0; e == OK && !q->done && (q->limit == 0 || q->returned < q->limit); rows++) {
+    if (e == OK && !q->planned)
+        e = plan_when_names_are_read(q, f);
+    for (unsigned rows = 0; e == OK && !is_over(q); rows++) {
         if (q->tired || rows == ROWS_PER_STEP || q->work > WORK_PER_STEP) {
             *ret_step = INDEX_AGAIN;
             return OK;
@@ -406,6 +420,10 @@ enum err index_query_step(struct index_query *q, struct fault *f, enum index_ste
     }
     if (e != OK)
         return e;
+    if (!q->planned) {
+        *ret_step = INDEX_AGAIN;
+        return OK;
+    }
     if (q->running) // the limit is reached: nothing more will be read
         sqlite3_reset(q->statement);
     q->running = false;

@@ -129,6 +129,7 @@ struct index_query {
     sqlite3_stmt *statement; // of pass `prepared`
     sqlite3_stmt *late_statement; // what is costly to compute, for rows that match only
     size_t prepared;
+    bool planned;   // else names are to be read before
     bool running;   // the statement stands on a row
     bool has_place; // it stood on one when it was suspended
     bool has_row, done;
@@ -169,16 +170,19 @@ enum err conditions_of(struct index_query *q, enum index_level level, const stru
 bool conditions_hold(struct index_query *q, sqlite3_stmt *s, const struct condition *c, size_t count);
 bool condition_matches(const struct condition *c, struct slice value); // value: matching form
 
-// spellings.c: the names that a fuzzy key matches. Not *ret_known: the names are too many, or what matches is
-// too scattered. The runs are valid until the next change or the next key.
+// spellings.c: the names that a fuzzy key matches. Not *ret_known: the names are not read, or too many, or
+// what matches is too scattered. The runs are valid until the next change or the next key.
 struct spelling_run {
     struct slice first, last; // these, and all names between
 };
-enum err spellings_match(struct index *ix, const struct condition *c, struct fault *f,
-                         const struct spelling_run **ret_runs, size_t *ret_count, bool *ret_known);
+void spellings_match(struct index *ix, const struct condition *c, const struct spelling_run **ret_runs,
+                     size_t *ret_count, bool *ret_known);
+// Reads some of the names. *ret_all: all are read, or they are too many.
+enum err spellings_read(struct index *ix, struct fault *f, bool *ret_all);
 
 // plan.c
 enum err plan_make(struct index_query *q, struct fault *f);
+bool plan_wants_names(const struct index_query *q); // to be read before it is made
 enum err plan_by_date(struct index_query *q, struct fault *f); // instead of what was to be gathered
 enum err plan_anew(struct index_query *q, struct fault *f);    // instead of going on by date
 void plan_bind_dates(struct index_query *q, sqlite3_stmt *s);  // parameters 4 and 5 of date_besides

@@ -1,20 +1,37 @@
-// The different names that patients have in studies, sorted: a fuzzy key is compared with each of them once
-// instead of with each study's. Made when first asked for, by a walk over the index of names; what comes
-// later is added. A name that no study has any more stays: nothing is found under it. In an archive of very
-// many names they are not kept, and the index is walked.
+// The different names that patients have in studies, sorted, and their words: a fuzzy key is compared with
+// each word once instead of with each study's name. Made when first asked for, by a walk over the index of
+// names, some of them at a time; what comes later is added. A name that no study has any more stays: nothing
+// is found under it. In an archive of very many names they are not kept, and the index is walked.
 #include "index/query_internal.h"
+#include "index/words.h"
 
 #include <stdlib.h>
 
-enum { NAMES_MAX = 1 << 19, TEXT_MAX_BYTES = 32 << 20, TAIL_MAX = 4096 };
+enum {
+    NAMES_MAX = 1 << 19,
+    TEXT_MAX_BYTES = 32 << 20,
+    TAIL_MAX = 4096,
+    LATE_MAX = 4096,
+    READ_PER_STEP = 8192, // studies' names
+};
+
+struct name {
+    struct slice text;
+    uint32_t word_at, word_count; // its words, in words.numbers
+};
 
 struct spellings {
     struct arena text;
-    struct slice *v; // sorted, but for the tail
+    struct name *v; // sorted, but for the tail
     size_t count, sorted, cap;
+    struct words words;
     struct slice asked; // malloc'd: the last key, whose runs they are
     struct spelling_run *runs;
     size_t run_count;
+    bool all_read;
+    struct buf read_to; // the last name that was read
+    struct slice late[LATE_MAX]; // came meanwhile
+    size_t late_count;
 };
 
 static void forget_runs(struct spellings *s) {
@@ -31,6 +48,8 @@ void spellings_free(struct index *ix) {
         return;
     forget_runs(s);
     arena_fini(&s->text);
+    buf_fini(&s->read_to);
+    words_fini(&s->words);
     free(s->v);
     free(s);
     ix->spellings = NULL;
@@ -41,54 +60,79 @@ static void give_up(struct index *ix) {
     ix->too_many_spellings = true;
 }
 
-static bool append(struct spellings *s, struct slice name) {
+static bool append(struct spellings *s, struct slice text) {
+    struct name *n;
     if (s->count == NAMES_MAX)
         return false;
     if (s->count == s->cap) {
         size_t more = s->cap ? 2 * s->cap : 1024;
-        struct slice *v = reallocarray(s->v, more, sizeof *v);
+        struct name *v = reallocarray(s->v, more, sizeof *v);
         if (!v)
             return false;
         s->v = v;
         s->cap = more;
     }
-    return arena_dup(&s->text, name, &s->v[s->count]) && ++s->count;
+    n = &s->v[s->count];
+    return arena_dup(&s->text, text, &n->text) &&
+           words_add_name(&s->words, n->text, &n->word_at, &n->word_count) && ++s->count;
 }
 
-static enum err read_all(struct index *ix, struct spellings *s, struct fault *f, bool *ret_all) {
-    static const char sql[] =
-        "SELECT PatientName FROM study WHERE PatientName IS NOT NULL ORDER BY PatientName";
-    sqlite3_stmt *st = NULL;
-    int rc = statement_prepare(ix, sql, &st);
-    bool all = true;
-    while (rc == SQLITE_OK || (all && rc == SQLITE_ROW)) {
-        rc = sqlite3_step(st);
-        struct slice name = rc == SQLITE_ROW ? column_slice(st, 0) : (struct slice){NULL, 0};
-        if (name.n && (s->count == 0 || !slice_eq(name, s->v[s->count - 1])))
-            all = append(s, name);
-    }
-    statement_give_back(ix, st);
-    s->sorted = s->count;
-    *ret_all = all;
-    return !all || rc == SQLITE_DONE ? OK : index_fail(ix, rc, "reading names", f);
-}
+// --- Reading them, some at a time ----------------------------------------------------------------
 
-static enum err make(struct index *ix, struct fault *f) {
-    bool all = false;
+static enum err begin(struct index *ix, struct fault *f) {
     ix->spellings = calloc(1, sizeof *ix->spellings);
     if (!ix->spellings)
         return fault_set(f, ERR_NO_MEMORY, "no memory for names");
     ix->spellings->text = ARENA_INIT(TEXT_MAX_BYTES);
-    enum err e = read_all(ix, ix->spellings, f, &all);
-    if (e != OK)
-        spellings_free(ix);
-    else if (!all)
+    ix->spellings->read_to = BUF_INIT(2 * INDEX_VALUE_MAX_BYTES);
+    return OK;
+}
+
+static bool take(struct spellings *s, struct slice name) {
+    if (name.n == 0 || (s->count > 0 && slice_eq(name, s->v[s->count - 1].text)))
+        return true;
+    buf_reset(&s->read_to);
+    buf_append_slice(&s->read_to, name);
+    return buf_ok(&s->read_to) && append(s, name);
+}
+
+static bool take_late(struct spellings *s) {
+    bool fine = true;
+    s->all_read = true;
+    s->sorted = s->count;
+    for (size_t i = 0; fine && i < s->late_count; i++)
+        fine = append(s, s->late[i]);
+    return fine;
+}
+
+enum err spellings_read(struct index *ix, struct fault *f, bool *ret_all) {
+    static const char sql[] = "SELECT PatientName FROM study WHERE PatientName>?1 ORDER BY PatientName";
+    sqlite3_stmt *st = NULL;
+    enum err e = ix->spellings ? OK : begin(ix, f);
+    struct spellings *s = ix->spellings;
+    *ret_all = e == OK && s->all_read;
+    if (e != OK || *ret_all)
+        return e;
+    int rc = statement_prepare(ix, sql, &st);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_bind_text64(st, 1, s->read_to.n ? (const char *)s->read_to.p : "", s->read_to.n,
+                                 SQLITE_TRANSIENT, SQLITE_UTF8);
+    bool fine = true;
+    for (size_t n = 0; fine && n < READ_PER_STEP && (rc == SQLITE_OK || rc == SQLITE_ROW); n++) {
+        rc = sqlite3_step(st); // the next time goes on behind all studies of the last name
+        fine = rc != SQLITE_ROW || take(s, column_slice(st, 0));
+    }
+    statement_give_back(ix, st);
+    if (rc != SQLITE_OK && rc != SQLITE_ROW && rc != SQLITE_DONE)
+        return index_fail(ix, rc, "reading names", f);
+    if (!fine || (rc == SQLITE_DONE && !take_late(s)))
         give_up(ix);
-    return e;
+    *ret_all = rc == SQLITE_DONE || !fine;
+    return OK;
 }
 
 static int compare(const void *a, const void *b) {
-    return slice_cmp(*(const struct slice *)a, *(const struct slice *)b);
+    return slice_cmp(((const struct name *)a)->text, ((const struct name *)b)->text);
 }
 
 // What came since goes to its place.
@@ -96,14 +140,14 @@ static bool settle(struct spellings *s) {
     size_t n = 0, i = 0, k = s->sorted;
     if (s->sorted == s->count)
         return true;
-    struct slice *v = reallocarray(NULL, s->cap, sizeof *v);
+    struct name *v = reallocarray(NULL, s->cap, sizeof *v);
     if (!v)
         return false;
     qsort(s->v + s->sorted, s->count - s->sorted, sizeof *s->v, compare);
     while (i < s->sorted || k < s->count) {
-        bool first = k == s->count || (i < s->sorted && slice_cmp(s->v[i], s->v[k]) <= 0);
-        struct slice next = first ? s->v[i++] : s->v[k++];
-        if (n == 0 || !slice_eq(v[n - 1], next))
+        bool first = k == s->count || (i < s->sorted && slice_cmp(s->v[i].text, s->v[k].text) <= 0);
+        struct name next = first ? s->v[i++] : s->v[k++];
+        if (n == 0 || !slice_eq(v[n - 1].text, next.text))
             v[n++] = next;
     }
     free(s->v);
@@ -112,12 +156,18 @@ static bool settle(struct spellings *s) {
     return true;
 }
 
+static bool come_late(struct spellings *s, struct slice name) {
+    return s->late_count < LATE_MAX && arena_dup(&s->text, name, &s->late[s->late_count]) && ++s->late_count;
+}
+
 void spellings_note(struct index *ix, struct slice name) {
     struct spellings *s = ix->spellings;
-    if (!s || name.n == 0 || (s->sorted && bsearch(&name, s->v, s->sorted, sizeof *s->v, compare)))
+    const struct name wanted = {.text = name};
+    if (!s || name.n == 0 || (s->sorted && bsearch(&wanted, s->v, s->sorted, sizeof *s->v, compare)))
         return;
     forget_runs(s);
-    if (!append(s, name) || (s->count - s->sorted > TAIL_MAX && !settle(s)))
+    bool fine = s->all_read ? append(s, name) : come_late(s, name);
+    if (!fine || (s->count - s->sorted > TAIL_MAX && s->all_read && !settle(s)))
         give_up(ix);
 }
 
@@ -139,12 +189,21 @@ static bool run_append(struct spellings *s, struct slice name, bool goes_on) {
     return true;
 }
 
+static bool name_matches(const struct spellings *s, const struct name *n, uint32_t wanted) {
+    for (uint32_t i = 0; wanted && i < n->word_count; i++)
+        wanted &= ~s->words.v[s->words.numbers[n->word_at + i]].matched;
+    return wanted == 0;
+}
+
 // Runs of names that match, with none between that does not. False: too many.
 static bool find_runs(struct spellings *s, const struct condition *c) {
+    uint32_t wanted = fuzzy_words_of_key(c->fuzzy);
     bool before = false;
+    for (size_t i = 0; i < s->words.count; i++)
+        s->words.v[i].matched = fuzzy_match_word(c->fuzzy, s->words.v[i].text);
     for (size_t i = 0; i < s->count; i++) {
-        bool matches = condition_matches(c, s->v[i]);
-        if (matches && !run_append(s, s->v[i], before))
+        bool matches = name_matches(s, &s->v[i], wanted);
+        if (matches && !run_append(s, s->v[i].text, before))
             return false;
         before = matches;
     }
@@ -156,13 +215,12 @@ static bool find_runs(struct spellings *s, const struct condition *c) {
     return true;
 }
 
-enum err spellings_match(struct index *ix, const struct condition *c, struct fault *f,
-                         const struct spelling_run **ret_runs, size_t *ret_count, bool *ret_known) {
-    enum err e = ix->spellings || ix->too_many_spellings ? OK : make(ix, f);
+void spellings_match(struct index *ix, const struct condition *c, const struct spelling_run **ret_runs,
+                     size_t *ret_count, bool *ret_known) {
     struct spellings *s = ix->spellings;
     *ret_known = false;
-    if (e != OK || !s || c->count != 1 || !settle(s))
-        return e;
+    if (!s || !s->all_read || c->count != 1 || !settle(s))
+        return;
     bool again = s->asked.p && slice_eq(s->asked, c->operands[0]);
     if (!again)
         forget_runs(s);
@@ -173,5 +231,4 @@ enum err spellings_match(struct index *ix, const struct condition *c, struct fau
     } else {
         forget_runs(s);
     }
-    return OK;
 }

@@ -65,6 +65,49 @@ static void names_that_come_later_are_found(void **state) {
     assert_int_equal(fuzzy_count("quux"), 0);
 }
 
+static void add_named(int study, const char *name) {
+    struct bed_object b;
+    bed_object_init(&b, study, 1, 1);
+    bed_put(&b, INDEX_ATTR_PatientName, name, NULL);
+    assert_int_equal(bed_add(ix, &b), INDEX_NEW);
+}
+
+static void names_are_read_a_part_at_a_time(void **state) {
+    (void)state;
+    enum { STUDIES = 18000 }; // more than two parts
+    static const char *const keys[] = {"quux", "quux m0012", "qu m1", "m17 a", "nobody"};
+    char name[32];
+    struct fault f = {0};
+    struct index_query *q;
+    enum index_step step;
+    struct slice operand = slice_str("quux");
+    struct query_condition c = {INDEX_ATTR_PatientName, QUERY_FUZZY, 1, &operand};
+    struct index_query_spec spec = {.level = INDEX_STUDY, .conditions = &c, .condition_count = 1};
+    for (int i = 0; i < STUDIES; i++) {
+        snprintf(name, sizeof name, "m%05d^%s", i / 2, i % 4 ? "quux" : "a");
+        add_named(i, name);
+    }
+    assert_int_equal(index_count_open(ix, &spec, &f, &q), OK);
+    assert_int_equal(index_query_step(q, &f, &step), OK);
+    assert_int_equal(step, INDEX_AGAIN);
+    add_named(STUDIES, "a^quux"); // before what is read already, and behind it
+    add_named(STUDIES + 1, "z^quux");
+    bed_commit(ix);
+    do
+        assert_int_equal(index_query_step(q, &f, &step), OK);
+    while (step != INDEX_END);
+    assert_int_equal(index_count_result(q), STUDIES / 4 * 3 + 2);
+    index_query_close(q);
+    uint64_t counted[sizeof keys / sizeof *keys];
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        counted[i] = fuzzy_count(keys[i]);
+    assert_non_null(ix->spellings);
+    spellings_free(ix);
+    ix->too_many_spellings = true; // each study's name is looked at
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        assert_int_equal(fuzzy_count(keys[i]), counted[i]);
+}
+
 static void a_name_that_is_filled_in_is_found(void **state) {
     (void)state;
     struct bed_object b;
@@ -80,6 +123,7 @@ static void a_name_that_is_filled_in_is_found(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(names_that_come_later_are_found, setup, teardown),
+        cmocka_unit_test_setup_teardown(names_are_read_a_part_at_a_time, setup, teardown),
         cmocka_unit_test_setup_teardown(a_name_that_is_filled_in_is_found, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
