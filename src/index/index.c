@@ -196,6 +196,7 @@ static enum err index_alloc(const char *dir, const struct index_options *options
     }
     ix->read_only = options && options->read_only;
     ix->try_rows = TRY_ROWS;
+    ix->few_rows = FEW_ROWS;
     enum err e = path_of(dir, "", f, &ix->path);
     if (e != OK) {
         index_close(ix);

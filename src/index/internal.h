@@ -80,7 +80,7 @@ struct index {
     size_t query_count;
     struct index_query *walking; // the one SQLite is stepping for
     size_t gathered_bytes;       // by all queries
-    uint64_t try_rows;           // see query_internal.h
+    uint64_t try_rows, few_rows; // see query_internal.h
     struct spellings *spellings; // NULL: not asked for yet, or too many
     bool too_many_spellings;
     struct index_deletion *deletions;

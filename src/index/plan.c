@@ -629,6 +629,31 @@ static const struct way *way_of(const struct conditions *clause) {
     return NULL;
 }
 
+static const struct way *cheapest_way(const struct condition *c) { // over studies
+    const struct way *best = NULL;
+    unsigned best_cost = COST_ALL;
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++)
+        if (ways[i].attr == c->attr && ways[i].table <= INDEX_STUDY && cost(&ways[i], c) < best_cost) {
+            best = &ways[i];
+            best_cost = cost(best, c);
+        }
+    return best;
+}
+
+enum err plan_passes_of(struct index_query *q, const struct condition *c, struct fault *f, bool *ret_told) {
+    const struct way *w = cheapest_way(c);
+    *ret_told = false;
+    if (!w)
+        return OK;
+    q->pass_count = 0;
+    q->passes = arena_calloc(&q->arena, passes_at_most(w, c) + 2, sizeof *q->passes);
+    if (!q->passes)
+        return fault_set(f, ERR_NO_MEMORY, "no memory for a query");
+    enum err e = make_passes(q, w, c, f);
+    *ret_told = e == OK && set_filters(q, c, 0);
+    return e;
+}
+
 // Counting what is seen by one of several clauses: each is walked by its own index, and what was met twice
 // counts once. *ret_done: it is so.
 static enum err union_passes(struct index_query *q, struct fault *f, bool *ret_done) {

@@ -63,7 +63,9 @@ static enum err plan(struct index_query *q, struct fault *f) {
     }
     enum err e = plan_make(q, f);
     q->done = e == OK && q->pass_count == 0;
-    return e == OK && q->counting ? count_at_once(q, f) : e;
+    if (e == OK && q->counting)
+        e = count_at_once(q, f);
+    return e == OK && !q->done ? rounds_try(q, f) : e;
 }
 
 // Names are read a part in each step; what needs none is planned at once.
@@ -111,6 +113,7 @@ void index_query_close(struct index_query *q) {
     statement_give_back(q->ix, q->scope_statement);
     statement_give_back(q->ix, q->patient_statement);
     gather_free(q);
+    rounds_free(q);
     buf_fini(&q->place_key);
     buf_fini(&q->place_date);
     arena_fini(&q->arena);
@@ -207,14 +210,17 @@ static enum err start(struct index_query *q, struct fault *f) {
     if (rc != SQLITE_OK)
         return index_fail(q->ix, rc, "binding a query", f);
     q->running = true;
+    q->walked = 0;
     return OK;
 }
 
 static void suspend(struct index_query *q) {
     if (!q->running)
         return;
+    const struct pass *p = &q->passes[q->pass_now];
     if (!q->has_place) // else it has not reached its old place yet
         place_take(q);
+    q->again = p->walk == WALK_EQUAL && p->dated ? q->walked : 0;
     sqlite3_reset(q->statement);
     sqlite3_reset(q->late_statement);
     q->running = false;
@@ -260,7 +266,9 @@ static void next_pass(struct index_query *q) {
     q->last_key.p = NULL;
     if (q->passes[q->pass_now].walk == WALK_SORTED)
         q->done = ++q->gathered_at == q->gathered_count;
-    else if (++q->pass_now == q->pass_count && q->gathering)
+    else if (++q->pass_now == q->pass_count && q->round_count > 0)
+        rounds_next(q);
+    else if (q->pass_now == q->pass_count && q->gathering)
         turn_to_gathered(q);
     else
         q->done = q->pass_now == q->pass_count;
@@ -342,6 +350,10 @@ static enum err row_gather(struct index_query *q, struct fault *f) {
     q->has_place = false;
     if (q->tired && p->filter && !condition_matches(p->filter, key))
         return OK;
+    if (q->round_count > 0) {
+        rounds_note(q, sqlite3_column_int64(q->statement, COL_TOP_ID));
+        return OK;
+    }
     enum err e = gather_row(q, f, &too_many);
     if (e != OK || !too_many)
         return e;
@@ -407,8 +419,8 @@ enum err index_query_step(struct index_query *q, struct fault *f, enum index_ste
     sqlite3_reset(q->late_statement);
     if (e == OK && !q->planned)
         e = plan_when_names_are_read(q, f);
-    for (unsigned rows = 0; e == OK && !is_over(q); rows++) {
-        if (q->tired || rows == ROWS_PER_STEP || q->work > WORK_PER_STEP) {
+    for (uint64_t rows = 0; e == OK && !is_over(q); rows++) {
+        if (q->tired || rows == ROWS_PER_STEP + q->behind || q->work > WORK_PER_STEP) {
             *ret_step = INDEX_AGAIN;
             return OK;
         }

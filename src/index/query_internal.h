@@ -31,6 +31,9 @@ enum {
     DISTINCT_MAX = 2000,     // values of an index looked at, when each is one of many studies
     DISTINCT_PASSES_MAX = 256,
     QUICK_COUNT_MAX = 200000, // keys counted in one go
+    ROUNDS_MAX = 8,
+    ROUNDS_KEYS_MAX = 300000, // keys of all rounds
+    FEW_ROWS = 2000,          // are read rather than counted in rounds
     SPELLING_RUNS_MAX = 4096,
 };
 
@@ -81,6 +84,11 @@ struct pass {
     bool told;          // the condition is known to hold for all its values; told passes do not overlap
     struct slice low, high;
     const struct condition *filter; // tells by the column alone whether this condition holds; NULL: none
+};
+
+struct pass_list {
+    struct pass *v;
+    size_t count;
 };
 
 struct gathered {
@@ -141,6 +149,10 @@ struct index_query {
     uint64_t skipped, returned;
     uint64_t work;         // done by patterns in this step
     uint64_t keys;         // looked at in this step
+    // After a change a statement begins anew, before its place: what is walked again is no part of a step's
+    // measure, or a step might end before it got anywhere.
+    uint64_t walked, again; // keys since the statement began; those before the place
+    uint64_t behind;        // rows not beyond the place, in this step
     bool tired;            // walk.c let a row through only to end the step
     struct slice last_key; // in last_text: equal names stand together
     bool last_key_holds;
@@ -151,6 +163,11 @@ struct index_query {
     size_t gathered_count, gathered_cap, gathered_at;
     bool has_floor; // what was looked at by date is not looked at again: the last of that
     struct gathered floor;
+
+    struct pass_list rounds[ROUNDS_MAX]; // see rounds.c
+    size_t round_count, round_now;
+    uint64_t *met_before, *met; // a bit a study: in all rounds before, in this one
+    size_t met_words;
 
     char (*uid_texts)[65]; // for UIDs among the returns
 };
@@ -188,6 +205,8 @@ enum err plan_anew(struct index_query *q, struct fault *f);    // instead of goi
 void plan_bind_dates(struct index_query *q, sqlite3_stmt *s);  // parameters 4 and 5 of date_besides
 // How many keys the passes walk over, or (`rows`) let through; more than `most` when it is more or not known.
 enum err plan_probe(struct index_query *q, uint64_t most, bool rows, struct fault *f, uint64_t *ret_count);
+// The passes of one condition alone, over studies. *ret_told: the indexes tell; else there is no such way.
+enum err plan_passes_of(struct index_query *q, const struct condition *c, struct fault *f, bool *ret_told);
 bool pass_covers(const struct pass *p, struct slice value); // would this pass have walked over it?
 
 // select.c
@@ -208,9 +227,15 @@ void scope_forget(struct index_query *q); // what is remembered of rows that may
 void scope_columns_choose(struct index_query *q); // once it is known what is returned
 bool at_patient_in_scope(const struct index_query *q); // patients, made of the studies that are seen
 
+// rounds.c
+enum err rounds_try(struct index_query *q, struct fault *f); // instead of the passes of one condition
+void rounds_note(struct index_query *q, int64_t study);
+void rounds_next(struct index_query *q); // the passes are over
+void rounds_free(struct index_query *q);
+
 // walk.c
 void walk_begin(struct index_query *q); // a new step
-bool place_is_behind(const struct index_query *q, sqlite3_stmt *s); // the row it stands on
+bool place_is_behind(struct index_query *q, sqlite3_stmt *s); // the row it stands on
 void place_take(struct index_query *q);  // the row that the statement stands on becomes the place
 void gather_floor(struct index_query *q); // the place becomes the floor
 void place_at_floor(struct index_query *q);

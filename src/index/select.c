@@ -179,7 +179,7 @@ static void put_columns(const struct index_query *q, const struct pass *p, struc
                                                   "instance.offset,instance.length");
     bool ids = !q->gathering && (names_study(q) || at_patient_in_scope(q)); // else the index alone tells
     buf_append_str(b, ids ? ",study.id,study.patient" : ",0,0");
-    buf_append_str(b, q->gathering || p->dated ? ",study.StudyDate" : ",NULL");
+    buf_append_str(b, (q->gathering && q->round_count == 0) || p->dated ? ",study.StudyDate" : ",NULL");
     if (!q->gathering)
         put_attributes(q, &q->columns, FIXED_COLUMNS, b);
 }
@@ -205,9 +205,11 @@ static void put_tables(const struct index_query *q, struct buf *b) {
 static void put_filter(const struct index_query *q, const struct pass *p, struct buf *b) {
     const char *t = tables[q->top];
     bool skips = q->exact && !q->gathering && q->offset > 0;
-    if (p->walk == WALK_SORTED || (!p->filter && !skips))
+    if (p->walk == WALK_SORTED || (!p->filter && !skips && q->round_count == 0))
         return;
-    if (p->column)
+    if (q->round_count > 0)
+        buf_printf(b, " AND galena_keep(%s.%s,%s.id)", t, p->column, t);
+    else if (p->column)
         buf_printf(b, " AND galena_keep(%s.%s)", t, p->column);
     else
         buf_append_str(b, " AND galena_keep(NULL)");

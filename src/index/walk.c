@@ -7,7 +7,8 @@
 // --- Leaving out --------------------------------------------------------------------------------
 
 void walk_begin(struct index_query *q) {
-    q->work = q->keys = 0;
+    q->work = q->keys = q->behind = 0;
+    q->again = q->running ? 0 : q->again;
     q->tired = false;
     q->ix->walking = q;
 }
@@ -37,7 +38,7 @@ void place_take(struct index_query *q) {
 }
 
 // Is the row not beyond the place where the query was suspended?
-bool place_is_behind(const struct index_query *q, sqlite3_stmt *s) {
+static bool is_behind(const struct index_query *q, sqlite3_stmt *s) {
     const struct pass *p = &q->passes[q->pass_now];
     bool keyed = p->walk == WALK_RANGE || p->walk == WALK_NEWEST;
     int64_t ids[5];
@@ -48,6 +49,12 @@ bool place_is_behind(const struct index_query *q, sqlite3_stmt *s) {
         return ids[0] >= q->place[0];
     int by_date = p->dated ? slice_cmp(column_slice(s, COL_DATE), buf_slice(&q->place_date)) : 0;
     return by_date < 0 || (by_date == 0 && compare_ids(ids, q->place, 3) <= 0);
+}
+
+bool place_is_behind(struct index_query *q, sqlite3_stmt *s) {
+    bool behind = is_behind(q, s);
+    q->behind += behind;
+    return behind;
 }
 
 // Equal names stand together in an index: each is looked at once.
@@ -71,26 +78,34 @@ static bool skips(struct index_query *q) {
     return true;
 }
 
-static bool keeps(struct index_query *q, struct slice key) {
+// `id` counts in rounds only.
+static bool keeps(struct index_query *q, struct slice key, int64_t id) {
     const struct pass *p = &q->passes[q->pass_now];
-    if (++q->keys > KEYS_PER_STEP || q->work > WORK_PER_STEP) {
+    bool again = q->has_place && p->walk == WALK_RANGE && slice_eq(key, buf_slice(&q->place_key));
+    q->walked++;
+    q->keys += !again;
+    if (q->keys > KEYS_PER_STEP + q->again || q->work > WORK_PER_STEP) {
         q->tired = true;
         return true;
     }
-    return (!p->filter || key_holds(q, p->filter, key)) && !skips(q);
+    if (p->filter && !key_holds(q, p->filter, key))
+        return false;
+    if (q->round_count == 0)
+        return !skips(q);
+    rounds_note(q, id);
+    return false;
 }
 
 static void keep(sqlite3_context *context, int n, sqlite3_value **values) {
-    (void)n;
     struct index *ix = sqlite3_user_data(context);
     bool blob = sqlite3_value_type(values[0]) == SQLITE_BLOB;
     const void *p = blob ? sqlite3_value_blob(values[0]) : (const void *)sqlite3_value_text(values[0]);
     struct slice key = slice_of(p, p ? (size_t)sqlite3_value_bytes(values[0]) : 0);
-    sqlite3_result_int(context, keeps(ix->walking, key));
+    sqlite3_result_int(context, keeps(ix->walking, key, n > 1 ? sqlite3_value_int64(values[1]) : NO_ID));
 }
 
 int walk_register(struct index *ix) {
-    return sqlite3_create_function_v2(ix->db, "galena_keep", 1, SQLITE_UTF8 | SQLITE_DIRECTONLY, ix, keep,
+    return sqlite3_create_function_v2(ix->db, "galena_keep", -1, SQLITE_UTF8 | SQLITE_DIRECTONLY, ix, keep,
                                       NULL, NULL, NULL);
 }
 

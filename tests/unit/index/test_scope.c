@@ -273,7 +273,8 @@ static void only_what_is_in_scope(void **state) {
         spec.order = level == INDEX_STUDY && rnd(2) ? INDEX_ORDER_NEWEST : INDEX_ORDER_ANY;
         memset(found, 0, sizeof found);
         size_t n = run(&spec, rnd(2), note_study);
-        assert_int_equal(count_of(&spec), n);
+        for (ix->few_rows = 0; ix->few_rows <= FEW_ROWS; ix->few_rows += FEW_ROWS) // in rounds or not
+            assert_int_equal(count_of(&spec), n);
         for (int i = 0; i < STUDIES; i++) {
             bool expected = all_hold(spec.conditions, spec.condition_count, &studies[i]) &&
                             is_seen(&spec, &studies[i]);
