@@ -175,7 +175,7 @@ static void pick_attributes(struct incoming_tools *t) {
             continue;
         buf_reset(&t->decoded);
         buf_reset(&t->normal);
-        indexed_decode(&cs, (enum vr)p->vr, p->value, &t->decoded, &t->normal);
+        indexed_decode(&cs, indexed_vr(i, (enum vr)p->vr), p->value, &t->decoded, &t->normal);
         if (t->decoded.n == 0 || t->decoded.n > INDEX_VALUE_MAX_BYTES || t->normal.n > INDEX_VALUE_MAX_BYTES)
             continue;
         put_attribute(&t->attributes, INDEX_ATTR_VALUE(i), buf_slice(&t->decoded));

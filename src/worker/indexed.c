@@ -43,6 +43,15 @@ bool indexed_is_taken_from_object(int attr) {
     return false;
 }
 
+static bool is_text(enum vr vr) {
+    return std_vr_info(vr)->class_ == VR_CLASS_STRING;
+}
+
+enum vr indexed_vr(int attr, enum vr of_object) {
+    enum vr known = (enum vr)index_attr_table[attr].vr;
+    return of_object == VR_UN || (is_text(of_object) && is_text(known)) ? known : of_object;
+}
+
 static void show_number(enum vr vr, struct slice raw, struct buf *out) {
     struct rd r = rd_init(raw);
     bool first = true;

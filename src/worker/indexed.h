@@ -17,6 +17,10 @@ int indexed_find(uint32_t sequence, uint32_t tag);
 bool indexed_is_taken_from_object(int attr); // else the archive knows it by itself
 bool indexed_is_count(int attr); // of related entities: these come back, but are not matched (PS3.4 C.3.4)
 
+// The VR by which an attribute of an object is kept. UN, and text of another kind than the standard's, are
+// what the standard says: names are compared as names.
+enum vr indexed_vr(int attr, enum vr of_object);
+
 // Appends a raw value as it is shown and as it is compared.
 void indexed_decode(const struct dicom_charset *cs, enum vr vr, struct slice raw, struct buf *shown,
                     struct buf *compared);

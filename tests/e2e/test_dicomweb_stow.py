@@ -461,6 +461,19 @@ def test_shared_chrominance(bed):  # noqa: F811
     assert answer.status == 200, answer
 
 
+@pytest.mark.parametrize("vr", ["UN", "LO", "PN"])
+def test_a_name_is_found_whatever_vr_it_has(bed, vr):  # noqa: F811
+    """PS3.5 6.2.2: UN is what those write who do not know the attribute."""
+    d = base(CT, "%s%d.1" % (ROOT, next(NAMES)), 1, "CT", PatientName="Müller^Ursula")
+    head, _, rest = file_of(d).partition(b"\x10\0\x10\0PN")
+    length = b"\0\0" + rest[:2] + b"\0\0" if vr == "UN" else rest[:2]
+    assert bed.stow(head + b"\x10\0\x10\0" + vr.encode() + length + rest[2:]).status == 200
+    for name in ("muller^ursula", "MÜLLER*", "ursula&fuzzymatching=true"):
+        found = bed.get("studies?StudyInstanceUID=%s&PatientName=%s" % (
+            d.StudyInstanceUID, name.replace("Ü", "%C3%9C")))
+        assert found.status == 200, name
+
+
 URIS = ["file:///etc/passwd", "http://169.254.169.254/latest/meta-data/", "http://127.0.0.1:1/x",
     "/etc/passwd",
         "bulk/2", "../x", ""]
