@@ -217,6 +217,8 @@ static void send_single(struct objects *o) {
         answer_break(o->rq);
 }
 
+static const char any_syntax[65] = "*";
+
 // The first of the wanted forms in which something of it can be sent; the last when there is none.
 static const struct accepted *choose_form(struct objects *o, const struct accepted *forms, size_t count,
                                           size_t *ret_good, size_t *ret_bad) {
@@ -227,7 +229,9 @@ static const struct accepted *choose_form(struct objects *o, const struct accept
             *ret_good = 1;
             break;
         }
-        memcpy(o->wanted, form->transfer, sizeof o->wanted);
+        // Who takes anything takes the compressed files, too: PS3.18 8.7.3.5.2 is about application/dicom.
+        bool anything = form->type[0] == '\0' && form->transfer[0] == '\0';
+        memcpy(o->wanted, anything ? any_syntax : form->transfer, sizeof o->wanted);
         survey(o, ret_good, ret_bad);
         if (*ret_good > 0)
             break;
