@@ -22,7 +22,7 @@ FIELDS = "00081030,00080050,00080090,00080061,00201206,00201208"  # as the site'
 RETURNED = ("00080020 00080030 00080050 00080061 00080090 00081030 00100010 00100020 00100030 00100040 "
             "0020000D 00200010 00201206 00201208").split()
 SERIES_OF = 1000  # instances of one series, for its metadata
-FOLDER = data.FOLDER + "-index"
+FOLDER = os.path.join(data.FOLDER, "index")
 
 Question = collections.namedtuple("Question", "who name keys limit fuzzy")
 Figure = collections.namedtuple("Figure", "name value")
@@ -297,12 +297,14 @@ def memory(server):
 
 
 def measure(total, folder, share):
-    """All figures and all questions at this number of studies: ([Figure], [row of ask_all()])."""
+    """All figures and all questions at this number of studies: ([Figure], [row of ask_all()]); and what
+    others took of the machine while it was asked."""
     server, steps = prepare(folder, total)
     try:
         found = list(figures(server, total, steps))
-        rows = list(ask_all(server, total, share))
-        return found + list(memory(server)), rows
+        with proc.Measured(server.process.pid, 2) as m:
+            rows = list(ask_all(server, total, share))
+        return found + list(memory(server)), rows, m.others_pct
     finally:
         if server.process and server.process.poll() is None:
             server.stop()

@@ -35,5 +35,5 @@ def build():
 
 
 def folders():
-    return {"disk": os.path.join(servers.BUILD, "bench-work"),
+    return {"disk": os.path.join(servers.BUILD, "bench-work-%d" % os.getpid()),
             "tmpfs": "/dev/shm/galena-bench-%d" % os.getpid()}

@@ -1,9 +1,7 @@
 """Archives of up to a million studies: questions by C-FIND and QIDO-RS, starts, what storing costs."""
 import os
-import time
 
 import index
-import proc
 import table
 
 NAME = "queries"
@@ -13,15 +11,14 @@ SIZES = [10_000, 100_000, 1_000_000]
 
 
 def measure_one(bench, studies):
-    """Rows of figures have no "who"."""
     folder = os.path.join(bench.folders["tmpfs" if bench.quick else "disk"], "index")
-    began, busy, own = time.monotonic(), proc.machine_busy_s(), proc.own_s()
-    figures, questions = index.measure(studies, folder, 0.05 if bench.quick else 1)
-    wall = time.monotonic() - began
-    others = 100 * (proc.machine_busy_s() - busy - proc.own_s() + own) / (wall * os.cpu_count())
-    same = {"studies": studies, "others_pct": round(max(0, others), 1)}
-    return [dict(same, who=None, asked=f.name, by=None, value=f.value) for f in figures] + \
-        [dict(same, **q) for q in questions]
+    figures, questions, others = index.measure(studies, folder, 0.05 if bench.quick else 1)
+    return as_rows(studies, figures) + [dict(studies=studies, others_pct=others, **q) for q in questions]
+
+
+def as_rows(studies, figures):
+    """They have no "who"."""
+    return [{"studies": studies, "who": None, "asked": f.name, "by": None, "value": f.value} for f in figures]
 
 
 def slowest(rows):
@@ -38,7 +35,7 @@ def measure(bench):
     studies, per_study = (50, 10) if bench.quick else (20_000, 50)
     figures = index.many_instances(folder, studies, per_study)
     bench.say("queries: %d instances: %.0f bytes each" % (studies * per_study, figures[0].value))
-    yield [{"studies": studies, "who": None, "asked": f.name, "by": None, "value": f.value} for f in figures]
+    yield as_rows(studies, figures)
 
 
 def of_instances(rows):
