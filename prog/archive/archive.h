@@ -198,9 +198,8 @@ void finding_on_query(struct archive *a, struct session *s, const struct ipc_que
 void finding_on_more(struct archive *a, struct session *s);
 void finding_end(struct archive *a, struct session *s);
 void retrieving_on_locate(struct archive *a, struct session *s, const struct ipc_locate *m);
-void retrieving_on_next(struct archive *a, struct session *s);
+void retrieving_on_next(struct archive *a, struct session *s, const struct ipc_object_next *m);
 void retrieving_on_read(struct archive *a, struct session *s, const struct ipc_object_read *m);
-void retrieving_on_front(struct archive *a, struct session *s);
 void retrieving_end(struct archive *a, struct session *s);
 void counting_on_count(struct archive *a, struct session *s, const struct ipc_count *m);
 void deleting_on_delete(struct archive *a, struct session *s, const struct ipc_delete_objects *m);

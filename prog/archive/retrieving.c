@@ -91,8 +91,104 @@ static bool only_unique_keys(const struct query_condition *conditions, size_t co
     return true;
 }
 
+static void close_object(struct session *s) {
+    if (s->open)
+        store_get_close(TAKE(s->open));
+}
+
+// Records are written once and never changed: where one lies names its content.
+static uint64_t object_tag(const struct blob_ref *ref) {
+    uint64_t h = ((uint64_t)ref->segment << 32 ^ ref->length) * 0x9E3779B97F4A7C15u;
+    return (h ^ ref->offset) * 0xBF58476D1CE4E5B9u;
+}
+
+static enum err open_object(struct archive *a, struct session *s, struct ipc_object *m, struct fault *f) {
+    m->sop_class = index_query_value(s->located, RETURN_CLASS);
+    m->sop_instance = index_query_value(s->located, RETURN_INSTANCE);
+    m->study = index_query_value(s->located, RETURN_STUDY);
+    m->series = index_query_value(s->located, RETURN_SERIES);
+    m->transfer_syntax = index_query_value(s->located, RETURN_TRANSFER);
+    enum err e = index_query_ref(s->located, f, &s->open_at);
+    struct blob_ref ref = blob_ref_of(&s->open_at);
+    if (e == OK)
+        e = store_get_open(a->store, &ref, f, &s->open);
+    s->body_bytes = e == OK ? store_get_body_bytes(s->open) : 0;
+    m->length = s->body_bytes;
+    m->tag = object_tag(&ref);
+    a->retrieved += e == OK;
+    return e;
+}
+
+// Summary and frame table. A table that has no room is left out: readers then look into the object.
+static enum err read_front(struct archive *a, struct session *s, uint8_t *aux, struct ipc_object *m,
+                           struct fault *f) {
+    struct blob_ref ref = blob_ref_of(&s->open_at);
+    buf_reset(&a->summary);
+    enum err e = store_get_summary(a->store, &ref, f, &a->summary);
+    if (e != OK)
+        return e;
+    m->summary_bytes = (uint32_t)a->summary.n;
+    struct fault no_table = {0};
+    if (store_get_frames(a->store, &ref, &no_table, &a->summary) == OK)
+        m->frames_bytes = (uint32_t)a->summary.n - m->summary_bytes;
+    if (a->summary.n > 0)
+        memcpy(aux, a->summary.p, m->summary_bytes + m->frames_bytes);
+    return OK;
+}
+
+static uint32_t at_most(uint64_t bytes, uint32_t max) {
+    return bytes < max ? (uint32_t)bytes : max;
+}
+
+// What the worker wants along with an object is where it said; `ring` has been checked to have room for it.
+static enum err read_along(struct archive *a, struct session *s, const struct ipc_object_next *wanted,
+                           uint8_t *ring, struct ipc_object *m, struct fault *f) {
+    enum err e = wanted->front ? read_front(a, s, ring + RING_BODY_BYTES, m, f) : OK;
+    uint32_t n = at_most(s->body_bytes, wanted->max);
+    if (e == OK && n > 0)
+        e = store_get_read(s->open, 0, ring + wanted->ring_offset, n, f);
+    m->read_bytes = e == OK ? n : 0;
+    return e;
+}
+
+// The memory for what an object shall come with; false: the worker names none there is, and ends.
+static bool has_room(struct archive *a, struct session *s, const struct ipc_object_next *m,
+                     uint8_t **ret_ring) {
+    *ret_ring = ring_map(a, s);
+    if ((*ret_ring || (!m->front && m->max == 0)) && ring_body_range(m->ring_offset, m->max))
+        return true;
+    session_end(a, s, "its worker reads to where no memory is");
+    return false;
+}
+
+static void tell_next(struct archive *a, struct session *s, const struct ipc_object_next *wanted,
+                      uint8_t *ring) {
+    struct ipc_object m = {0};
+    struct fault f = {0};
+    bool done = !s->located;
+    close_object(s);
+    enum err e = done ? OK : next_row(s->located, &done, &f);
+    if (e == OK && !done)
+        e = open_object(a, s, &m, &f);
+    if (e == OK && !done)
+        e = read_along(a, s, wanted, ring, &m, &f);
+    if (e != OK)
+        session_log(a, s, OS_LOG_ERROR, "an object cannot be read: %s: %s", err_text(e), f.detail);
+    m.done = done;
+    m.error = (uint16_t)e;
+    session_reply(a, s, IPC_OBJECT, &m, -1);
+}
+
+void retrieving_on_next(struct archive *a, struct session *s, const struct ipc_object_next *m) {
+    uint8_t *ring;
+    if (has_room(a, s, m, &ring))
+        tell_next(a, s, m, ring);
+}
+
 void retrieving_on_locate(struct archive *a, struct session *s, const struct ipc_locate *m) {
-    if (!may_retrieve(a, s))
+    const struct ipc_object_next first = {.front = m->front, .max = m->max};
+    uint8_t *ring;
+    if (!may_retrieve(a, s) || !has_room(a, s, &first, &ring))
         return;
     struct fault f = {0};
     struct query_condition *conditions;
@@ -121,46 +217,9 @@ void retrieving_on_locate(struct archive *a, struct session *s, const struct ipc
                     f.detail);
     }
     session_reply(a, s, IPC_LOCATED, &located, -1);
+    if (e == OK && n > 0 && m->first && !s->ending)
+        tell_next(a, s, &first, ring);
     buf_fini(&pairs);
-}
-
-static void close_object(struct session *s) {
-    if (s->open)
-        store_get_close(TAKE(s->open));
-}
-
-// Records are written once and never changed: where one lies names its content.
-static uint64_t object_tag(const struct blob_ref *ref) {
-    uint64_t h = ((uint64_t)ref->segment << 32 ^ ref->length) * 0x9E3779B97F4A7C15u;
-    return (h ^ ref->offset) * 0xBF58476D1CE4E5B9u;
-}
-
-void retrieving_on_next(struct archive *a, struct session *s) {
-    struct ipc_object m = {0};
-    struct fault f = {0};
-    bool done = !s->located;
-    close_object(s);
-    enum err e = done ? OK : next_row(s->located, &done, &f);
-    if (e == OK && !done) {
-        m.sop_class = index_query_value(s->located, RETURN_CLASS);
-        m.sop_instance = index_query_value(s->located, RETURN_INSTANCE);
-        m.study = index_query_value(s->located, RETURN_STUDY);
-        m.series = index_query_value(s->located, RETURN_SERIES);
-        m.transfer_syntax = index_query_value(s->located, RETURN_TRANSFER);
-        e = index_query_ref(s->located, &f, &s->open_at);
-        struct blob_ref ref = blob_ref_of(&s->open_at);
-        if (e == OK)
-            e = store_get_open(a->store, &ref, &f, &s->open);
-        s->body_bytes = e == OK ? store_get_body_bytes(s->open) : 0;
-        m.length = s->body_bytes;
-        m.tag = object_tag(&ref);
-        a->retrieved += e == OK;
-    }
-    if (e != OK)
-        session_log(a, s, OS_LOG_ERROR, "an object cannot be read: %s: %s", err_text(e), f.detail);
-    m.done = done;
-    m.error = (uint16_t)e;
-    session_reply(a, s, IPC_OBJECT, &m, -1);
 }
 
 void retrieving_on_read(struct archive *a, struct session *s, const struct ipc_object_read *m) {
@@ -171,7 +230,7 @@ void retrieving_on_read(struct archive *a, struct session *s, const struct ipc_o
         return;
     }
     uint64_t left = s->body_bytes - m->offset;
-    uint32_t n = left < m->max ? (uint32_t)left : m->max;
+    uint32_t n = at_most(left, m->max);
     struct fault f = {0};
     enum err e = n ? store_get_read(s->open, m->offset, ring + m->ring_offset, n, &f) : OK;
     if (e != OK)
@@ -179,29 +238,6 @@ void retrieving_on_read(struct archive *a, struct session *s, const struct ipc_o
     struct ipc_object_data data = {
         .error = (uint16_t)e, .ring_offset = m->ring_offset, .length = e == OK ? n : 0, .last = left == n};
     session_reply(a, s, IPC_OBJECT_DATA, &data, -1);
-}
-
-// Summary and frame table. A table that has no room is left out: readers then look into the object.
-void retrieving_on_front(struct archive *a, struct session *s) {
-    uint8_t *ring = ring_map(a, s);
-    if (!ring || !s->open) {
-        session_end(a, s, "its worker reads what is not open");
-        return;
-    }
-    struct ipc_object_front_data m = {0};
-    struct fault f = {0};
-    struct blob_ref ref = blob_ref_of(&s->open_at);
-    buf_reset(&a->summary);
-    enum err e = store_get_summary(a->store, &ref, &f, &a->summary);
-    m.summary_bytes = (uint32_t)a->summary.n;
-    if (e == OK && store_get_frames(a->store, &ref, &f, &a->summary) == OK)
-        m.frames_bytes = (uint32_t)a->summary.n - m.summary_bytes;
-    if (e != OK)
-        session_log(a, s, OS_LOG_ERROR, "a summary cannot be read: %s: %s", err_text(e), f.detail);
-    else if (a->summary.n > 0)
-        memcpy(ring + RING_BODY_BYTES, a->summary.p, m.summary_bytes + m.frames_bytes);
-    m.error = (uint16_t)e;
-    session_reply(a, s, IPC_OBJECT_FRONT_DATA, &m, -1);
 }
 
 void retrieving_end(struct archive *a, struct session *s) {

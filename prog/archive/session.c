@@ -181,13 +181,10 @@ static void dispatch(struct archive *a, struct session *s, struct ipc_msg *m) {
         retrieving_on_locate(a, s, &m->u.locate);
         break;
     case IPC_OBJECT_NEXT:
-        retrieving_on_next(a, s);
+        retrieving_on_next(a, s, &m->u.object_next);
         break;
     case IPC_OBJECT_READ:
         retrieving_on_read(a, s, &m->u.object_read);
-        break;
-    case IPC_OBJECT_FRONT:
-        retrieving_on_front(a, s);
         break;
     case IPC_RETRIEVE_END:
         retrieving_end(a, s);

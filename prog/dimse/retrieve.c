@@ -11,10 +11,13 @@ static enum err locate(struct retrieval *r, struct identifier *id, struct fault 
             memcpy(channel_aux(&w->archive), conditions.p, conditions.n);
         struct ipc_locate ask = {.root = (uint8_t)id->root,
                                  .level = (uint8_t)id->level,
-                                 .conditions_bytes = (uint32_t)conditions.n};
+                                 .conditions_bytes = (uint32_t)conditions.n,
+                                 .first = r->command.field == DIMSE_C_GET_RQ, // C-MOVE dials before
+                                 .max = (uint32_t)w->archive.ring_body / 2};
         struct ipc_msg m = channel_call(&w->archive, IPC_LOCATE, &ask, IPC_LOCATED);
         e = (enum err)m.u.located.error;
         r->subops.remaining = m.u.located.count;
+        r->subops.asked = ask.first && e == OK && r->subops.remaining > 0;
         buf_append_slice(&r->pairs, m.u.located.pairs);
         if (e != OK)
             (void)fault_set(f, e, "the archive could not look the objects up");
@@ -51,8 +54,9 @@ bool retrieval_begin(struct retrieval *ret_r, struct worker *w, const struct ul_
 }
 
 void retrieval_end(struct retrieval *r) {
-    channel_tell(&r->subops.w->archive, IPC_RETRIEVE_END, &(struct ipc_retrieve_end){0});
+    struct worker *w = r->subops.w;
     subops_free(&r->subops);
+    channel_tell(&w->archive, IPC_RETRIEVE_END, &(struct ipc_retrieve_end){0});
     buf_fini(&r->pairs);
 }
 

@@ -14,12 +14,32 @@ enum { PENDING_MAX_BYTES = 16 * 1024 }; // of answers that wait for company
 struct object { // as the archive described it, copied out of the message
     bool done;
     enum err error;
+    uint64_t length;
+    uint32_t read_bytes; // of it, at the beginning of the body area
     char sop_class[UID_MAX + 1], sop_instance[UID_MAX + 1], transfer[UID_MAX + 1];
 };
 
-static struct object next_object(struct worker *w) {
-    struct ipc_msg m = channel_call(&w->archive, IPC_OBJECT_NEXT, &(struct ipc_object_next){0}, IPC_OBJECT);
-    struct object o = {.done = m.u.object.done, .error = (enum err)m.u.object.error};
+static uint32_t half_bytes(const struct worker *w) {
+    return (uint32_t)w->archive.ring_body / 2;
+}
+
+// It comes with as much of its body as there is room for.
+static void ask_next(struct subops *s) {
+    channel_tell(&s->w->archive, IPC_OBJECT_NEXT, &(struct ipc_object_next){.max = half_bytes(s->w)});
+    s->asked = true;
+}
+
+static struct object next_object(struct subops *s) {
+    if (!s->asked)
+        ask_next(s);
+    struct ipc_msg m = channel_receive(&s->w->archive, IPC_OBJECT);
+    s->asked = false;
+    struct object o = {.done = m.u.object.done,
+                       .error = (enum err)m.u.object.error,
+                       .length = m.u.object.length,
+                       .read_bytes = m.u.object.read_bytes};
+    if (o.read_bytes > half_bytes(s->w) || o.read_bytes > o.length)
+        o.error = ERR_CORRUPT;
     (void)slice_to_cstr(m.u.object.sop_class, o.sop_class, sizeof o.sop_class);
     (void)slice_to_cstr(m.u.object.sop_instance, o.sop_instance, sizeof o.sop_instance);
     (void)slice_to_cstr(m.u.object.transfer_syntax, o.transfer, sizeof o.transfer);
@@ -85,7 +105,7 @@ static enum err send_part(struct sender *t, struct slice part, bool last, struct
 }
 
 static void ask_for(struct worker *w, uint64_t offset, uint32_t half) {
-    uint32_t bytes = (uint32_t)w->archive.ring_body / 2;
+    uint32_t bytes = half_bytes(w);
     channel_tell(&w->archive, IPC_OBJECT_READ,
                  &(struct ipc_object_read){.offset = offset, .ring_offset = half * bytes, .max = bytes});
 }
@@ -94,9 +114,11 @@ static struct ipc_object_data await_data(struct worker *w) {
     return channel_receive(&w->archive, IPC_OBJECT_DATA).u.object_data;
 }
 
-// The body comes in halves of the ring: while one goes out, the archive opens the next. `d` is the first.
-static enum err send_body(struct sender *t, struct ipc_object_data d, struct fault *f) {
+// The body comes in halves of the ring: while one goes out, the archive opens the next. The first came with
+// the object. As soon as the last is out, the next object is asked for: it comes while the receiver works.
+static enum err send_body(struct sender *t, const struct object *o, struct fault *f) {
     struct worker *w = t->s->w;
+    struct ipc_object_data d = {.length = o->read_bytes, .last = o->read_bytes == o->length};
     enum err e = OK;
     uint64_t offset = 0;
     for (uint32_t half = 0;; half ^= 1) {
@@ -109,9 +131,12 @@ static enum err send_body(struct sender *t, struct ipc_object_data d, struct fau
         if (e == OK && fits)
             e = send_part(t, slice_of(w->archive.ring.p + d.ring_offset, d.length), d.last, f);
         if (d.last)
-            return e;
+            break;
         d = await_data(w);
     }
+    if (e == OK && t->s->remaining > 1)
+        ask_next(t->s);
+    return e;
 }
 
 // The C-STORE response, by way of whatever else arrives: on C-GET's own association a C-CANCEL may.
@@ -145,16 +170,9 @@ static enum err send_with(struct subops *s, const struct object *o, const struct
         if (!t.recoder)
             return fault_set(f, ERR_NO_MEMORY, "re-encoding");
     }
-    ask_for(s->w, 0, 0);
-    struct ipc_object_data first = await_data(s->w);
-    bool readable = first.error == OK; // known before the receiver is promised anything
-    enum err e = !readable ? fault_set(f, (enum err)first.error, "an object could not be read from the store")
-                 : send_request(s, o, c, message_id) ? send_body(&t, first, f)
-                                                     : ERR_PEER_GONE;
+    enum err e = send_request(s, o, c, message_id) ? send_body(&t, o, f) : ERR_PEER_GONE;
     dicom_recoder_free(t.recoder);
     buf_fini(&t.out);
-    if (!readable)
-        return e;
     if (e == OK)
         e = await_response(s, message_id, ret_status);
     else if (e != ERR_PEER_GONE) { // a data set that was begun can only be broken off with the association
@@ -237,7 +255,7 @@ void subops_run(struct subops *s) {
             s->cancelled = true;
             return;
         }
-        struct object o = next_object(s->w);
+        struct object o = next_object(s);
         if (o.done)
             break;
         send_object(s, &o);
@@ -291,5 +309,8 @@ void subops_finish(struct subops *s) {
 }
 
 void subops_free(struct subops *s) {
+    if (s->asked)
+        (void)channel_receive(&s->w->archive, IPC_OBJECT);
+    s->asked = false;
     buf_fini(&s->failed_uids);
 }

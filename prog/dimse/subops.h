@@ -16,6 +16,7 @@ struct subops {
     uint16_t next_message_id;
     bool cancelled;
     bool broken;         // `to` is gone: what remains failed
+    bool asked;          // for the next object: the answer is on its way
     const char *failure; // why the first one failed, for the log
 };
 

@@ -34,10 +34,10 @@ const char *instance_media_type(const struct instance *x) {
     return "application/octet-stream";
 }
 
-enum err instance_open(struct instance *x, struct request *rq, struct fault *f) {
+enum err instance_open(struct instance *x, struct request *rq, unsigned with, struct fault *f) {
     *x = (struct instance){
         .rq = rq, .arena = ARENA_INIT(64 * 1024 * 1024), .head = BUF_INIT(64 * 1024), .first = true};
-    enum err e = retrieval_open(&x->from, rq, f);
+    enum err e = retrieval_open(&x->from, rq, RETRIEVAL_WITH_FRONT | with, f);
     if (e != OK)
         return e;
     return instance_next(x, f) ? OK : f->code ? f->code : fault_set(f, ERR_NO_SUCH_OBJECT, "it is gone");
@@ -56,7 +56,7 @@ bool instance_next(struct instance *x, struct fault *f) {
 }
 
 void instance_close(struct instance *x) {
-    retrieval_close(&x->from);
+    retrieval_fini(&x->from);
     arena_fini(&x->arena);
     buf_fini(&x->head);
 }

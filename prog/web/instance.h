@@ -19,8 +19,8 @@ struct instance {
     bool first;
 };
 
-// What the path names, the first of them. instance_close() in any case.
-enum err instance_open(struct instance *x, struct request *rq, struct fault *f);
+// What the path names, the first of them. `with`: RETRIEVAL_WITH_BODY, or 0. instance_close() in any case.
+enum err instance_open(struct instance *x, struct request *rq, unsigned with, struct fault *f);
 bool instance_next(struct instance *x, struct fault *f); // false: there are no more, or it cannot be read (f)
 void instance_close(struct instance *x);
 

@@ -171,7 +171,7 @@ void wado_bulkdata(struct request *rq) {
     forms.n = request_accepts_some(rq, offers, 2, forms.v);
     if (forms.n == 0)
         return;
-    enum err e = instance_open(&x, rq, &f);
+    enum err e = instance_open(&x, rq, 0, &f);
     if (e == OK)
         send_element(&x, &forms);
     else
@@ -186,7 +186,7 @@ void wado_pixeldata(struct request *rq) {
     forms.n = request_accepts_some(rq, offers, 2, forms.v);
     if (forms.n == 0)
         return;
-    enum err e = instance_open(&x, rq, &f);
+    enum err e = instance_open(&x, rq, RETRIEVAL_WITH_BODY, &f);
     if (e == OK)
         send_pixels(&x, &forms, "/pixeldata");
     else

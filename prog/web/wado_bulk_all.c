@@ -114,7 +114,7 @@ void wado_bulk_all(struct request *rq) {
     struct fault f = {0};
     if (!request_accepts(rq, offers, 1, &accepted))
         return;
-    enum err e = instance_open(&x, rq, &f);
+    enum err e = instance_open(&x, rq, 0, &f);
     if (e == OK)
         send_all(&x);
     else

@@ -103,7 +103,9 @@ void wado_frames(struct request *rq) {
     size_t form_count = request_accepts_some(rq, offers, 2, forms);
     if (form_count == 0)
         return;
-    enum err e = instance_open(&x, rq, &f);
+    // Most objects have this frame only: then its bytes are at hand.
+    unsigned with = slice_eq_str(rq->parts[3], "1") ? RETRIEVAL_WITH_BODY : 0;
+    enum err e = instance_open(&x, rq, with, &f);
     uint32_t *numbers = arena_calloc(&x.arena, FRAMES_AT_ONCE_MAX, sizeof *numbers);
     if (e != OK)
         answer_fault(rq, e, &f);

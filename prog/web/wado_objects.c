@@ -239,11 +239,19 @@ static const struct accepted *choose_form(struct objects *o, const struct accept
     return form;
 }
 
+// Bodies come along where they will be sent from their beginning to their end.
+static unsigned comes_with(const struct request *rq, const struct accepted *forms) {
+    if (forms[0].offer == FORM_ZIP || slice_eq_str(rq->http->method, "HEAD") ||
+        request_header(rq, "range").p || request_header(rq, "if-none-match").p)
+        return 0;
+    return rq->parts[2].n > 0 ? RETRIEVAL_WITH_BODY : RETRIEVAL_WITH_BODIES;
+}
+
 static void serve(struct request *rq, const struct accepted *forms, size_t count) {
     struct objects o = {.rq = rq, .head = BUF_INIT(64 * 1024), .out = BUF_INIT(16 * 1024 * 1024)};
     struct fault f = {0};
     size_t good = 0, bad = 0;
-    enum err e = retrieval_open(&o.from, rq, &f);
+    enum err e = retrieval_open(&o.from, rq, comes_with(rq, forms), &f);
     const struct accepted *form = choose_form(&o, forms, count, &good, &bad);
     if (e != OK)
         answer_fault(rq, e, &f);
@@ -254,10 +262,14 @@ static void serve(struct request *rq, const struct accepted *forms, size_t count
         send_single(&o);
     else if (form->offer == FORM_PARTS)
         send_multipart(&o, bad);
-    retrieval_close(&o.from);
+    bool zip = e == OK && form->offer == FORM_ZIP;
+    if (zip)
+        retrieval_close(&o.from);
+    else
+        retrieval_fini(&o.from);
     buf_fini(&o.head);
     buf_fini(&o.out);
-    if (e == OK && form->offer == FORM_ZIP)
+    if (zip)
         zip_serve(rq);
 }
 

@@ -104,7 +104,8 @@ static enum err put_series(struct zip *z, unsigned series, struct fault *f) {
     struct object o;
     unsigned number = 0;
     struct slice names[] = {slice_str(z->study), slice_str(z->series[series])};
-    enum err e = retrieval_open_named(&from, z->rq, names, 2, f);
+    unsigned with = RETRIEVAL_WITH_FRONT | RETRIEVAL_WITH_BODIES;
+    enum err e = retrieval_open_named(&from, z->rq, names, 2, with, f);
     while (e == OK && retrieval_next(&from, &o))
         e = o.error == OK ? put_object(z, &from, &o, series, ++number, f)
                           : fault_set(f, o.error, "an object cannot be read");

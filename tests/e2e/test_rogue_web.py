@@ -110,6 +110,7 @@ def retrieving(bed):
 PHASES = [new, ready, storing, querying, retrieving]
 FIELDS = {
     "STORE_BODY": dict(study="1.3.9", length=10), "OBJECT_READ": dict(max=RING),
+    "OBJECT_NEXT": dict(front=1, max=RING),
     "STORE_COMMIT": commit("1.3.9.1", "1.3.9", 10),
     "IDENTIFY": dict(kind=COOKIE, credential=b"x"), "SIGN_IN": dict(user="nobody", password="x"),
     "OIDC_START": dict(return_to="/"), "OIDC_FINISH": dict(cookie=b"x", state=b"x", code="x"),
@@ -121,7 +122,7 @@ FIELDS = {
 ANSWERS = {
     "RING_GET": "RING", "STORE_BODY": "STORE_BODY_TAKEN", "STORE_COMMIT": "STORE_DONE", "QUERY": "QUERY_ROWS",
     "QUERY_MORE": "QUERY_ROWS", "LOCATE": "LOCATED", "OBJECT_NEXT": "OBJECT", "OBJECT_READ": "OBJECT_DATA",
-    "OBJECT_FRONT": "OBJECT_FRONT_DATA", "COUNT": "COUNTED", "CHANNEL_NEW": "CHANNEL", "IDENTIFY": "IDENTITY",
+    "COUNT": "COUNTED", "CHANNEL_NEW": "CHANNEL", "IDENTIFY": "IDENTITY",
     "SIGN_IN": "SIGNED_IN", "OIDC_START": "OIDC_GO", "OIDC_FINISH": "SIGNED_IN", "TOKENS": "LINES",
     "SESSIONS": "LINES", "TOKEN_CREATE": "TOKEN_CREATED", "TOKEN_REVOKE": "DONE", "SESSION_REVOKE": "DONE",
     "PASSWORD_CHANGE": "DONE", "TOTP_BEGIN": "TOTP_SECRET", "TOTP_CONFIRM": "DONE", "TOTP_OFF": "DONE",
@@ -238,7 +239,7 @@ def test_not_two_at_once(bed):
 @pytest.mark.parametrize("phase", [ready, storing, querying, retrieving], ids=lambda p: p.__name__)
 def test_after_release_nothing_is_left(bed, phase):
     for name in ("OBJECT_READ", "OBJECT_NEXT", "QUERY_MORE", "STORE_COMMIT", "QUERY", "LOCATE", "TOKENS",
-                 "STORE_BODY", "OBJECT_FRONT", "COUNT"):
+                 "STORE_BODY", "COUNT"):
         worker = phase(bed)
         worker.send("RELEASE")
         worker.send(name, **fields_of(name, worker))
@@ -272,6 +273,15 @@ def test_nothing_outside_the_scope(bed):
     def located(conditions):
         worker = user(bed, "ward").get_ring()
         n = locate(worker, conditions)
+        worker.close()
+        worker = user(bed, "ward").get_ring()  # and with the first object at once
+        worker.ring[RING:RING + len(conditions)] = conditions
+        assert worker.call("LOCATE", root=1, level=1, conditions_bytes=len(conditions), first=1, front=1,
+                           max=RING)[1]["count"] == n
+        if n:
+            assert worker.receive()[1]["read_bytes"] == 100
+        else:
+            assert worker.quiet() and worker.ring[:RING] == bytes(RING)
         worker.close()
         return n
 
@@ -573,7 +583,8 @@ def test_messages_of_noise(bed):
 
 
 FLOODS = [(new, "IDENTIFY", dict(kind=COOKIE, credential=b"x" * 43)), (ready, "COUNT", dict(level=1)),
-          (ready, "TOKENS", {}), (retrieving, "OBJECT_FRONT", {}), (new, "CHANNEL_NEW", {})]
+          (ready, "TOKENS", {}), (retrieving, "OBJECT_NEXT", dict(front=1, max=RING)),
+          (new, "CHANNEL_NEW", {})]
 
 
 @pytest.mark.parametrize("phase,name,fields", FLOODS, ids=[f[1] for f in FLOODS])

@@ -159,6 +159,8 @@ def well_formed(name, worker):
                                                    conditions_bytes=fields["conditions_bytes"])
     if name == "OBJECT_READ":
         return dict(max=RING)
+    if name == "OBJECT_NEXT":
+        return dict(front=1, max=RING)
     if name == "DIAL_PEER":
         return dict(ae_title="NOBODY")
     return {}
@@ -167,8 +169,7 @@ def well_formed(name, worker):
 ANSWERS = {"ASSOCIATE": "ASSOCIATE_RESULT", "RING_GET": "RING", "STORE_BODY": "STORE_BODY_TAKEN",
            "STORE_COMMIT": "STORE_DONE",
            "QUERY": "QUERY_ROWS", "QUERY_MORE": "QUERY_ROWS", "LOCATE": "LOCATED", "OBJECT_NEXT": "OBJECT",
-           "OBJECT_READ": "OBJECT_DATA", "OBJECT_FRONT": "OBJECT_FRONT_DATA", "COUNT": "COUNTED",
-           "DIAL_PEER": "PEER_DIALED"}
+           "OBJECT_READ": "OBJECT_DATA", "COUNT": "COUNTED", "DIAL_PEER": "PEER_DIALED"}
 
 
 @pytest.mark.parametrize("phase", PHASES, ids=[p.__name__ for p in PHASES])
@@ -276,6 +277,77 @@ def test_places_in_the_ring(bed, offset, length, inside):
     worker = retrieving(bed)
     worker.send("OBJECT_READ", ring_offset=offset, max=length)
     assert worker.receive()[0] == "OBJECT_DATA" if inside and length else worker.ended()
+    worker.close()
+    worker = retrieving(bed)
+    worker.send("OBJECT_NEXT", ring_offset=offset, max=length)
+    assert worker.receive()[0] == "OBJECT" if inside else worker.ended()
+    worker.close()
+
+
+@pytest.mark.parametrize("max_bytes", [RING + 1, 2 * RING, 0x80000000, 0xFFFFFFFF])
+@pytest.mark.parametrize("first", [0, 1])
+def test_no_object_comes_along_to_where_no_memory_is(bed, first, max_bytes):
+    worker = ready(bed)
+    worker.send("LOCATE", root=1, level=1, conditions_bytes=query(worker, STUDY)["conditions_bytes"],
+                first=first, max=max_bytes)
+    assert worker.ended()
+    worker.close()
+
+
+@pytest.fixture(scope="module")
+def with_summary(bed):
+    """Conditions for an object, its body, and its summary and frame table as one."""
+    worker, body, front = ready(bed), os.urandom(3000), b"summary" + b"frames"
+    worker.ring[:len(body)] = body
+    worker.ring[RING:RING + len(front)] = front
+    name, got = worker.call("STORE_COMMIT", **commit("1.2.4.1", "1.2.4", len(body), summary_bytes=7,
+                                                     frames_bytes=6))
+    assert (name, got["error"]) == ("STORE_DONE", 0)
+    worker.close()
+    return condition(ATTR["SOPInstanceUID"], ipc.SINGLE, b"1.2.4.1"), body, front
+
+
+@pytest.mark.parametrize("front", [0, 1])
+@pytest.mark.parametrize("most,read", [(0, 0), (1, 1), (2999, 2999), (3000, 3000), (3001, 3000),
+                                       (RING, 3000)])
+def test_an_object_comes_along_as_far_as_it_is_wanted(bed, with_summary, most, read, front):
+    """With LOCATED, and when it is asked for: what was wanted, where it was wanted, and not a byte more."""
+    conditions, body, summary = with_summary
+    summary = summary if front else b""
+    untouched = bytes([0xEE]) * 2 * RING
+
+    def came(got, place):
+        assert (got["error"], got["length"], got["read_bytes"]) == (0, 3000, read)
+        assert got["summary_bytes"] + got["frames_bytes"] == len(summary)
+        assert worker.ring[:place] + worker.ring[place + read:RING] == untouched[:RING - read]
+        assert worker.ring[place:place + read] == body[:read]
+        assert worker.ring[RING:RING + len(summary)] == summary
+        at = RING + max(len(summary), len(conditions))
+        assert worker.ring[at:] == untouched[at:]
+        worker.ring[:] = untouched
+
+    worker = ready(bed)
+    worker.ring[:] = untouched
+    worker.ring[RING:RING + len(conditions)] = conditions
+    name, got = worker.call("LOCATE", root=1, level=1, conditions_bytes=len(conditions), first=1, front=front,
+                            max=most)
+    assert (name, got["count"]) == ("LOCATED", 1)
+    came(worker.receive()[1], 0)
+    worker.send("RETRIEVE_END")
+    assert locate(worker, conditions) == 1
+    came(worker.call("OBJECT_NEXT", front=front, ring_offset=RING - most, max=most)[1], RING - most)
+    assert worker.call("OBJECT_NEXT", front=front, max=most)[1]["done"] == 1
+    assert worker.ring[:] == untouched, "of nothing, nothing comes"
+    worker.close()
+
+
+def test_of_nothing_no_object_comes(bed):
+    worker, nobody = ready(bed), condition(ATTR["StudyInstanceUID"], ipc.SINGLE, b"1.2.3.99")
+    worker.ring[RING:RING + len(nobody)] = nobody
+    name, got = worker.call("LOCATE", root=1, level=1, conditions_bytes=len(nobody), first=1, max=RING)
+    assert (name, got["error"], got["count"]) == ("LOCATED", 0, 0)
+    assert worker.quiet()
+    assert worker.call("OBJECT_NEXT", max=RING)[1]["done"] == 1
     worker.close()
 
 

@@ -84,31 +84,39 @@ static void on_query(struct server *s, const struct ipc_query *m) {
 #define CT "1.2.840.10008.5.1.4.1.1.2"
 #define EXPLICIT "1.2.840.10008.1.2.1"
 
-static void on_locate(struct server *s) {
-    static const char pairs[] = CT "\0" EXPLICIT; // and the NUL behind
-    s->next_object = 0;
-    say(s, IPC_LOCATED,
-        &(struct ipc_located){.count = s->a->objects, .pairs = slice_of(pairs, sizeof pairs)});
+static void put_bytes(struct server *s, size_t offset, uint32_t ring_offset, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        s->ring.p[ring_offset + i] = fake_object_byte(s->next_object, offset + i);
 }
 
-static void on_object_next(struct server *s) {
+static void on_object_next(struct server *s, uint32_t ring_offset, uint32_t max) {
     char uid[65];
     struct ipc_object m = {.done = s->next_object == s->a->objects};
     snprintf(uid, sizeof uid, "1.2.3.%u", ++s->next_object);
     if (!m.done)
         m = (struct ipc_object){.sop_class = slice_str(CT), .sop_instance = slice_str(uid),
                                 .transfer_syntax = slice_str(EXPLICIT), .length = s->a->object_bytes};
+    if (!m.done && s->next_object == s->a->unreadable)
+        m.error = ERR_CORRUPT;
+    else if (!m.done) {
+        m.read_bytes = (uint32_t)(m.length < max ? m.length : max);
+        put_bytes(s, 0, ring_offset, m.read_bytes);
+    }
     say(s, IPC_OBJECT, &m);
 }
 
+static void on_locate(struct server *s, const struct ipc_locate *m) {
+    static const char pairs[] = CT "\0" EXPLICIT; // and the NUL behind
+    s->next_object = 0;
+    say(s, IPC_LOCATED,
+        &(struct ipc_located){.count = s->a->objects, .pairs = slice_of(pairs, sizeof pairs)});
+    if (m->first && s->a->objects > 0)
+        on_object_next(s, 0, m->max);
+}
+
 static void on_object_read(struct server *s, const struct ipc_object_read *m) {
-    if (s->next_object == s->a->unreadable) {
-        say(s, IPC_OBJECT_DATA, &(struct ipc_object_data){.error = ERR_CORRUPT});
-        return;
-    }
     size_t left = s->a->object_bytes - m->offset, n = left < m->max ? left : m->max;
-    for (size_t i = 0; i < n; i++)
-        s->ring.p[m->ring_offset + i] = fake_object_byte(s->next_object, m->offset + i);
+    put_bytes(s, m->offset, m->ring_offset, n);
     say(s, IPC_OBJECT_DATA,
         &(struct ipc_object_data){.ring_offset = m->ring_offset, .length = (uint32_t)n, .last = n == left});
 }
@@ -166,10 +174,10 @@ static void serve(struct server *s, struct ipc_msg *m) {
         on_query(s, &m->u.query);
         break;
     case IPC_LOCATE:
-        on_locate(s);
+        on_locate(s, &m->u.locate);
         break;
     case IPC_OBJECT_NEXT:
-        on_object_next(s);
+        on_object_next(s, m->u.object_next.ring_offset, m->u.object_next.max);
         break;
     case IPC_OBJECT_READ:
         on_object_read(s, &m->u.object_read);
