@@ -108,7 +108,7 @@ static void give_back_memory(struct relay *r) {
 static bool is_idle(struct relay *r) {
     struct os_stream *plain = &r->g->plain;
     return r->warm && !r->more && !gate_has_output(r->g) && os_stream_peek(plain).n == 0 &&
-           os_stream_free(plain) == OS_STREAM_RING_BYTES;
+           os_stream_free(plain) == OS_STREAM_TO_WORKER_BYTES;
 }
 
 static bool wait_for_events(struct relay *r, struct pollfd p[2]) {

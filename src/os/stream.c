@@ -9,8 +9,12 @@
 
 enum {
     PIECE_BYTES = 64 * 1024, // of a large send the first are being taken while the next are copied
-    ROOM_BYTES = OS_STREAM_RING_BYTES / 2, // who waits for room is woken for so much
 };
+
+// Who waits for room is woken for so much.
+static size_t much_room(const struct os_stream_way *way) {
+    return way->bytes / 2;
+}
 
 // At the beginning of the shared memory, once for each way. A line of the cache each: the two sides write
 // to them at the same time.
@@ -36,8 +40,8 @@ enum err os_stream_open(struct os_stream *s, int take_fd, int take_shm_fd, enum 
     os_shm_drop_fd(&s->shm);
     struct os_stream_marks *marks = (void *)s->shm.p;
     uint8_t *ring = s->shm.p + 4096;
-    struct os_stream_way to_worker = {&marks[0], ring, 0};
-    struct os_stream_way to_gate = {&marks[1], ring + OS_STREAM_RING_BYTES, 0};
+    struct os_stream_way to_worker = {&marks[0], ring, OS_STREAM_TO_WORKER_BYTES, 0};
+    struct os_stream_way to_gate = {&marks[1], ring + OS_STREAM_TO_WORKER_BYTES, OS_STREAM_TO_GATE_BYTES, 0};
     s->in = side == OS_STREAM_GATE ? to_gate : to_worker;
     s->out = side == OS_STREAM_GATE ? to_worker : to_gate;
     return OK;
@@ -60,45 +64,45 @@ static void wake(struct os_stream *s) {
 }
 
 // Bytes between two counters, of which one is the other side's word.
-static size_t between(struct os_stream *s, uint32_t put, uint32_t taken) {
+static size_t between(struct os_stream *s, const struct os_stream_way *way, uint32_t put, uint32_t taken) {
     uint32_t n = put - taken;
-    if (n <= OS_STREAM_RING_BYTES && !s->broken)
+    if (n <= way->bytes && !s->broken)
         return n;
     s->broken = true;
     return 0;
 }
 
 static size_t stored(struct os_stream *s) {
-    return between(s, atomic_load(&s->in.marks->put), s->in.at);
+    return between(s, &s->in, atomic_load(&s->in.marks->put), s->in.at);
 }
 
 size_t os_stream_free(struct os_stream *s) {
-    size_t used = between(s, s->out.at, atomic_load(&s->out.marks->taken));
-    return s->broken ? 0 : OS_STREAM_RING_BYTES - used;
+    size_t used = between(s, &s->out, s->out.at, atomic_load(&s->out.marks->taken));
+    return s->broken ? 0 : s->out.bytes - used;
 }
 
-static size_t up_to_the_edge(uint32_t at, size_t n) {
-    size_t edge = OS_STREAM_RING_BYTES - at % OS_STREAM_RING_BYTES;
+static size_t up_to_the_edge(const struct os_stream_way *way, uint32_t at, size_t n) {
+    size_t edge = way->bytes - at % way->bytes;
     return n < edge ? n : edge;
 }
 
 struct slice os_stream_peek(struct os_stream *s) {
-    size_t n = up_to_the_edge(s->in.at, stored(s));
-    return slice_of(s->in.ring + s->in.at % OS_STREAM_RING_BYTES, n);
+    size_t n = up_to_the_edge(&s->in, s->in.at, stored(s));
+    return slice_of(s->in.ring + s->in.at % s->in.bytes, n);
 }
 
 void os_stream_taken(struct os_stream *s, size_t n) {
     struct os_stream_marks *m = s->in.marks;
     s->in.at += (uint32_t)n;
     atomic_store(&m->taken, s->in.at);
-    if (atomic_load(&m->sender_waits) && stored(s) <= OS_STREAM_RING_BYTES - ROOM_BYTES &&
+    if (atomic_load(&m->sender_waits) && stored(s) <= s->in.bytes - much_room(&s->in) &&
         atomic_exchange(&m->sender_waits, 0))
         wake(s);
 }
 
 uint8_t *os_stream_room(struct os_stream *s, size_t *ret_n) {
-    *ret_n = up_to_the_edge(s->out.at, os_stream_free(s));
-    return s->out.ring + s->out.at % OS_STREAM_RING_BYTES;
+    *ret_n = up_to_the_edge(&s->out, s->out.at, os_stream_free(s));
+    return s->out.ring + s->out.at % s->out.bytes;
 }
 
 static void wake_reader(struct os_stream *s) {
@@ -157,8 +161,8 @@ static ssize_t give(struct os_stream *s, const struct iovec *v, int n) {
         for (size_t left = v[i].iov_len; left > 0 && all < room;) {
             uint32_t at = s->out.at + (uint32_t)(all - told);
             size_t k = left < room - all ? left : room - all;
-            k = up_to_the_edge(at, k < PIECE_BYTES ? k : PIECE_BYTES);
-            memcpy(s->out.ring + at % OS_STREAM_RING_BYTES, from, k);
+            k = up_to_the_edge(&s->out, at, k < PIECE_BYTES ? k : PIECE_BYTES);
+            memcpy(s->out.ring + at % s->out.bytes, from, k);
             from += k, left -= k, all += k;
             if (all - told >= PIECE_BYTES) {
                 os_stream_put(s, all - told);
@@ -203,7 +207,7 @@ static bool nothing_to_read(struct os_stream *s) {
 
 static bool no_room(struct os_stream *s) {
     atomic_store(&s->out.marks->sender_waits, 1);
-    return os_stream_free(s) < ROOM_BYTES;
+    return os_stream_free(s) < much_room(&s->out);
 }
 
 bool os_stream_wait(struct os_stream *s, bool to_read, bool to_send, struct pollfd *ret_p) {
@@ -235,8 +239,8 @@ bool os_stream_readable(struct os_stream *s, short revents) {
 
 // The ring is ours to write to, and the other side has nothing to read in it.
 void os_stream_rest(struct os_stream *s) {
-    if (!s->shm.p || !s->used || os_stream_free(s) != OS_STREAM_RING_BYTES)
+    if (!s->shm.p || !s->used || os_stream_free(s) != s->out.bytes)
         return;
-    (void)madvise(s->out.ring, OS_STREAM_RING_BYTES, MADV_REMOVE);
+    (void)madvise(s->out.ring, s->out.bytes, MADV_REMOVE);
     s->used = false;
 }

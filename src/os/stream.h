@@ -17,8 +17,11 @@
 #include <sys/uio.h>
 
 enum {
-    OS_STREAM_RING_BYTES = 256 * 1024, // each way; a power of two
-    OS_STREAM_SHM_BYTES = 4096 + 2 * OS_STREAM_RING_BYTES,
+    // Powers of two. An image of half a megabyte goes out in one; what comes in waits for the worker, and is
+    // the cheaper the fewer bytes it goes round in.
+    OS_STREAM_TO_GATE_BYTES = 1024 * 1024,
+    OS_STREAM_TO_WORKER_BYTES = 512 * 1024,
+    OS_STREAM_SHM_BYTES = 4096 + OS_STREAM_TO_GATE_BYTES + OS_STREAM_TO_WORKER_BYTES,
 };
 
 enum os_stream_side { OS_STREAM_GATE, OS_STREAM_WORKER };
@@ -26,6 +29,7 @@ enum os_stream_side { OS_STREAM_GATE, OS_STREAM_WORKER };
 struct os_stream_way {
     struct os_stream_marks *marks; // shared
     uint8_t *ring;                 // shared
+    uint32_t bytes;                // of the ring
     uint32_t at;                   // bytes we have put or taken so far, modulo 2^32
 };
 

@@ -105,21 +105,26 @@ static void test_both_ways_at_once(void **state) {
     }
 }
 
+static void fill_and_empty(struct os_stream *from, struct os_stream *to, size_t ring_bytes) {
+    uint8_t *bytes = calloc(1, ring_bytes + 1), *back = malloc(ring_bytes + 1);
+    assert_int_equal(give(from, bytes, ring_bytes - 1), ring_bytes - 1);
+    assert_int_equal(give(from, bytes, 2), 1);
+    assert_int_equal(give(from, bytes, 1), -1);
+    assert_int_equal(errno, EAGAIN);
+    assert_int_equal(take(to, back, ring_bytes + 1), ring_bytes);
+    assert_int_equal(take(to, back, 1), -1);
+    assert_int_equal(errno, EAGAIN);
+    free(bytes);
+    free(back);
+}
+
 static void test_room(void **state) {
     (void)state;
     struct pair p;
     open_pair(&p);
-    uint8_t *bytes = calloc(1, OS_STREAM_RING_BYTES + 1), *back = malloc(OS_STREAM_RING_BYTES + 1);
-    assert_int_equal(give(&p.gate, bytes, OS_STREAM_RING_BYTES - 1), OS_STREAM_RING_BYTES - 1);
-    assert_int_equal(give(&p.gate, bytes, 2), 1);
-    assert_int_equal(give(&p.gate, bytes, 1), -1);
-    assert_int_equal(errno, EAGAIN);
-    assert_int_equal(take(&p.worker, back, OS_STREAM_RING_BYTES + 1), OS_STREAM_RING_BYTES);
-    assert_int_equal(take(&p.worker, back, 1), -1);
-    assert_int_equal(errno, EAGAIN);
+    fill_and_empty(&p.gate, &p.worker, OS_STREAM_TO_WORKER_BYTES);
+    fill_and_empty(&p.worker, &p.gate, OS_STREAM_TO_GATE_BYTES);
     close_pair(&p);
-    free(bytes);
-    free(back);
 }
 
 // A head and what follows it leave in one piece: a reader that is woken finds both.
@@ -173,19 +178,19 @@ static const struct {
     uint32_t value;
     bool broken;
 } lies[] = {
-    {"a ring's bytes put", PUT_TO_GATE, OS_STREAM_RING_BYTES, false},
-    {"more than a ring's bytes put", PUT_TO_GATE, OS_STREAM_RING_BYTES + 1, true},
+    {"a ring's bytes put", PUT_TO_GATE, OS_STREAM_TO_GATE_BYTES, false},
+    {"more than a ring's bytes put", PUT_TO_GATE, OS_STREAM_TO_GATE_BYTES + 1, true},
     {"less than nothing put", PUT_TO_GATE, UINT32_MAX, true},
     {"much put", PUT_TO_GATE, 0x80000000u, true},
     {"all taken", TAKEN_TO_WORKER, 5, false},
     {"more taken than was put", TAKEN_TO_WORKER, 6, true},
-    {"less taken than a ring's bytes ago", TAKEN_TO_WORKER, 5 - OS_STREAM_RING_BYTES - 1, true},
+    {"less taken than a ring's bytes ago", TAKEN_TO_WORKER, 5 - OS_STREAM_TO_WORKER_BYTES - 1, true},
     {"much taken", TAKEN_TO_WORKER, 0x80000000u, true},
 };
 
 static void test_lies_about_counters(void **state) {
     (void)state;
-    static uint8_t got[2 * OS_STREAM_RING_BYTES];
+    static uint8_t got[2 * OS_STREAM_TO_GATE_BYTES];
     for (size_t i = 0; i < sizeof lies / sizeof *lies; i++) {
         struct pair p;
         size_t room;
@@ -240,7 +245,7 @@ static void test_memory_that_may_shrink(void **state) {
 
 static void test_rest_gives_memory_back(void **state) {
     (void)state;
-    static uint8_t bytes[OS_STREAM_RING_BYTES];
+    static uint8_t bytes[OS_STREAM_TO_WORKER_BYTES];
     struct pair p;
     open_pair(&p);
     memset(bytes, 7, sizeof bytes);
