@@ -5,7 +5,16 @@
 enum { IDENTITY_USERNAME = 1, IDENTITY_PASSCODE = 2 };
 enum { REJECT_PERMANENT = 1, REJECT_TRANSIENT = 2, SOURCE_ACSE = 2, ACSE_NO_REASON = 1 };
 
+// By no fault of the requestor's.
+static const struct verdict not_now = {
+    .result = REJECT_TRANSIENT,
+    .source = SOURCE_ACSE,
+    .reason = ACSE_NO_REASON,
+    .advice = "who associates cannot be checked just now: the requestor may try again"};
+
 static void answer(struct archive *a, struct session *s, const struct verdict *v) {
+    if (v->accept && view_is_nothing(v->view)) // no memory for it
+        v = &not_now;
     struct ipc_associate_result m = {.accept = v->accept,
                                      .result = v->result,
                                      .source = v->source,
@@ -37,8 +46,9 @@ struct policy policy_of(const struct archive *a) {
 static struct verdict of_user(struct archive *a, const char *name, uint32_t roles) {
     struct conf_user u;
     struct fault f = {0};
-    if (conf_user_load(a->dir, name, &u, &f) != OK)
-        return (struct verdict){.accept = false};
+    enum err e = conf_user_load(a->dir, name, &u, &f);
+    if (e != OK)
+        return e == ERR_IO || e == ERR_NO_MEMORY ? not_now : (struct verdict){.accept = false};
     struct policy policy = policy_of(a);
     struct signed_in user = {.name = slice_str(u.name),
                              .roles = roles & u.roles,
@@ -49,14 +59,6 @@ static struct verdict of_user(struct archive *a, const char *name, uint32_t role
     return v;
 }
 
-static void cannot_check(struct archive *a, struct session *s) {
-    struct verdict v = {.result = REJECT_TRANSIENT,
-                        .source = SOURCE_ACSE,
-                        .reason = ACSE_NO_REASON,
-                        .advice = "user names cannot be checked just now: the requestor may try again"};
-    answer(a, s, &v);
-}
-
 static void ask_auth(struct archive *a, struct session *s, const struct ipc_associate *m) {
     s->request = ++a->next_request;
     s->phase = IPC_PHASE_ASKING;
@@ -65,7 +67,7 @@ static void ask_auth(struct archive *a, struct session *s, const struct ipc_asso
         .request = s->request, .user = m->user, .passcode = m->passcode, .source = slice_str(s->peer)};
     if (a->auth.fd >= 0 && ipc_send(a->auth.fd, IPC_AUTH_CHECK, &check, NULL, 0) == OK)
         return;
-    cannot_check(a, s);
+    answer(a, s, &not_now);
 }
 
 void associate_on_request(struct archive *a, struct session *s, const struct ipc_associate *m) {
@@ -98,7 +100,7 @@ void associate_on_auth(struct archive *a, const struct ipc_auth_result *m) {
     if (!s || s->who.ask != ASK_NOTHING)
         return; // gone meanwhile
     if (m->valid > 1) {
-        cannot_check(a, s);
+        answer(a, s, &not_now);
         return;
     }
     struct verdict peer = {.accept = true,
@@ -108,6 +110,11 @@ void associate_on_auth(struct archive *a, const struct ipc_auth_result *m) {
                            .rights = s->rights,
                            .view = view_ref(s->view)};
     struct verdict user = m->valid == 1 ? of_user(a, s->user, m->roles) : (struct verdict){.accept = false};
+    if (user.result == REJECT_TRANSIENT) {
+        view_free(peer.view);
+        answer(a, s, &not_now);
+        return;
+    }
     memcpy(peer.peer, s->peer, sizeof peer.peer);
     struct verdict v = rights_of_both(&peer, &user);
     if (!v.accept)
@@ -138,6 +145,6 @@ void associate_on_auth_gone(struct archive *a) {
     for (struct session *s = a->sessions, *next; s; s = next) {
         next = s->next;
         if (s->phase == IPC_PHASE_ASKING && s->who.ask == ASK_NOTHING)
-            cannot_check(a, s);
+            answer(a, s, &not_now);
     }
 }

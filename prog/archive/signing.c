@@ -244,6 +244,10 @@ static void on_identity(struct archive *a, struct session *s, const struct ipc_a
         return;
     }
     remember(a, s, m, &r);
+    if (view_is_nothing(r.view)) {
+        signing_refuse(a, s, ASK_IDENTITY, ERR_NO_MEMORY, "");
+        return;
+    }
     struct ipc_session_proven proven = {.session = s->id, .peer = slice_str(r.peer)};
     (void)ipc_send(a->supervisor.fd, IPC_SESSION_PROVEN, &proven, NULL, 0);
     become(a, s, &r);

@@ -45,6 +45,10 @@ struct view *view_nothing(void) {
     return (struct view *)(uintptr_t)&nothing_left;
 }
 
+bool view_is_nothing(const struct view *v) {
+    return v == &nothing_left;
+}
+
 static struct view *view_new(void) {
     struct view *v = calloc(1, sizeof *v);
     if (!v)

@@ -22,6 +22,7 @@ struct view {
 struct view *view_ref(struct view *v); // NULL is fine
 void view_free(struct view *v);        // one reference less; NULL is fine
 struct view *view_nothing(void);       // of which every study is left out
+bool view_is_nothing(const struct view *v); // that one; memory was too short to make what should have been
 
 // Joins two: what both see. Consumes both; the result may be one of them. Never more than either, even when
 // memory is short: then it sees nothing.

@@ -42,7 +42,7 @@ enum err collect_data_set(struct worker *w, struct buf *ret_bytes) {
             return ERR_PEER_GONE;
         buf_append_slice(ret_bytes, ev.data);
         if (ev.last)
-            return buf_ok(ret_bytes) ? OK : ERR_LIMIT;
+            return buf_error(ret_bytes);
     }
     return ERR_PEER_GONE;
 }

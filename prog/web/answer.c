@@ -9,7 +9,7 @@
 #include "os/clock.h"
 #include "route.h"
 
-#include <openssl/sha.h>
+#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -118,14 +118,24 @@ void answer_break(struct request *rq) {
     rq->gone = true;
 }
 
-// A digest of the content: the same bytes, the same tag.
-static void make_etag(struct slice body, char ret_etag[ETAG_CHARS + 1]) {
-    uint8_t digest[SHA256_DIGEST_LENGTH];
-    SHA256(body.p, body.n, digest);
+// Fetched before the workers fork: OpenSSL's first use sets up a lot, and without memory for it, crashes.
+static EVP_MD *sha256;
+
+enum err answer_preload(struct fault *f) {
+    sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+    return sha256 ? OK : fault_set(f, ERR_NO_MEMORY, "OpenSSL's SHA-256");
+}
+
+// A digest of the content: the same bytes, the same tag. False: no memory.
+static bool make_etag(struct slice body, char ret_etag[ETAG_CHARS + 1]) {
+    uint8_t digest[EVP_MAX_MD_SIZE];
+    if (EVP_Digest(body.p, body.n, digest, NULL, sha256, NULL) != 1)
+        return false;
     ret_etag[0] = '"';
     for (size_t i = 0; i < 16; i++)
         snprintf(ret_etag + 1 + 2 * i, 3, "%02x", digest[i]);
     memcpy(ret_etag + ETAG_CHARS - 1, "\"", 2);
+    return true;
 }
 
 bool answer_not_modified(struct request *rq, struct answer *a) {
@@ -154,10 +164,8 @@ static void compress(struct answer *a, struct slice *body, struct buf *out) {
 
 void answer_whole(struct request *rq, struct answer *a, struct slice body) {
     char etag[ETAG_CHARS + 1];
-    if (a->status == 200 && !a->etag) {
-        make_etag(body, etag);
+    if (a->status == 200 && !a->etag && make_etag(body, etag))
         a->etag = etag;
-    }
     if (a->status == 200 && answer_not_modified(rq, a))
         return;
     struct buf smaller = BUF_INIT(body.n + GZIP_ROOM_BYTES);

@@ -90,7 +90,7 @@ static bool ask(struct request *rq, uint8_t kind, struct slice credential) {
     struct ipc_identify question = {.kind = kind, .credential = credential, .client = request_client(rq)};
     struct ipc_msg m = channel_call(&rq->archive, IPC_IDENTIFY, &question, IPC_IDENTITY);
     const struct ipc_identity *who = &m.u.identity;
-    if (who->error == ERR_BUSY)
+    if (err_http_status((enum err)who->error) >= 500)
         answer_error(rq, 503, "busy", "Who you are cannot be found out just now. Try again.");
     if (who->error != OK)
         return false;

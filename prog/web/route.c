@@ -150,10 +150,13 @@ void route_serve(struct request *rq) {
     CLEANUP(buf_fini) struct buf allow = BUF_INIT(256);
     if (!is_plain(rq))
         return;
-    if (target_split(rq->http->path, &rq->arena, &path) != OK) {
+    enum err e = target_split(rq->http->path, &rq->arena, &path);
+    if (e == ERR_NO_MEMORY)
+        answer_fault(rq, e, NULL);
+    else if (e != OK)
         answer_error(rq, 400, "path", "The path of the URL is none: see RFC 3986.");
+    if (e != OK)
         return;
-    }
     const struct route *r = find(rq, &path, &allow);
     if (r)
         serve_row(rq, r);

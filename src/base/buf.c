@@ -11,7 +11,7 @@ void buf_fini(struct buf *b) {
 
 void buf_reset(struct buf *b) {
     b->n = 0;
-    b->failed = false;
+    b->failed = b->no_memory = false;
 }
 
 bool buf_reserve(struct buf *b, size_t more) {
@@ -27,7 +27,7 @@ bool buf_reserve(struct buf *b, size_t more) {
         cap = cap > b->max / 2 ? b->max : cap * 2;
     uint8_t *p = realloc(b->p, cap);
     if (!p) {
-        b->failed = true;
+        b->failed = b->no_memory = true;
         return false;
     }
     b->p = p;

@@ -4,15 +4,18 @@
 #ifndef BASE_BUF_H
 #define BASE_BUF_H
 
+#include "base/err.h"
 #include "base/slice.h"
 
 struct buf {
     uint8_t *p;
     size_t n, cap, max;
-    bool failed;
+    bool failed, no_memory; // no_memory: for want of it, not of room
 };
 
-#define BUF_INIT(max_bytes) ((struct buf){NULL, 0, 0, (max_bytes), false})
+#define BUF_INIT(max_bytes) ((struct buf){NULL, 0, 0, (max_bytes), false, false})
+// In an array of the caller's: never grown, never freed.
+#define BUF_ON(array) ((struct buf){(array), 0, sizeof(array), sizeof(array), false, false})
 
 void buf_fini(struct buf *b);  // frees; the buffer may be used again from empty
 void buf_reset(struct buf *b); // empties, keeps the memory, clears the failure
@@ -45,6 +48,14 @@ void buf_u32be(struct buf *b, uint32_t v);
 void buf_consume(struct buf *b, size_t n); // drops the first n bytes
 static inline bool buf_ok(const struct buf *b) {
     return !b->failed;
+}
+static inline enum err buf_error(const struct buf *b) { // OK, ERR_LIMIT or ERR_NO_MEMORY
+    return !b->failed ? OK : b->no_memory ? ERR_NO_MEMORY : ERR_LIMIT;
+}
+// What was to be appended could not be made: fails for that reason; OK does nothing.
+static inline void buf_fail(struct buf *b, enum err why) {
+    b->no_memory |= why == ERR_NO_MEMORY && !b->failed;
+    b->failed |= why != OK;
 }
 static inline struct slice buf_slice(const struct buf *b) {
     return (struct slice){b->p, b->n};

@@ -182,16 +182,20 @@ enum err conf_collections_load(const char *dir, struct conf_collections *ret_col
     if (e != OK)
         return e;
     struct conf_collections all = {.v = calloc(names.n + 1, sizeof *all.v)};
-    for (size_t i = 0; all.v && i < names.n; i++) {
+    for (size_t i = 0; e == OK && all.v && i < names.n; i++) {
         struct fault why = {0};
         if (conf_collection_load(dir, names.v[i], &all.v[all.n], &why) == OK)
             all.n++;
         else
-            conf_problem_add(&all.problems, &all.problem_count, why.detail);
+            e = conf_leave_out(&why, &all.problems, &all.problem_count, f);
     }
     free(names.v);
     if (!all.v)
         return fault_set(f, ERR_NO_MEMORY, "not enough memory for the collections");
+    if (e != OK) {
+        conf_collections_fini(&all);
+        return e;
+    }
     *ret_collections = all;
     return OK;
 }

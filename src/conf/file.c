@@ -104,7 +104,9 @@ static void blank_comments(char *text) {
 
 static enum err read_text(int fd, const char *shown, struct buf *out, struct fault *f) {
     struct stat st;
-    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size > CONF_FILE_MAX_BYTES)
+    if (fstat(fd, &st) != 0)
+        return fault_set(f, ERR_IO, "%s: %s", shown, strerror(errno));
+    if (!S_ISREG(st.st_mode) || st.st_size > CONF_FILE_MAX_BYTES)
         return fault_set(f, ERR_CONFIG, "%s: is not an ordinary file of at most %d bytes", shown,
                          CONF_FILE_MAX_BYTES);
     ssize_t n = 1;
@@ -118,17 +120,33 @@ static enum err read_text(int fd, const char *shown, struct buf *out, struct fau
         buf_append(out, piece, (size_t)n);
     }
     buf_u8(out, '\0');
+    if (!buf_ok(out) && st.st_size < CONF_FILE_MAX_BYTES)
+        return fault_set(f, ERR_NO_MEMORY, "%s: not enough memory", shown);
     if (!buf_ok(out) || strlen((const char *)out->p) + 1 != out->n)
         return fault_set(f, ERR_CONFIG, "%s: is too long, or no text", shown);
     blank_comments((char *)out->p);
     return OK;
 }
 
+static enum err not_opened(int error) {
+    switch (error) {
+    case ENOENT:
+        return ERR_NO_SUCH_OBJECT;
+    case ENOMEM:
+        return ERR_NO_MEMORY;
+    case EIO:
+    case EMFILE:
+    case ENFILE:
+        return ERR_IO;
+    default: // a link, another's file: what is there is wrong
+        return ERR_CONFIG;
+    }
+}
+
 static enum err read_file(const char *path, const char *shown, struct buf *out, struct fault *f) {
     int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
-        return fault_set(f, errno == ENOENT ? ERR_NO_SUCH_OBJECT : ERR_IO, "%s: %s", shown,
-                         strerror(errno));
+        return fault_set(f, not_opened(errno), "%s: %s", shown, strerror(errno));
     enum err e = read_text(fd, shown, out, f);
     close(fd);
     return e;

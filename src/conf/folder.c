@@ -37,12 +37,16 @@ enum err conf_folder_list(const char *path, const char *suffix, size_t max, stru
     if (!d && errno != ENOENT)
         return fault_errno(f, path);
     const struct dirent *entry;
-    while (d && (entry = readdir(d))) {
+    while (d && (errno = 0, entry = readdir(d))) {
         if (names.n >= max || !take_entry(entry->d_name, suffix, &names)) {
             free(names.v);
             return fault_set(f, ERR_LIMIT, "%.64s: more than %zu entries, or not enough memory", path,
                              max);
         }
+    }
+    if (d && errno != 0) {
+        free(names.v);
+        return fault_errno(f, path);
     }
     if (names.n > 1)
         qsort(names.v, names.n, sizeof *names.v, by_name);
@@ -50,10 +54,19 @@ enum err conf_folder_list(const char *path, const char *suffix, size_t max, stru
     return OK;
 }
 
-void conf_problem_add(char (**problems)[256], size_t *count, const char *text) {
+bool conf_problem_add(char (**problems)[256], size_t *count, const char *text) {
     void *grown = realloc(*problems, (*count + 1) * sizeof **problems);
     if (!grown)
-        return;
+        return false;
     *problems = grown;
     snprintf((*problems)[(*count)++], sizeof **problems, "%s", text);
+    return true;
+}
+
+enum err conf_leave_out(const struct fault *why, char (**problems)[256], size_t *count, struct fault *f) {
+    if (why->code == ERR_IO || why->code == ERR_NO_MEMORY)
+        return fault_set(f, why->code, "%s", why->detail);
+    if (!conf_problem_add(problems, count, why->detail))
+        return fault_set(f, ERR_NO_MEMORY, "not enough memory to say: %s", why->detail);
+    return OK;
 }

@@ -14,7 +14,11 @@ struct conf_names {
 enum err conf_folder_list(const char *path, const char *suffix, size_t max, struct conf_names *ret_names,
                           struct fault *f);
 
-// Appends one line to a list of problems; forgets it when memory is short.
-void conf_problem_add(char (**problems)[256], size_t *count, const char *text);
+// Appends one line to a list of problems.
+bool conf_problem_add(char (**problems)[256], size_t *count, const char *text); // false: no memory
+
+// A file was not read. If that is its own fault it is left out, and a problem; OK. If it is the machine's
+// (memory, descriptors, the disk) nobody knows what stands in it: that error, and the list is not one.
+enum err conf_leave_out(const struct fault *why, char (**problems)[256], size_t *count, struct fault *f);
 
 #endif

@@ -248,24 +248,21 @@ static const char *conflict(const struct conf_peers *all, const struct conf_peer
     return NULL;
 }
 
-static void load_one(const char *dir, const char *name, struct conf_peers *all) {
-    struct fault f = {0};
+static enum err load_one(const char *dir, const char *name, struct conf_peers *all, struct fault *f) {
+    struct fault why = {0};
     struct conf_peer p;
-    char text[256];
-    if (conf_peer_load(dir, name, &p, &f) != OK) {
-        conf_problem_add(&all->problems, &all->problem_count, f.detail);
-        return;
-    }
+    if (conf_peer_load(dir, name, &p, &why) != OK)
+        return conf_leave_out(&why, &all->problems, &all->problem_count, f);
     const char *other = conflict(all, &p);
     if (other) {
-        snprintf(text, sizeof text,
-                 "peers/%s/peer.conf: peer %s has the same AE title on the same lane; "
-                 "remove one of them",
-                 name, other);
-        conf_problem_add(&all->problems, &all->problem_count, text);
-        return;
+        (void)fault_set(&why, ERR_CONFIG,
+                        "peers/%s/peer.conf: peer %s has the same AE title on the same lane; "
+                        "remove one of them",
+                        name, other);
+        return conf_leave_out(&why, &all->problems, &all->problem_count, f);
     }
     all->v[all->n++] = p;
+    return OK;
 }
 
 enum err conf_peers_load(const char *dir, struct conf_peers *ret_peers, struct fault *f) {
@@ -277,11 +274,15 @@ enum err conf_peers_load(const char *dir, struct conf_peers *ret_peers, struct f
     if (e != OK)
         return e;
     struct conf_peers all = {.v = calloc(names.n + 1, sizeof *all.v)};
-    for (size_t i = 0; all.v && i < names.n; i++)
-        load_one(dir, names.v[i], &all);
+    for (size_t i = 0; e == OK && all.v && i < names.n; i++)
+        e = load_one(dir, names.v[i], &all, f);
     free(names.v);
     if (!all.v)
         return fault_set(f, ERR_NO_MEMORY, "not enough memory for the peers");
+    if (e != OK) {
+        conf_peers_fini(&all);
+        return e;
+    }
     *ret_peers = all;
     return OK;
 }

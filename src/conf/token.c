@@ -176,16 +176,20 @@ enum err conf_tokens_load(const char *dir, struct conf_tokens *ret_tokens, struc
     if (e != OK)
         return e;
     struct conf_tokens all = {.v = calloc(names.n + 1, sizeof *all.v)};
-    for (size_t i = 0; all.v && i < names.n; i++) {
+    for (size_t i = 0; e == OK && all.v && i < names.n; i++) {
         struct fault why = {0};
         if (conf_token_load(dir, names.v[i], &all.v[all.n], &why) == OK)
             all.n++;
         else
-            conf_problem_add(&all.problems, &all.problem_count, why.detail);
+            e = conf_leave_out(&why, &all.problems, &all.problem_count, f);
     }
     free(names.v);
     if (!all.v)
         return fault_set(f, ERR_NO_MEMORY, "not enough memory for the tokens");
+    if (e != OK) {
+        conf_tokens_fini(&all);
+        return e;
+    }
     *ret_tokens = all;
     return OK;
 }

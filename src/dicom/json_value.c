@@ -204,8 +204,7 @@ static void put_texts(struct buf *out, struct buf *text, enum vr vr, struct slic
                       const struct dicom_charset *cs) {
     buf_reset(text);
     dicom_charset_decode(cs, vr, value, text);
-    if (!buf_ok(text))
-        out->failed = true;
+    buf_fail(out, buf_error(text));
     struct slice rest = buf_slice(text);
     if (json_value_trim(vr, rest).n == 0 || (vr == VR_PN && is_empty_pn(rest)))
         return;

@@ -109,7 +109,7 @@ static enum err add_datetime(struct parse *p, struct slice s) {
 
 static enum err add_number(struct parse *p, struct slice s) {
     uint8_t text[128];
-    struct buf b = {text, 0, sizeof text, sizeof text, false}; // never longer: 64 digits, point, exponent
+    struct buf b = BUF_ON(text); // never longer: 64 digits, point, exponent
     if (!dicom_number_normalise(s, &b) || !buf_ok(&b))
         return fail(p, ERR_SYNTAX, "not a number");
     return add(p, buf_slice(&b));
@@ -174,7 +174,7 @@ static enum err add_name(struct parse *p, struct slice s) {
         return fail(p, ERR_LIMIT, "value too long");
     struct buf folded = BUF_INIT(DICOM_MATCH_MAX_OPERAND_BYTES);
     dicom_pn_fold(s, &folded);
-    enum err e = buf_ok(&folded) ? OK : fail(p, ERR_LIMIT, "value too long");
+    enum err e = buf_ok(&folded) ? OK : fail(p, buf_error(&folded), "value too long");
     struct slice name = buf_slice(&folded);
     if (e == OK && glob_has_wildcard(name))
         e = add_name_variants(p, name);
@@ -291,7 +291,7 @@ static enum err parse_numbers(struct parse *p, struct slice raw) {
         return fail(p, ERR_SYNTAX, "odd number of bytes");
     for (size_t i = 0; i < values; i++) {
         uint8_t text[64];
-        struct buf b = {text, 0, sizeof text, sizeof text, false};
+        struct buf b = BUF_ON(text);
         dicom_match_normalise(p->m->vr, slice_sub(raw, i * width, width), DICOM_ZONE_UNKNOWN, &b);
         enum err e = add(p, buf_slice(&b));
         if (e != OK)

@@ -42,7 +42,7 @@ void dicom_write_header(struct buf *out, enum dicom_syntax s, uint32_t tag, enum
 
 void dicom_write_element(struct buf *out, enum dicom_syntax s, uint32_t tag, enum vr vr, struct slice value) {
     if (value.n >= DICOM_LENGTH_UNDEFINED - 1) {
-        out->failed = true;
+        buf_fail(out, ERR_LIMIT);
         return;
     }
     dicom_write_header(out, s, tag, vr, (uint32_t)(value.n + (value.n & 1)));
@@ -82,7 +82,7 @@ static void patch_length(struct buf *out, enum dicom_syntax s, size_t at) {
         return;
     size_t n = out->n - at - 4;
     if (n >= DICOM_LENGTH_UNDEFINED) {
-        out->failed = true;
+        buf_fail(out, ERR_LIMIT);
         return;
     }
     size_t end = out->n;

@@ -118,8 +118,7 @@ static void put_texts(struct xml *x, enum vr vr, struct slice value, const struc
     const char *name = vr == VR_PN ? "PersonName" : "Value";
     buf_reset(&x->walk.text);
     dicom_charset_decode(cs, vr, value, &x->walk.text);
-    if (!buf_ok(&x->walk.text))
-        x->out->failed = true;
+    buf_fail(x->out, buf_error(&x->walk.text));
     struct slice rest = buf_slice(&x->walk.text);
     if (json_value_trim(vr, rest).n == 0 || (vr == VR_PN && slice_trim(rest, " =^").n == 0))
         return;
@@ -173,8 +172,7 @@ static void put_ref(struct xml *x, const struct dicom_element *e) {
     struct slice uri;
     if (!model_walk_uri(&x->walk, e, &uri))
         return;
-    if (!buf_ok(&x->walk.text))
-        x->out->failed = true;
+    buf_fail(x->out, buf_error(&x->walk.text));
     newline(x, 2 * x->walk.depth + 2);
     put(x, "<BulkData uri=\"");
     put_text(x, uri);
@@ -264,7 +262,7 @@ static enum err put_set(struct xml *x, struct fault *f) {
     }
     newline(x, 0);
     close_tag(x, "NativeDicomModel");
-    return buf_ok(x->out) ? OK : fault_set(f, ERR_LIMIT, "XML longer than %zu bytes", x->out->max);
+    return buf_ok(x->out) ? OK : fault_set(f, buf_error(x->out), "XML longer than %zu bytes", x->out->max);
 }
 
 enum err dicom_xml_write(const struct dicom_dataset *ds, const struct dicom_json_options *o, struct buf *out,

@@ -71,7 +71,7 @@ enum err ipc_encode(struct buf *b, enum ipc_type type, const void *body) {
             break;
         }
     }
-    return buf_ok(b) ? OK : ERR_LIMIT;
+    return buf_error(b);
 }
 
 static bool decode_field(struct rd *r, const struct ipc_field *field, uint8_t *at) {
@@ -127,7 +127,7 @@ void ipc_forget_sent(void) {
 }
 
 enum err ipc_send(int fd, enum ipc_type type, const void *body, const int *fds, unsigned fd_count) {
-    struct buf b = {scratch, 0, sizeof scratch, sizeof scratch, false};
+    struct buf b = BUF_ON(scratch);
     enum err e = ipc_encode(&b, type, body);
     if (e != OK)
         return e;

@@ -196,9 +196,11 @@ enum err find_plan_make(struct find_plan *p, struct identifier *id, const struct
     if (dicom_zone_parse(dicom_dataset_trimmed(id->keys, TAG_TimezoneOffsetFromUTC), &zone))
         p->policy.zone_min = zone;
     size_t n = dicom_dataset_count(id->keys);
-    p->keys = n <= FIND_KEYS_MAX ? arena_calloc(&id->arena, n ? n : 1, sizeof *p->keys) : NULL;
-    if (!p->keys)
+    if (n > FIND_KEYS_MAX)
         return fault_set(f, ERR_LIMIT, "%zu keys", n);
+    p->keys = arena_calloc(&id->arena, n ? n : 1, sizeof *p->keys);
+    if (!p->keys)
+        return fault_set(f, ERR_NO_MEMORY, "%zu keys", n);
     if (options->datetime)
         combine_moments(p);
     for (size_t i = 0; i < n; i++) {
@@ -207,7 +209,7 @@ enum err find_plan_make(struct find_plan *p, struct identifier *id, const struct
         if (err != OK)
             return err;
     }
-    return buf_ok(&p->conditions) ? OK : fault_set(f, ERR_LIMIT, "keys too long");
+    return buf_ok(&p->conditions) ? OK : fault_set(f, buf_error(&p->conditions), "keys too long");
 }
 
 void find_plan_free(struct find_plan *p) {

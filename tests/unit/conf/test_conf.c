@@ -7,6 +7,7 @@
 // clang-format on
 
 #include "conf/conf.h"
+#include "conf/folder.h"
 #include "conf/peer.h"
 #include "conf/user.h"
 
@@ -395,6 +396,28 @@ static void users(void **state) {
     conf_users_fini(&all);
 }
 
+// What cannot be read just now may say anything: no list then, instead of one without it.
+static void left_out(void **state) {
+    (void)state;
+    static const struct {
+        enum err why, result;
+        size_t problems;
+    } cases[] = {{ERR_CONFIG, OK, 1},
+                 {ERR_NO_SUCH_OBJECT, OK, 1},
+                 {ERR_LIMIT, OK, 1},
+                 {ERR_IO, ERR_IO, 0},
+                 {ERR_NO_MEMORY, ERR_NO_MEMORY, 0}};
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        char(*problems)[256] = NULL;
+        size_t n = 0;
+        struct fault why = {cases[i].why, "peers/ct1/peer.conf: so it is"}, f = {0};
+        assert_int_equal(conf_leave_out(&why, &problems, &n, &f), cases[i].result);
+        assert_int_equal(n, cases[i].problems);
+        assert_string_equal(n ? problems[0] : f.detail, why.detail);
+        free(problems);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(galena_conf_errors),
@@ -408,6 +431,7 @@ int main(void) {
         cmocka_unit_test(names_and_titles),
         cmocka_unit_test(fingerprints),
         cmocka_unit_test(users),
+        cmocka_unit_test(left_out),
     };
     return cmocka_run_group_tests(tests, make_dir, remove_dir);
 }

@@ -351,7 +351,7 @@ static void test_all_pairs(void **state) {
         dicom_charset_init(&cs, slice_str(charsets[i]));
         for (unsigned pair = 0; pair < 0x10000; pair++) {
             uint8_t store[6], raw[2] = {(uint8_t)(pair >> 8), (uint8_t)pair};
-            struct buf b = {store, 0, sizeof store, sizeof store, false};
+            struct buf b = BUF_ON(store);
             dicom_charset_decode(&cs, VR_LO, slice_of(raw, 2), &b);
             size_t separators = 0, parts = 0;
             for (size_t j = 0; j < b.n; j++)
@@ -376,10 +376,10 @@ static void test_repertoires(void **state) {
         for (uint32_t c = 0xA0; c < 0x10000; c++) {
             uint8_t text[4], there[16], back[16];
             size_t n = utf8_encode(c, text);
-            struct buf b = {there, 0, sizeof there, sizeof there, false};
+            struct buf b = BUF_ON(there);
             if (n == 0 || !dicom_charset_encode(&cs, VR_LO, slice_of(text, n), &b))
                 continue;
-            struct buf d = {back, 0, sizeof back, sizeof back, false};
+            struct buf d = BUF_ON(back);
             unsigned notes = dicom_charset_decode(&cs, VR_LO, buf_slice(&b), &d);
             if (notes != 0 || !slice_eq(buf_slice(&d), slice_of(text, n)))
                 fail_msg("%s: U+%04X", term->term, c);

@@ -121,8 +121,8 @@ static void test_every_character(void **state) {
         size_t n = utf8_encode(c, in);
         if (n == 0)
             continue;
-        struct buf b = {out, 0, sizeof out, sizeof out, false},
-                   d = {again, 0, sizeof again, sizeof again, false};
+        struct buf b = BUF_ON(out),
+                   d = BUF_ON(again);
         dicom_text_fold(slice_of(in, n), &b);
         dicom_text_fold(buf_slice(&b), &d);
         bool special = false;
