@@ -201,6 +201,7 @@ void retrieving_on_locate(struct archive *a, struct session *s, const struct ipc
 void retrieving_on_next(struct archive *a, struct session *s, const struct ipc_object_next *m);
 void retrieving_on_read(struct archive *a, struct session *s, const struct ipc_object_read *m);
 void retrieving_end(struct archive *a, struct session *s);
+void naming_start(struct archive *a); // at the start
 void counting_on_count(struct archive *a, struct session *s, const struct ipc_count *m);
 void deleting_on_delete(struct archive *a, struct session *s, const struct ipc_delete_objects *m);
 enum err deleting_resume(struct archive *a, struct fault *f); // what a crash interrupted; at the start

@@ -244,6 +244,7 @@ static int serve(const char *dir) {
         session_log(&a, NULL, OS_LOG_ERROR, "the archive cannot say that it is ready: %s", err_text(e));
         return 1;
     }
+    naming_start(&a);
     loop(&a);
     finish(&a);
     index_close(a.index);

@@ -227,6 +227,10 @@ enum index_step {
 };
 enum err index_query_step(struct index_query *q, struct fault *f, enum index_step *ret_step);
 
+// Fuzzy names are compared with the different names there are, which are read when first needed; who reads
+// them before, a part in each call, spares the first query that. *ret_all: there are no more, or too many.
+enum err index_names_read(struct index *ix, struct fault *f, bool *ret_all);
+
 // Counts instead: rows of neither limit nor offset. Step it as any other until INDEX_END (there are no
 // rows), then ask; the counts of everything are known and cost nothing. Close it with index_query_close().
 enum err index_count_open(struct index *ix, const struct index_query_spec *spec, struct fault *f,

@@ -70,8 +70,8 @@ static enum err plan(struct index_query *q, struct fault *f) {
 
 // Names are read a part in each step; what needs none is planned at once.
 static enum err plan_when_names_are_read(struct index_query *q, struct fault *f) {
-    bool all = q->ix->too_many_spellings || !plan_wants_names(q);
-    enum err e = all ? OK : spellings_read(q->ix, f, &all);
+    bool all = !plan_wants_names(q);
+    enum err e = all ? OK : index_names_read(q->ix, f, &all);
     return e == OK && all ? plan(q, f) : e;
 }
 

@@ -194,8 +194,6 @@ struct spelling_run {
 };
 void spellings_match(struct index *ix, const struct condition *c, const struct spelling_run **ret_runs,
                      size_t *ret_count, bool *ret_known);
-// Reads some of the names. *ret_all: all are read, or they are too many.
-enum err spellings_read(struct index *ix, struct fault *f, bool *ret_all);
 
 // plan.c
 enum err plan_make(struct index_query *q, struct fault *f);

@@ -105,12 +105,12 @@ static bool take_late(struct spellings *s) {
     return fine;
 }
 
-enum err spellings_read(struct index *ix, struct fault *f, bool *ret_all) {
+enum err index_names_read(struct index *ix, struct fault *f, bool *ret_all) {
     static const char sql[] = "SELECT PatientName FROM study WHERE PatientName>?1 ORDER BY PatientName";
     sqlite3_stmt *st = NULL;
-    enum err e = ix->spellings ? OK : begin(ix, f);
+    enum err e = ix->spellings || ix->too_many_spellings ? OK : begin(ix, f);
     struct spellings *s = ix->spellings;
-    *ret_all = e == OK && s->all_read;
+    *ret_all = e == OK && (!s || s->all_read);
     if (e != OK || *ret_all)
         return e;
     int rc = statement_prepare(ix, sql, &st);
