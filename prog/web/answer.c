@@ -17,7 +17,7 @@ enum {
     GZIP_MIN_BYTES = 1024,
     GZIP_ROOM_BYTES = 64 * 1024, // it asks for room by steps, however little there is
     GZIP_LEVEL = 1,              // metadata shrink to a tenth at any level; the first costs least
-    ETAG_CHARS = 2 * 16 + 2,
+    ETAG_CHARS = 2 * 16 + 4,
     MESSAGE_MAX = 512,
 };
 
@@ -126,15 +126,16 @@ enum err answer_preload(struct fault *f) {
     return sha256 ? OK : fault_set(f, ERR_NO_MEMORY, "OpenSSL's SHA-256");
 }
 
-// A digest of the content: the same bytes, the same tag. False: no memory.
+// A digest of the content: the same bytes, the same tag. A weak one, as it is the same with gzip and without
+// (RFC 9110 8.8.1). False: no memory.
 static bool make_etag(struct slice body, char ret_etag[ETAG_CHARS + 1]) {
     uint8_t digest[EVP_MAX_MD_SIZE];
     if (EVP_Digest(body.p, body.n, digest, NULL, sha256, NULL) != 1)
         return false;
-    ret_etag[0] = '"';
-    for (size_t i = 0; i < 16; i++)
-        snprintf(ret_etag + 1 + 2 * i, 3, "%02x", digest[i]);
-    memcpy(ret_etag + ETAG_CHARS - 1, "\"", 2);
+    char *p = stpcpy(ret_etag, "W/\"");
+    for (size_t i = 0; i < 16; i++, p += 2)
+        snprintf(p, 3, "%02x", digest[i]);
+    strcpy(p, "\"");
     return true;
 }
 
