@@ -73,21 +73,3 @@ bool if_range_holds(struct slice if_range, struct slice etag, int64_t modified_s
         return modified_s >= 0 && date == modified_s;
     return etag_same(if_range, etag, false);
 }
-
-int precondition(const struct http_request *r, struct slice etag, int64_t modified_s) {
-    bool read = slice_eq_str(r->method, "GET") || slice_eq_str(r->method, "HEAD");
-    struct slice match = http_header(r, "if-match"), none = http_header(r, "if-none-match");
-    struct slice after = http_header(r, "if-modified-since"), before = http_header(r, "if-unmodified-since");
-    int64_t date;
-    if (match.p) {
-        if (!etag_listed(match, etag, false))
-            return 412;
-    } else if (before.p && modified_s >= 0 && http_date_parse(before, &date) && modified_s > date) {
-        return 412;
-    }
-    if (none.p)
-        return !etag_listed(none, etag, true) ? 0 : read ? 304 : 412;
-    if (read && after.p && modified_s >= 0 && http_date_parse(after, &date) && modified_s <= date)
-        return 304;
-    return 0;
-}

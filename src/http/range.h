@@ -19,7 +19,4 @@ bool etag_listed(struct slice list, struct slice etag, bool weak);
 // If-Range: may the range be used? modified_s: -1 when there is no such date.
 bool if_range_holds(struct slice if_range, struct slice etag, int64_t modified_s);
 
-// The conditions of a request, in the order of 13.2.2, for something that exists: 0: go on; 304; 412.
-int precondition(const struct http_request *r, struct slice etag, int64_t modified_s);
-
 #endif
