@@ -2,6 +2,7 @@
 and the path from an upload to a deletion against a real one."""
 import json
 import os
+import re
 import shutil
 import subprocess
 
@@ -28,7 +29,8 @@ in_browser = [
 
 def node(*args, given=None):
     done = subprocess.run(["node", *args], cwd=ROOT, input=given, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-3000:]
+    failed = re.findall(r"^ *not ok.*?(?=^ *(?:# Subtest|1\.\.))", done.stdout, re.M | re.S)
+    assert done.returncode == 0, "".join(f[:3000] for f in failed) + done.stderr[-3000:]
     return done.stdout
 
 

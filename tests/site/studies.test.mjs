@@ -24,7 +24,9 @@ const names = (page) => page.locator('.study .name').allInnerTexts();
 const count = (page) => page.locator('.count').innerText();
 
 async function find(page, text) {
+  const answered = page.waitForResponse((r) => r.url().includes('/dicomweb/studies'), { timeout: 5000 }).catch(() => null);
   await page.fill('#search', text);
+  await answered; // the page itself waits a moment whether there will be more letters
   await page.waitForFunction(() => !document.querySelector('[aria-busy=true]'));
   await page.waitForTimeout(350);
 }
