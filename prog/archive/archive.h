@@ -219,6 +219,7 @@ void commit_on_done(struct archive *a);
 void commit_index(struct archive *a, bool now); // the index's transaction, on its timer
 void commit_index_later(struct archive *a);     // it has changed: starts the timer
 void commit_check_index(struct archive *a);     // an archive whose index has failed ends, to begin anew
+void commit_stop(struct archive *a, const char *why); // likewise; nothing else is taken before
 // Now, and so that a power loss does not take it. Not while a round is under way.
 enum err commit_index_durably(struct archive *a, struct fault *f);
 void commit_forget(struct archive *a, const struct session *s); // its answers are wanted no more

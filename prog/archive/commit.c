@@ -123,6 +123,12 @@ void commit_check_index(struct archive *a) {
     a->stopping = a->failed = true;
 }
 
+void commit_stop(struct archive *a, const char *why) {
+    if (!a->stopping)
+        session_log(a, NULL, OS_LOG_ERROR, "%s: the archive starts again", why);
+    a->stopping = a->failed = true;
+}
+
 static void settle(struct archive *a, struct pending *p) {
     struct fault f = {0};
     enum stored outcome = STORED_NEW;

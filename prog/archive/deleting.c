@@ -154,10 +154,13 @@ static enum err erase_key(struct archive *a, const char *study, struct fault *f)
 static enum job_progress begin_dropping(struct archive *a, struct deleting *d) {
     struct fault f = {0};
     enum err e = index_deletion_ready(d->list, &f);
-    if (e == OK)
-        e = commit_index_durably(a, &f);
-    if (e != OK) // it may be on record or not: the next start knows
+    if (e != OK)
+        return give_up(a, d, e, f.detail);
+    e = commit_index_durably(a, &f);
+    if (e != OK) { // on record or not: the next start knows, and nothing may be stored that would go with it
+        commit_stop(a, "a deletion may be on record or not");
         return done(a, d, e, f.detail);
+    }
     d->state = DROPPING;
     if (index_deletion_is_whole(d->list) && (e = erase_key(a, index_deletion_study(d->list), &f)) != OK)
         session_log(a, NULL, OS_LOG_ERROR,
@@ -179,7 +182,7 @@ static enum err drop(struct archive *a, const struct index_deletion_record *r, s
     struct blob_ref ref = blob_ref_of(&r->ref);
     struct fault unreadable = {0};
     enum err e = store_drop(a->store, &ref, &unreadable);
-    if (e == ERR_IO || e == ERR_NO_SPACE)
+    if (e == ERR_IO || e == ERR_NO_SPACE || e == ERR_NO_MEMORY)
         return fault_set(f, e, "%s", unreadable.detail);
     e = index_delete(a->index, slice_str(r->study), slice_str(r->series), slice_str(r->sop_instance), &r->ref,
                      f);
@@ -190,26 +193,35 @@ static enum err drop(struct archive *a, const struct index_deletion_record *r, s
     return e;
 }
 
-static bool study_is_there(struct archive *a, const char *study, const struct view *view) {
+// ERR_NO_SUCH_OBJECT: it is not; any other error: nobody knows.
+static enum err study_is_there(struct archive *a, const char *study, const struct view *view,
+                               struct fault *f) {
     struct slice uid = slice_str(study);
     struct query_condition c = {INDEX_ATTR_StudyInstanceUID, QUERY_SINGLE, 1, &uid};
     struct index_query_spec spec = {.level = INDEX_STUDY, .conditions = &c, .condition_count = 1, .limit = 1};
     struct index_query *q = NULL;
     enum index_step step = INDEX_AGAIN;
     view_limit(view, &spec);
-    enum err e = index_query_open(a->index, &spec, NULL, &q);
+    enum err e = index_query_open(a->index, &spec, f, &q);
     while (e == OK && step == INDEX_AGAIN)
-        e = index_query_step(q, NULL, &step);
+        e = index_query_step(q, f, &step);
     index_query_close(q);
-    return e == OK && step == INDEX_ROW;
+    return e == OK && step != INDEX_ROW ? fault_set(f, ERR_NO_SUCH_OBJECT, "no such object") : e;
 }
 
-// The last of a study goes with its key, unless more of it is on its way.
+// The last of a study goes with its key, unless more of it is on its way. When nobody knows whether more is
+// there, the key stays.
 static void erase_if_empty(struct archive *a, const struct deleting *d) {
     const char *study = index_deletion_study(d->list);
     struct fault f = {0};
-    if (index_deletion_is_whole(d->list) || study_is_there(a, study, NULL) || is_being_stored(a, study))
+    if (index_deletion_is_whole(d->list) || is_being_stored(a, study))
         return;
+    enum err there = study_is_there(a, study, NULL, &f);
+    if (there != OK && there != ERR_NO_SUCH_OBJECT)
+        session_log(a, NULL, OS_LOG_ERROR, "an empty study's key could not be destroyed: %s", f.detail);
+    if (there != ERR_NO_SUCH_OBJECT)
+        return;
+    f = (struct fault){0};
     if (erase_key(a, study, &f) != OK)
         session_log(a, NULL, OS_LOG_ERROR, "a study's key could not be destroyed: %s", f.detail);
 }
@@ -312,8 +324,11 @@ void deleting_on_delete(struct archive *a, struct session *s, const struct ipc_d
         answer(a, s, ERR_DENIED, 0, "no right to delete");
         return;
     }
-    bool there = slice_to_cstr(m->study, study, sizeof study) && study_is_there(a, study, s->view);
-    enum err e = there ? start(a, s, m, &f) : fault_set(&f, ERR_NO_SUCH_OBJECT, "no such object");
+    enum err e = slice_to_cstr(m->study, study, sizeof study)
+                     ? study_is_there(a, study, s->view, &f)
+                     : fault_set(&f, ERR_NO_SUCH_OBJECT, "no such object");
+    if (e == OK)
+        e = start(a, s, m, &f);
     if (e != OK)
         answer(a, s, e, 0, f.detail);
 }

@@ -187,7 +187,10 @@ enum err index_deletion_relist(struct index_deletion *d, struct fault *f) {
 // --- Carrying it out ----------------------------------------------------------------------------
 
 enum err index_deletion_ready(struct index_deletion *d, struct fault *f) {
-    return run_with(d->ix, ST_DELETION_READY, d->id, f);
+    enum err e = run_with(d->ix, ST_DELETION_READY, d->id, f);
+    if (e == OK && sqlite3_changes64(d->ix->db) != 1)
+        e = fault_set(f, ERR_IO, "index: the list of a deletion is lost");
+    return e;
 }
 
 enum err index_deletion_finish(struct index_deletion *d, struct fault *f) {
