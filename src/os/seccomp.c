@@ -252,8 +252,8 @@ static enum err export_code(scmp_filter_ctx ctx, struct os_filter *ret_filter, s
     return OK;
 }
 
-enum err os_filter_compile(enum os_role role, enum os_stage stage, struct os_filter *ret_filter,
-                           struct fault *f) {
+static enum err compile(enum os_role role, enum os_stage stage, struct os_filter *ret_filter,
+                        struct fault *f) {
     struct build b = {.ctx = seccomp_init(SCMP_ACT_KILL_PROCESS)};
     if (!b.ctx)
         return fault_set(f, ERR_NO_MEMORY, "seccomp filter");
@@ -263,6 +263,26 @@ enum err os_filter_compile(enum os_role role, enum os_stage stage, struct os_fil
     enum err e = b.failed ? fault_set(f, ERR_CONFIG, "seccomp rules: %s", strerror(-b.failed))
                           : export_code(b.ctx, ret_filter, f);
     seccomp_release(b.ctx);
+    return e;
+}
+
+// libseccomp says nothing of a rule that it has left out for want of memory, and who needs that call is
+// killed later. So the same must come out twice.
+enum err os_filter_compile(enum os_role role, enum os_stage stage, struct os_filter *ret_filter,
+                           struct fault *f) {
+    struct os_filter first, second = {NULL, 0};
+    enum err e = compile(role, stage, &first, f);
+    if (e != OK)
+        return e;
+    e = compile(role, stage, &second, f);
+    size_t bytes = first.n * sizeof *first.code;
+    if (e == OK && (first.n != second.n || memcmp(first.code, second.code, bytes) != 0))
+        e = fault_set(f, ERR_NO_MEMORY, "seccomp filter");
+    os_filter_fini(&second);
+    if (e == OK)
+        *ret_filter = first;
+    else
+        os_filter_fini(&first);
     return e;
 }
 
