@@ -282,6 +282,15 @@ static void finish_archive(struct supervisor *s) {
     }
 }
 
+// What reads galena.conf (libconfuse) ends the program when it has no memory; so may others. Nothing is
+// served yet, so that this is said like any other reason why there is no start.
+static void on_abort(int signal) {
+    static const char text[] = "galena: cannot start: the program was aborted; is there not enough memory?\n";
+    (void)signal;
+    (void)!write(STDERR_FILENO, text, sizeof text - 1);
+    _exit(1);
+}
+
 #ifdef GALENA_SANITIZED
 // The leak check at exit traces us, which a hardened process does not allow.
 int __lsan_is_turned_off(void);
@@ -304,6 +313,7 @@ int main(int argc, char **argv) {
         fprintf(stderr, "usage: galena-supervisor DIR (galena serve DIR starts it)\n");
         return 2;
     }
+    signal(SIGABRT, on_abort);
     enum err e = set_up(&s, argv[1], &f);
     if (e == OK)
         e = start_programs(&s, &f);
@@ -317,6 +327,7 @@ int main(int argc, char **argv) {
         os_log_fault(OS_LOG_ERROR, "cannot start", &f);
         return 1;
     }
+    signal(SIGABRT, SIG_DFL);
     s.started_ms = os_clock_ms();
     while (!s.draining || s.sessions)
         turn(&s);
