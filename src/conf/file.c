@@ -174,8 +174,15 @@ static enum err parse_text(const char *text, struct fault *f) {
     cfg_set_error_function(cfg, on_error);
     for (size_t i = 0; i < now.n; i++)
         cfg_set_validate_func(cfg, now.options[i].name, on_value);
+    errno = 0;
     int result = cfg_parse_buf(cfg, text);
+    bool no_memory = errno == ENOMEM; // which libconfuse takes for a mistake in the text
     cfg_free(cfg);
+    if (no_memory && (now.failed || result != CFG_SUCCESS)) {
+        if (f)
+            *f = (struct fault){0};
+        return fault_set(f, ERR_NO_MEMORY, "%s: not enough memory", now.shown);
+    }
     if (now.failed)
         return ERR_CONFIG;
     if (result != CFG_SUCCESS)

@@ -173,6 +173,8 @@ enum err conf_users_load(const char *dir, struct conf_users *ret_users, struct f
 }
 
 void conf_users_fini(struct conf_users *u) {
+    if (u->v) // hashes, and secrets of second factors
+        explicit_bzero(u->v, u->n * sizeof *u->v);
     free(u->v);
     free(u->problems);
     *u = (struct conf_users){0};
