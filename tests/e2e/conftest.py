@@ -88,7 +88,7 @@ class Archive:
         seen = os.path.getsize(self.log_path)
         self.process = subprocess.Popen([GALENA, "serve", self.dir], stdin=subprocess.DEVNULL,
                                         stdout=self.log_file, stderr=self.log_file)
-        self.await_log("ready", seen)
+        self.await_log("ready\n", seen)
         return self
 
     def configure(self, **settings):

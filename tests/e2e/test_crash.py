@@ -29,6 +29,13 @@ def test_calls_that_fail_are_told_and_lose_nothing():
     assert " 0 findings" in said
 
 
+@pytest.mark.skipif(SANITIZED, reason="the sanitizer has its own allocator, and its time")
+def test_a_deletion_that_the_disk_refuses_takes_nothing_with_it_that_is_stored_later():
+    said = run("faults", "--spread", "0", "--only", "DELETE-store", "--role", "archive", "--kind", "sync",
+               "--seed", "1")
+    assert " 0 findings" in said
+
+
 @pytest.mark.skipif(SANITIZED, reason="the record is of the release build's calls")
 def test_power_losses_lose_nothing():
     assert " 0 findings" in run("power", "--images", "16", "--per-history", "16")

@@ -81,10 +81,10 @@ __attribute__((constructor)) static void begin(void) {
     hook_block = b;
 }
 
-// Only a disk gives errors; what processes pass to each other can at most be interrupted.
+// Only a disk gives errors; what processes pass to each other, and memory files, can at most be interrupted.
 static int fits(int due, int fd) {
     struct stat st;
-    bool ours = due == EINTR || (syscall(SYS_fstat, fd, &st) == 0 && S_ISREG(st.st_mode));
+    bool ours = due == EINTR || (syscall(SYS_fstat, fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_nlink > 0);
     if (!ours)
         hook_block->fired--;
     return ours ? due : 0;
