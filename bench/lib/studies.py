@@ -182,6 +182,11 @@ def write_pack(path, first, end, total, instances=1, per_series=25):
     n = os.cpu_count()
     cuts = [first + (end - first) * i // n for i in range(n + 1)]
     jobs = [("%s-%d" % (path, i), cuts[i], cuts[i + 1], total, instances, per_series) for i in range(n)]
-    with multiprocessing.Pool(n) as pool:
-        pool.starmap(write_part, jobs)
+    writers = [multiprocessing.Process(target=write_part, args=job) for job in jobs]
+    for w in writers:
+        w.start()
+    for w in writers:
+        w.join()
+        if w.exitcode != 0:
+            raise RuntimeError("a pack of studies could not be written")
     return [job[0] for job in jobs]
