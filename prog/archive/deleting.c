@@ -350,6 +350,8 @@ static enum err erase_unless_done(struct archive *a, struct deleting *d, struct 
     return e == OK && readable ? erase_key(a, index_deletion_study(d->list), f) : e;
 }
 
+// What fails again once the key is gone goes on while we serve. But not a key that could not be destroyed: by
+// what is stored into the study meanwhile, the next start would destroy more than what was deleted.
 static enum err resume(struct archive *a, struct index_deletion *take_list, struct fault *f) {
     struct deleting *d = calloc(1, sizeof *d);
     if (!d) {
@@ -363,24 +365,21 @@ static enum err resume(struct archive *a, struct index_deletion *take_list, stru
     enum job_progress progress = JOB_AGAIN;
     while (e == OK && progress != JOB_DONE && progress != JOB_RESTS)
         progress = step(a, &d->job);
-    if (progress == JOB_RESTS) {
+    if (progress == JOB_RESTS)
         job_add(a, &d->job);
-        return d->result;
-    }
-    end(a, &d->job);
+    else
+        end(a, &d->job);
     return e;
 }
 
-// One that fails again goes on while we serve; the others after it are for the next start.
 enum err deleting_resume(struct archive *a, struct fault *f) {
     struct index_deletion *list = NULL;
     enum err e;
     while ((e = index_deletion_resume(a->index, f, &list)) == OK && list) {
-        if (resume(a, list, f) != OK) {
+        if ((e = resume(a, list, f)) != OK) {
             session_log(a, NULL, OS_LOG_ERROR, "a deletion that was interrupted could not be carried out: %s",
                         f->detail);
-            *f = (struct fault){0};
-            return OK;
+            return e;
         }
         list = NULL;
     }

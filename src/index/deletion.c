@@ -241,11 +241,16 @@ uint64_t index_deletion_count(const struct index_deletion *d) {
 
 // --- After a crash ------------------------------------------------------------------------------
 
-static enum err first_ready(struct index_deletion *d, struct fault *f, bool *ret_found) {
+// Behind those that are being carried out.
+static enum err next_ready(struct index_deletion *d, struct fault *f, bool *ret_found) {
     sqlite3_stmt *s = NULL;
+    int64_t last = 0;
     enum err e = index_statement(d->ix, ST_DELETION_NEXT_READY, f, &s);
     if (e != OK)
         return e;
+    for (const struct index_deletion *open = d->ix->deletions; open; open = open->next)
+        last = open->id > last ? open->id : last;
+    sqlite3_bind_int64(s, 1, last);
     int rc = sqlite3_step(s);
     if (rc == SQLITE_ROW) {
         d->id = sqlite3_column_int64(s, 0);
@@ -267,7 +272,7 @@ enum err index_deletion_resume(struct index *ix, struct fault *f, struct index_d
     if (e == OK)
         e = run_with(ix, ST_DELETIONS_UNREADY_DROP, 0, f);
     if (e == OK)
-        e = first_ready(d, f, &found);
+        e = next_ready(d, f, &found);
     if (e != OK || !found) {
         index_deletion_close(d);
         d = NULL;

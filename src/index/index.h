@@ -144,7 +144,7 @@ bool index_deletion_is_whole(const struct index_deletion *d); // of a whole stud
 const char *index_deletion_study(const struct index_deletion *d);
 uint64_t index_deletion_count(const struct index_deletion *d); // records listed; of a resumed one 0
 
-// The first deletion that was ready when the index was closed; NULL: there is none.
+// The next deletion that was ready when the index was closed, behind those that are open; NULL: none.
 enum err index_deletion_resume(struct index *ix, struct fault *f, struct index_deletion **ret_deletion);
 
 // How far the index knows a segment.

@@ -86,7 +86,8 @@ static const char *const texts[ST_COUNT_] = {
                         "AND NOT EXISTS(SELECT 1 FROM study WHERE patient=?1)",
     [ST_DELETION_ADD] = "INSERT INTO deletion(study,whole,ready)VALUES(?,?,0)",
     [ST_DELETION_READY] = "UPDATE deletion SET ready=1 WHERE id=?",
-    [ST_DELETION_NEXT_READY] = "SELECT id,study,whole FROM deletion WHERE ready=1 ORDER BY id LIMIT 1",
+    [ST_DELETION_NEXT_READY] = "SELECT id,study,whole FROM deletion WHERE ready=1 AND id>?1"
+                               " ORDER BY id LIMIT 1",
     [ST_DELETION_DROP] = "DELETE FROM deletion WHERE id=?",
     [ST_DELETION_RECORDS_DROP] = "DELETE FROM deletion_record WHERE deletion=?",
     [ST_DELETIONS_UNREADY_DROP] = "DELETE FROM deletion WHERE ready=0",

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,7 @@
 #include "archive/archive.h"
 #include "archive/meta.h"
 #include "archive/paths.h"
+#include "blob/os.h"
 
 // --- The rest of the archive, as far as it is needed ----------------------------------------------
 
@@ -348,6 +350,53 @@ static void a_kill_leaves_all_or_nothing(void **state) {
         }
 }
 
+static void write_down(const char *study) { // as of one that is interrupted then
+    struct index_deletion *d = NULL;
+    struct fault f = {0};
+    bool all = false;
+    struct slice all_of = slice_str("");
+    assert_int_equal(index_deletion_open(a.index, slice_str(study), all_of, all_of, &f, &d), OK);
+    while (!all)
+        assert_int_equal(index_deletion_list(d, &f, &all), OK);
+    assert_int_equal(index_deletion_ready(d, &f), OK);
+    index_deletion_close(d);
+}
+
+static ssize_t write_fails(int fd, const void *p, size_t n, off_t at) {
+    (void)fd;
+    (void)p;
+    (void)n;
+    (void)at;
+    errno = EIO;
+    return -1;
+}
+
+// The study's key still is: were we to serve, what is stored into it now would go with it at the next start.
+static void no_start_while_a_key_cannot_be_destroyed(void **state) {
+    (void)state;
+    struct fault f = {0};
+    char path[4096];
+    write_down("1.2.3");
+    write_down("1.2.1");
+    assert_int_equal(commit_index_durably(&a, &f), OK);
+    close_archive();
+    struct blob_os real = blob_os;
+    blob_os.pwrite = write_fails;
+    a = (struct archive){.dir = dir, .supervisor = {.fd = -1}, .auth = {.fd = -1}};
+    a.pending_end = &a.pending;
+    a.scratch = BUF_INIT(1 << 20);
+    assert_int_equal(keyring_open(path_in(path, dir, "keys"), &f, &a.keyring), OK);
+    assert_int_equal(store_open(path_in(path, dir, "store"), a.keyring, NULL, &f, &a.store), OK);
+    assert_int_equal(replay_start(&a, &f), ERR_IO);
+    assert_non_null(strstr(last_log, "a deletion that was interrupted could not be carried out"));
+    blob_os = real;
+    close_archive();
+    open_archive();
+    assert_null(a.jobs);
+    assert_int_equal(instances(), 2); // of study 2
+    check_store();
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(who_may, setup, teardown),
@@ -357,6 +406,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(nobody_waits_any_more, setup, teardown),
         cmocka_unit_test_setup_teardown(others_get_their_turn, setup, teardown),
         cmocka_unit_test_setup_teardown(a_kill_leaves_all_or_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(no_start_while_a_key_cannot_be_destroyed, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -215,10 +215,38 @@ static void what_was_stored_since_stays(void **state) {
     assert_int_equal(bed_status(ix).instances, 25);
 }
 
+// Each is there to be carried out, whether or not those before it have come to their end.
+static void several_to_be_resumed(void **state) {
+    (void)state;
+    static const char *const studies[] = {"1.2.1", "1.2.2"};
+    struct index_deletion *again[3];
+    for (int i = 0; i < 2; i++) {
+        struct index_deletion *d = NULL;
+        assert_int_equal(try_list(studies[i], "", "", &d), OK);
+        assert_int_equal(index_deletion_ready(d, NULL), OK);
+        index_deletion_close(d);
+    }
+    assert_int_equal(index_commit_durable(ix, NULL), OK);
+    reopen();
+    for (int i = 0; i < 3; i++) {
+        again[i] = NULL;
+        assert_int_equal(index_deletion_resume(ix, NULL, &again[i]), OK);
+        if (i < 2)
+            assert_string_equal(index_deletion_study(again[i]), studies[i]);
+    }
+    assert_null(again[2]);
+    for (int i = 0; i < 2; i++) {
+        carry_out(again[i], 100);
+        finish(again[i]);
+    }
+    assert_int_equal(rows_left(), 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_is_meant_goes, setup, teardown),
         cmocka_unit_test_setup_teardown(a_crash_leaves_no_half, setup, teardown),
+        cmocka_unit_test_setup_teardown(several_to_be_resumed, setup, teardown),
         cmocka_unit_test_setup_teardown(what_comes_meanwhile_is_noticed, setup, teardown),
         cmocka_unit_test_setup_teardown(what_was_stored_since_stays, setup, teardown),
     };
