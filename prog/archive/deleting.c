@@ -14,7 +14,8 @@
 #include "meta.h"
 #include "os/clock.h"
 
-enum { RECORDS_PER_STEP = 32, CHECKED_PER_STEP = 32, RELISTED_MAX = 8, WAIT_MS = 10 * 1000, AGAIN_MS = 1000 };
+enum { RECORDS_PER_STEP = 32, CHECKED_PER_STEP = 32, RELISTED_MAX = 8, WAIT_MS = 10 * 1000, AGAIN_MS = 1000,
+       ROOM_BYTES = 256 * 1024 };
 
 struct deleting {
     struct job job;
@@ -292,6 +293,16 @@ static void end(struct archive *a, struct job *j) {
 
 // --- Beginning ----------------------------------------------------------------------------------
 
+// A deletion is written down first. Better refused than cut off there (begin_dropping()).
+static enum err check_room(struct archive *a, struct fault *f) {
+    struct store_info info = {0};
+    enum err e = store_status(a->store, f, &info);
+    return e != OK || info.free_bytes >= ROOM_BYTES
+               ? e
+               : fault_set(f, ERR_NO_SPACE, "deleting takes %d KiB first; free them by other means",
+                           ROOM_BYTES / 1024);
+}
+
 static enum err start(struct archive *a, struct session *s, const struct ipc_delete_objects *m,
                       struct fault *f) {
     struct deleting *d = calloc(1, sizeof *d);
@@ -327,6 +338,8 @@ void deleting_on_delete(struct archive *a, struct session *s, const struct ipc_d
     enum err e = slice_to_cstr(m->study, study, sizeof study)
                      ? study_is_there(a, study, s->view, &f)
                      : fault_set(&f, ERR_NO_SUCH_OBJECT, "no such object");
+    if (e == OK)
+        e = check_room(a, &f);
     if (e == OK)
         e = start(a, s, m, &f);
     if (e != OK)

@@ -239,6 +239,7 @@ def test_a_full_disk_refuses_stores_and_serves_reads_and_heals(kind):
             assert retrieve(archive, n - 1) == [encoded(n - 1, 900000)[1]]
             assert len(found(archive)) == len(client.get("studies").json()) == n
             assert bed.sign_in("rita")
+            assert bed.client("boss")("DELETE", "studies/1.2.826.0").status == 507, "it is written down first"
             os.remove(ballast)
             d, data = encoded(203, 900000)
             assert a.store(CT, d.SOPInstanceUID, dul.EXPLICIT, data)[0x0900] == 0, "freed space heals it"
