@@ -23,7 +23,6 @@ struct deleting {
     enum { LISTING, CHECKING, WAITING, DROPPING, FINISHING } state;
     char owner[PEER_TEXT_MAX + 1]; // "": need not be the one who stored it
     bool resumed;
-    enum err result;
     unsigned relisted;
     uint64_t dropped;
     int64_t give_up_ms, try_again_ms;
@@ -38,7 +37,6 @@ static void answer(struct archive *a, struct session *s, enum err e, uint64_t co
 
 static enum job_progress done(struct archive *a, struct deleting *d, enum err e, const char *detail) {
     struct session *s = d->job.session;
-    d->result = e;
     if (e != OK && e != ERR_NO_SUCH_OBJECT && e != ERR_DENIED && e != ERR_PEER_GONE)
         session_log(a, s, OS_LOG_ERROR, "a deletion failed: %s: %s", err_text(e), detail);
     job_leave(&d->job);
