@@ -19,6 +19,8 @@ static enum err check_command(struct worker *w, const struct ul_assoc_event *rq,
         return fault_set(f, ERR_DENIED, "this context is not for storing here");
     if (strcmp(rq->command->affected_class, agreed->abstract) != 0)
         return fault_set(f, ERR_UNSUPPORTED, "SOP class is not that of the presentation context");
+    if (!rq->command->affected_instance[0])
+        return fault_set(f, ERR_UID, "the request's SOP Instance UID is no UID");
     return OK;
 }
 

@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
-enum value_kind { KIND_US, KIND_UID, KIND_AE, KIND_LO, KIND_TAGS };
+enum value_kind { KIND_US, KIND_UID, KIND_INSTANCE, KIND_AE, KIND_LO, KIND_TAGS };
 
 struct element {
     uint16_t element; // of group 0000
@@ -31,8 +31,8 @@ static const struct element elements[] = {
     ROW(0x0901, KIND_TAGS, DIMSE_HAS_OFFENDING, offending),
     ROW(0x0902, KIND_LO, DIMSE_HAS_COMMENT, comment),
     ROW(0x0903, KIND_US, DIMSE_HAS_ERROR_ID, error_id),
-    ROW(0x1000, KIND_UID, DIMSE_HAS_AFFECTED_INSTANCE, affected_instance),
-    ROW(0x1001, KIND_UID, DIMSE_HAS_REQUESTED_INSTANCE, requested_instance),
+    ROW(0x1000, KIND_INSTANCE, DIMSE_HAS_AFFECTED_INSTANCE, affected_instance),
+    ROW(0x1001, KIND_INSTANCE, DIMSE_HAS_REQUESTED_INSTANCE, requested_instance),
     ROW(0x1002, KIND_US, DIMSE_HAS_EVENT_TYPE, event_type),
     ROW(0x1005, KIND_TAGS, DIMSE_HAS_ATTRIBUTES, attributes),
     ROW(0x1008, KIND_US, DIMSE_HAS_ACTION_TYPE, action_type),
@@ -147,6 +147,9 @@ static enum err get_value(const struct element *el, struct rd *r, struct dimse_c
     }
     case KIND_UID:
         return get_uid(el, rd_bytes(r, n), (char *)at, f);
+    case KIND_INSTANCE: // a bad one is that instance's fault alone: the member stays empty
+        (void)get_uid(el, rd_bytes(r, n), (char *)at, NULL);
+        return OK;
     case KIND_AE:
         if (!ul_ae_parse(rd_bytes(r, n), (char *)at))
             return fault_set(f, ERR_SYNTAX, "command element (0000,%04X) is no AE title", el->element);
@@ -257,7 +260,7 @@ static void put_value(struct buf *out, const struct element *el, const struct di
         break;
     default:
         put_element(out, el->element, at, strnlen((const char *)at, el->size),
-                    el->kind == KIND_UID ? 0 : ' ');
+                    el->kind == KIND_UID || el->kind == KIND_INSTANCE ? 0 : ' ');
     }
 }
 
@@ -295,8 +298,9 @@ struct dimse_command dimse_response(const struct dimse_command *request, uint16_
 
 void dimse_command_set_uid(struct dimse_command *c, enum dimse_has which, struct slice uid) {
     for (size_t i = 0; i < ELEMENT_COUNT; i++) {
-        if (elements[i].has != (uint32_t)which || elements[i].kind != KIND_UID)
+        if (elements[i].has != (uint32_t)which)
             continue;
+        bug_unless(elements[i].kind == KIND_UID || elements[i].kind == KIND_INSTANCE);
         char *at = (char *)c + elements[i].offset;
         bug_unless(slice_to_cstr(uid, at, elements[i].size));
         c->has |= (uint32_t)which;

@@ -101,7 +101,7 @@ struct dimse_command {
     uint16_t remaining, completed, failed, warning;
     uint16_t originator_id;
     char affected_class[UID_MAX + 1], requested_class[UID_MAX + 1];
-    char affected_instance[UID_MAX + 1], requested_instance[UID_MAX + 1];
+    char affected_instance[UID_MAX + 1], requested_instance[UID_MAX + 1]; // there but empty: was no UID
     char move_destination[UL_AE_MAX + 1], originator_ae[UL_AE_MAX + 1];
     char comment[DIMSE_COMMENT_MAX + 1];
     struct dimse_tags offending, attributes;
@@ -115,8 +115,8 @@ static inline bool dimse_is_response(const struct dimse_command *c) {
 }
 
 // Errors: ERR_TRUNCATED (an element overruns), ERR_SYNTAX (other group, duplicate, wrong length, no
-// UID or AE title), ERR_LIMIT (too large), ERR_PROTOCOL (an element the message requires is missing,
-// or a data set where it may have none). An unknown command field is no error: the caller answers
+// UID of a class, no AE title), ERR_LIMIT (too large), ERR_PROTOCOL (an element the message requires is
+// missing, or a data set where it may have none). An unknown command field is no error: the caller answers
 // 0211. Unknown elements of group 0000 are passed over.
 enum err dimse_command_decode(struct slice raw, struct dimse_command *ret_command, struct fault *f);
 

@@ -65,6 +65,8 @@ static void errors(void **state) {
         {"header cut", CLASS ECHO ID NO_DATA "0000", ERR_TRUNCATED},
         {"store", CLASS STORE ID DATA INSTANCE, OK},
         {"store without instance", CLASS STORE ID DATA, ERR_PROTOCOL},
+        {"store of an instance that is a path", CLASS STORE ID DATA "00000010 04000000 2e2e2f61 ", OK},
+        {"store of two instances", CLASS STORE ID DATA INSTANCE "00000010 04000000 2e2e2f61 ", ERR_SYNTAX},
         {"store without data set", CLASS STORE ID NO_DATA INSTANCE, ERR_PROTOCOL},
         {"move without destination", CLASS MOVE ID DATA, ERR_PROTOCOL},
         {"move", CLASS MOVE ID "00000006 04000000 44455354 " DATA, OK},
