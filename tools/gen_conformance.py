@@ -332,9 +332,16 @@ class Pages:
         return table(("Input", "Galena", "Tests"), rows)
 
     def fuzzing(self):
-        rows = self.tsv_at("fuzz/record.tsv")[1:]
-        return table(("Date", "Target", "Minutes", "Executions", "Edges", "Features", "Findings"),
-                     [(r[0], "`%s`" % r[1], r[2], "{:,}".format(int(r[3])), r[4], r[5], r[6]) for r in rows])
+        """A row for each target: the sums of its searches, and the most that one of them reached."""
+        targets = {}
+        for date, target, minutes, executions, edges, features, findings in self.tsv_at("fuzz/record.tsv")[1:]:
+            t = targets.setdefault(target, {"sums": [0, 0, 0], "most": [0, 0], "last": ""})
+            t["sums"] = [a + int(b) for a, b in zip(t["sums"], (minutes, executions, findings))]
+            t["most"] = [max(a, int(b)) for a, b in zip(t["most"], (edges, features))]
+            t["last"] = max(t["last"], date)
+        return table(("Target", "Minutes", "Executions", "Edges", "Features", "Findings", "Last"),
+                     [("`%s`" % name, t["sums"][0], "{:,}".format(t["sums"][1]), *t["most"], t["sums"][2], t["last"])
+                      for name, t in sorted(targets.items())])
 
     def coverage(self, what):
         sums = {}
