@@ -62,6 +62,7 @@ enum stored { STORED_NEW, STORED_IDENTICAL, STORED_BESIDE };
 enum ask { ASK_NOTHING, ASK_IDENTITY, ASK_SIGN_IN, ASK_OIDC, ASK_DONE, ASK_LINES, ASK_TOKEN, ASK_TOTP };
 struct signing {
     enum ask ask;
+    bool asked_passive, passive; // by a page itself: no use of the session
     uint8_t asked_kind, kind; // of credential: 0 nobody's, 1 a session's, 2 a token's, 3 the provider's token
     uint8_t asked_digest[32], digest[32]; // of the credential, SHA-256
     uint64_t recheck;   // number of the question whether it is still good; 0: none is open

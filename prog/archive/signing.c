@@ -16,6 +16,7 @@ enum { CREDENTIAL_SESSION = 1, CREDENTIAL_TOKEN, CREDENTIAL_JWT }; // AUTH_IDENT
 struct remembered {
     uint8_t digest[32], asked_kind, kind;
     bool used, second_factor;
+    bool passive; // asked for what was no use of the session: the next use has to be told
     char user[CONF_NAME_MAX + 1], peer[PEER_TEXT_MAX + 1];
     uint32_t roles, rights;
     struct view *view;
@@ -40,6 +41,7 @@ static void forget(struct remembered *r) {
 static void recheck(struct archive *a, struct session *s) {
     struct ipc_auth_identify ask = {.request = ++a->next_request,
                                     .kind = s->who.kind == CREDENTIAL_SESSION ? KIND_COOKIE : KIND_BEARER,
+                                    .passive = s->who.passive,
                                     .digest = slice_of(s->who.digest, sizeof s->who.digest)};
     if (a->auth.fd < 0 || ipc_send(a->auth.fd, IPC_AUTH_IDENTIFY, &ask, NULL, 0) != OK)
         session_end(a, s, "whether it may go on cannot be found out");
@@ -165,6 +167,7 @@ static void become(struct archive *a, struct session *s, const struct remembered
                              .expires_s = (uint32_t)((r->expires_ms - os_clock_ms()) / 1000),
                              .second_factor = r->second_factor};
     s->who.kind = r->kind;
+    s->who.passive = s->who.asked_passive;
     s->who.check_ms = check_at(r);
     memcpy(s->who.digest, r->digest, sizeof s->who.digest);
     memcpy(s->user, r->user, sizeof s->user);
@@ -182,9 +185,10 @@ void signing_on_identify(struct archive *a, struct session *s, const struct ipc_
         signing_refuse(a, s, ASK_IDENTITY, ERR_NO_MEMORY, "");
         return;
     }
+    s->who.asked_passive = m->passive != 0;
     const struct remembered *r = place_of(a, digest);
-    if (r && r->used && r->asked_kind == m->kind && memcmp(r->digest, digest, sizeof digest) == 0 &&
-        now_ms < r->until_ms && now_ms < r->expires_ms) {
+    bool known = r && r->used && r->asked_kind == m->kind && memcmp(r->digest, digest, sizeof digest) == 0;
+    if (known && now_ms < r->until_ms && now_ms < r->expires_ms && (m->passive || !r->passive)) {
         become(a, s, r);
         return;
     }
@@ -194,6 +198,7 @@ void signing_on_identify(struct archive *a, struct session *s, const struct ipc_
     memcpy(s->who.asked_digest, digest, sizeof digest);
     struct ipc_auth_identify ask = {.request = s->request,
                                     .kind = m->kind,
+                                    .passive = s->who.asked_passive,
                                     .digest = slice_of(digest, sizeof digest),
                                     .jwt = jwt ? m->credential : slice_of(NULL, 0)};
     signing_ask(a, s, ASK_IDENTITY, IPC_AUTH_IDENTIFY, &ask);
@@ -215,6 +220,7 @@ static void remember(struct archive *a, struct session *s, const struct ipc_auth
                                  .asked_kind = s->who.asked_kind,
                                  .kind = m->kind,
                                  .second_factor = m->second_factor,
+                                 .passive = s->who.asked_passive,
                                  .roles = m->roles,
                                  .rights = v.rights,
                                  .view = v.view,

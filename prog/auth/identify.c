@@ -33,12 +33,13 @@ struct session *identify_session(struct auth *a, struct slice digest) {
     return s;
 }
 
-static void by_session(struct auth *a, struct slice digest, struct ipc_auth_identity *m) {
+static void by_session(struct auth *a, struct slice digest, bool passive, struct ipc_auth_identity *m) {
     struct session *s = identify_session(a, digest);
     if (!s)
         return;
     int64_t now_ms = os_clock_ms();
-    sessions_touch(s, now_ms, os_clock_wall_ms());
+    if (!passive)
+        sessions_touch(s, now_ms, os_clock_wall_ms());
     m->error = OK;
     m->kind = AUTH_KIND_SESSION;
     m->user = slice_str(s->user);
@@ -80,7 +81,7 @@ void identify_on_question(struct auth *a, const struct ipc_auth_identify *m) {
         return;
     }
     if (m->kind == KIND_COOKIE)
-        by_session(a, m->digest, &answer);
+        by_session(a, m->digest, m->passive != 0, &answer);
     else if (m->kind == KIND_BEARER)
         by_token(a, m->digest, &answer);
     auth_send(IPC_AUTH_IDENTITY, &answer);

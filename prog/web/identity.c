@@ -87,7 +87,10 @@ static bool credential_of(struct request *rq, uint8_t *ret_kind, struct slice *r
 }
 
 static bool ask(struct request *rq, uint8_t kind, struct slice credential) {
-    struct ipc_identify question = {.kind = kind, .credential = credential, .client = request_client(rq)};
+    struct ipc_identify question = {.kind = kind,
+                                    .passive = request_header(rq, "galena-passive").n > 0,
+                                    .credential = credential,
+                                    .client = request_client(rq)};
     struct ipc_msg m = channel_call(&rq->archive, IPC_IDENTIFY, &question, IPC_IDENTITY);
     const struct ipc_identity *who = &m.u.identity;
     if (err_http_status((enum err)who->error) >= 500)

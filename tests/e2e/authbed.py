@@ -131,10 +131,10 @@ class AuthBed(ipc.Bed):
         w.close()
         return got
 
-    def identify(self, credential, kind=COOKIE, worker=None):
+    def identify(self, credential, kind=COOKIE, worker=None, passive=0):
         """(worker, IDENTITY)"""
         w = worker or self.web()
-        name, got = w.call("IDENTIFY", kind=kind, credential=credential)
+        name, got = w.call("IDENTIFY", kind=kind, credential=credential, passive=passive)
         assert name == "IDENTITY"
         return w, got
 

@@ -430,6 +430,53 @@ def test_a_request_does_not_outlive_its_session():
         b.remove()
 
 
+def test_what_a_page_asks_by_itself_is_no_use_of_its_session():
+    b = AuthBed(session_idle_s="3", session_max_s="60")
+    b.user("ann")
+    b.start()
+    try:
+        session, began = b.sign_in("ann")["session"], time.monotonic()
+        worker = b.web()
+
+        def ask(passive):
+            got = b.identify(session, worker=worker, passive=passive)[1]
+            if got["error"] == 0:
+                worker.call("SESSIONS")  # whatever the request does
+                worker.send("RELEASE")
+            return got["error"] == 0
+
+        while time.monotonic() < began + 2:
+            assert ask(passive=1)
+            time.sleep(0.4)
+        assert ask(passive=0), "used, though what auth said to the page is still remembered"
+        used = time.monotonic()
+        while ask(passive=1):
+            assert time.monotonic() < used + 4
+            time.sleep(0.4)
+        assert time.monotonic() > used + 2.5
+        assert not ask(passive=0)
+        b.alive().stop()
+    finally:
+        b.remove()
+
+
+def test_a_request_that_a_page_made_by_itself_does_not_keep_its_session():
+    b = AuthBed(session_idle_s="2", session_max_s="60")
+    b.user("ann")
+    b.start()
+    try:
+        session, began = b.sign_in("ann")["session"], time.monotonic()
+        worker, _ = b.identify(session, passive=1)
+        with pytest.raises(ipc.Ended):
+            while time.monotonic() < began + 4:
+                worker.call("SESSIONS")
+                time.sleep(0.3)
+        assert time.monotonic() > began + 1.5
+        b.alive().stop()
+    finally:
+        b.remove()
+
+
 def test_sessions_end_by_themselves():
     b = AuthBed(session_idle_s="2", session_max_s="4")
     b.user("ann")

@@ -40,7 +40,7 @@ def test_pieces(name):
 
 
 @pytest.mark.parametrize("name", [pytest.param(n, marks=in_browser)
-                                  for n in ("account", "studies", "upload")])
+                                  for n in ("account", "studies", "upload", "watch")])
 def test_pages(name):
     node("--test", os.path.join(SITE, name + ".test.mjs"))
 
@@ -73,6 +73,7 @@ def test_with_a_real_archive(browser, tmp_path):
     finally:
         remove_bed(bed)
     assert seen["stored"] == "3 images are stored"
+    assert seen["arrived"] == ["Upload, Ursula"], "seen by others without reloading"
     assert seen["found"] == ["Upload, Ursula"]
     assert seen["images"] == "3 images"
     assert seen["zip"][:2] == "PK"

@@ -246,6 +246,19 @@ def test_who_signs_out_is_out_at_once(bed):
     assert as_user(bed, other, "GET", "/dicomweb/studies").status == 200
 
 
+def test_what_a_page_asks_by_itself_is_no_use(bed):
+    cookie = session_of(bed, "temp", "127.0.5.77")
+
+    def last_seen(**headers):
+        mine = [s for s in as_user(bed, cookie, "GET", "/api/sessions", **headers).json() if s["current"]]
+        return mine[0]["last_seen"]
+
+    began = last_seen()
+    time.sleep(11)  # what auth said is remembered for ten seconds
+    assert last_seen(Galena_Passive="1") == began
+    assert last_seen() > began
+
+
 def test_a_session_that_is_revoked_is_over_at_once(bed):
     thief, owner = session_of(bed, "temp", "127.0.5.66"), session_of(bed, "temp")
     assert as_user(bed, thief, "GET", "/dicomweb/studies").status == 200  # and is remembered now

@@ -126,7 +126,7 @@ function matches(ds, name, wanted, fuzzy) {
 
 const at = ({ dataset }) => shown(value(dataset, '00080020')) + shown(value(dataset, '00080030'));
 
-function qido(mock, res, url) {
+function qido(mock, req, res, url) {
   const q = url.searchParams;
   const known = new Set([...Object.keys(KEYS), 'limit', 'offset', 'includefield', 'fuzzymatching', 'count']);
   for (const name of q.keys()) if (!known.has(name)) return error(res, 400, 'syntax', `what is ${name}?`);
@@ -136,8 +136,11 @@ function qido(mock, res, url) {
   const offset = Number(q.get('offset') || 0), limit = Number(q.get('limit') || all.length);
   const rows = all.slice(offset, offset + limit).map((s) => s.dataset), left = all.length - offset - rows.length;
   if (rows.length === 0) return send(res, 204);
-  return send(res, 200, rows, { 'content-type': 'application/dicom+json', ...(left > 0 ? {
-    warning: `299 Galena: "There are ${left} additional results that can be requested"` } : {}) });
+  const etag = `W/"${createHash('sha256').update(JSON.stringify(rows)).digest('hex').slice(0, 32)}"`;
+  const headers = { etag, 'cache-control': 'private, no-cache', ...(left > 0 ? {
+    warning: `299 Galena: "There are ${left} additional results that can be requested"` } : {}) };
+  if (req.headers['if-none-match'] === etag) return send(res, 304, undefined, headers);
+  return send(res, 200, rows, { 'content-type': 'application/dicom+json', ...headers });
 }
 
 function series(mock, res, uid) {
@@ -162,7 +165,7 @@ async function dicomweb(mock, req, res, url, rights) {
     mock.studies = mock.studies.filter((s) => value(s.dataset, '0020000D') !== one[1]);
     return send(res, 204);
   }
-  if (path === '/studies') return qido(mock, res, url);
+  if (path === '/studies') return qido(mock, req, res, url);
   if (one?.[2] === '/series') return series(mock, res, one[1]);
   if (one) return send(res, 200, undefined, { 'content-type': 'application/zip' });
   return error(res, 404, 'not_found', 'There is nothing here.');
@@ -251,7 +254,7 @@ async function page(res, path) {
 async function serve(mock, req, res) {
   const url = new URL(req.url, 'http://mock'), path = url.pathname;
   if (path === '/mock') return send(res, 200, mock.set(await asJson(req)) || { stored: mock.stored, log: mock.log });
-  mock.log.push(`${req.method} ${req.url}`);
+  mock.log.push(`${req.method} ${req.url}${req.headers['galena-passive'] ? ' (passive)' : ''}`);
   if (mock.delay_ms && /^\/(dicomweb|api)/.test(path)) await new Promise((go) => setTimeout(go, mock.delay_ms));
   const failing = mock.fail[path];
   if (failing === 'drop') return req.socket.destroy();

@@ -14,12 +14,12 @@ page.on('pageerror', (e) => seen.complaints.push(String(e)));
 page.on('console', (m) => m.type() === 'error' && seen.complaints.push(m.text()));
 page.on('request', (r) => !r.url().startsWith(asked.base) && !/^(data|blob):/.test(r.url()) && seen.complaints.push(r.url()));
 
-async function signIn(user) {
-  await page.goto(`${asked.base}/`);
-  await page.fill('input[name=username]', user);
-  await page.fill('input[name=password]', asked.password);
-  await page.click('button[type=submit]');
-  await page.waitForSelector('#top nav');
+async function signIn(user, at = page) {
+  await at.goto(`${asked.base}/`);
+  await at.fill('input[name=username]', user);
+  await at.fill('input[name=password]', asked.password);
+  await at.click('button[type=submit]');
+  await at.waitForSelector('#top nav');
 }
 
 async function find(text) {
@@ -28,11 +28,20 @@ async function find(text) {
   await page.waitForFunction(() => !document.querySelector('[aria-busy=true]'));
 }
 
+// Somebody else looks at the list meanwhile.
+const other = await browser.newContext({ ignoreHTTPSErrors: true, locale: 'en-GB' });
+const watcher = await other.newPage();
+await signIn('chief', watcher);
+await watcher.waitForSelector('.nothing');
+
 await signIn('rita');
 await page.evaluate(() => { location.hash = '#/upload'; });
 await page.locator('input[webkitdirectory]').setInputFiles(asked.folder);
 await page.waitForSelector('.card.progress.done');
 seen.stored = await page.innerText('.card.progress h2');
+await watcher.waitForSelector('.study');
+seen.arrived = await watcher.locator('.study .name').allInnerTexts();
+await other.close();
 await page.getByText('Show the study').click();
 await page.waitForSelector('#search');
 await page.evaluate(() => { location.hash = '#/studies'; });

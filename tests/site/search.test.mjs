@@ -114,6 +114,66 @@ test('how many there are is exact only when it can be', async () => {
   assert.deepEqual(merge.total, { n: 60, exact: true });
 });
 
+// --- what has changed since
+
+// The archive that `lists` is made of, as it answers a question with If-None-Match.
+function changing(lists) {
+  return async (keys, limit, offset, signal, { known } = {}) => {
+    const rows = lists[keys].slice(offset, offset + limit), etag = rows.length ? JSON.stringify(rows) : null;
+    const left = Math.max(0, lists[keys].length - offset - rows.length);
+    return { rows: etag && etag === known ? null : rows, remaining: left, etag };
+  };
+}
+
+const uids = (rows) => rows.map((r) => r.uid).join(' ');
+
+async function changes(lists, count, change, after = () => {}) {
+  const merge = new Merge(Object.keys(lists), changing(lists));
+  await merge.next(count);
+  assert.equal(await merge.look(), null, 'as it was');
+  change(lists);
+  const seen = await merge.look(), taken = seen && merge.take(seen);
+  assert.equal(await merge.look(), null, 'taken');
+  await after(merge);
+  return taken && [uids(taken.fresh), uids(taken.known), uids(taken.gone)].concat(merge.total.n);
+}
+
+const days = (from, to) => Array.from({ length: from - to + 1 }, (_, i) => row(`d${from - i}`, String(20240100 + from - i)));
+
+test('one has come', async () => {
+  assert.deepEqual(await changes({ a: days(3, 1) }, 10, (l) => l.a.unshift(row('n', '20240201'))), ['n', 'd3 d2 d1', '', 4]);
+  assert.deepEqual(await changes({ a: [] }, 10, (l) => l.a.push(row('n'))), ['n', '', '', 1]);
+});
+
+test('one that belongs further down than the list has got to comes when the list gets there', async () => {
+  const before = days(20, 1);
+  assert.deepEqual(await changes({ a: before }, 5, (l) => l.a.splice(10, 0, row('n', '20240110', '12'))), ['', '', '', 21]);
+});
+
+test('what moved what is still to be fetched loses nothing and repeats nothing', async () => {
+  const add = (l) => { l.a.unshift(row('n1', '20240202'), row('n2', '20240201')); l.a.splice(5, 1); };
+  const found = await changes({ a: days(20, 1) }, 5, add, async (merge) => {
+    const rest = [];
+    while (merge.more) rest.push(...await merge.next(5));
+    assert.equal(uids(rest), uids(days(15, 1)));
+  });
+  assert.deepEqual(found.slice(0, 1), ['n1 n2']);
+});
+
+test('one has gone', async () => {
+  assert.deepEqual(await changes({ a: days(3, 1) }, 10, (l) => l.a.splice(1, 1)), ['', 'd3 d1', 'd2', 2]);
+  assert.deepEqual(await changes({ a: days(1, 1) }, 10, (l) => l.a.pop()), ['', '', 'd1', 0]);
+  assert.deepEqual(await changes({ a: days(9, 1) }, 3, (l) => l.a.splice(1, 1)), ['', 'd9 d7 d6', 'd8', 8]);
+});
+
+test('of several searches: each once, and none is gone because another one found it', async () => {
+  assert.deepEqual(await changes({ a: days(9, 7), b: days(6, 4) }, 10, (l) => {
+    l.a.unshift(row('n', '20240201'));
+    l.b.unshift(row('n', '20240201'));
+  }), ['n', 'd9 d8 d7 d6 d5 d4', '', 7]);
+  assert.deepEqual(await changes({ a: days(9, 7), b: days(6, 4) }, 10, (l) => l.a.pop()), ['', 'd9 d8', '', 6]);
+});
+
 test('the warning of a page that is not the last', () => {
   assert.equal(remaining('299 Galena: "There are 27 additional results that can be requested"'), 27);
   assert.equal(remaining('299 host:8080 "The number of results exceeded the maximum"'), 0);

@@ -28,7 +28,9 @@ async function failure(response) {
 }
 
 // Resolves to the response when it is a good one. An aborted request rejects as fetch does.
-export async function request(path, { method = 'GET', json, headers = {}, signal, quiet = false } = {}) {
+// quiet: nobody hears of it; passive: the page asks by itself, which is no use of the session (docs/web-api.md).
+export async function request(path, { method = 'GET', json, headers = {}, signal, quiet = false, passive = false } = {}) {
+  if (passive) headers = { ...headers, 'Galena-Passive': '1' };
   const init = { method, signal, credentials: 'same-origin', headers: { Accept: 'application/json', ...headers } };
   if (json !== undefined) {
     init.body = JSON.stringify(json);
@@ -41,8 +43,8 @@ export async function request(path, { method = 'GET', json, headers = {}, signal
     if (e.name === 'AbortError') throw e;
     throw new ApiError('offline');
   }
-  if (response.ok) {
-    if (!quiet) events.dispatchEvent(new Event('used'));
+  if (response.ok || response.status === 304) {
+    if (!quiet && !passive) events.dispatchEvent(new Event('used'));
     return response;
   }
   const error = await failure(response);
@@ -59,12 +61,14 @@ export function send(method, path, body) {
   return json(path, { method, json: body });
 }
 
-// One page of a search: {rows, remaining}; remaining as Warning 299 says (PS3.18 8.3.4.4).
-export async function search(path, parameters, signal) {
+// One page of a search: {rows, remaining, etag}; remaining as Warning 299 says (PS3.18 8.3.4.4). rows is null when
+// they are the known ones, those with the ETag `known`.
+export async function search(path, parameters, signal, { known, passive } = {}) {
   const query = new URLSearchParams(parameters);
-  const response = await request(`${path}?${query}`, { signal, headers: { Accept: 'application/dicom+json' } });
-  const rows = response.status === 204 ? [] : await response.json();
-  return { rows, remaining: remaining(response.headers.get('Warning')) };
+  const headers = { Accept: 'application/dicom+json', ...(known ? { 'If-None-Match': known } : {}) };
+  const response = await request(`${path}?${query}`, { signal, headers, passive });
+  const rows = response.status === 304 ? null : response.status === 204 ? [] : await response.json();
+  return { rows, remaining: remaining(response.headers.get('Warning')), etag: response.headers.get('ETag') };
 }
 
 export function remaining(warning) {

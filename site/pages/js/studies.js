@@ -11,10 +11,10 @@ import { locale, t } from './i18n.js';
 import { Merge } from './merge.js';
 import { emptyArchive, nothingFound } from './nothing.js';
 import { understand } from './query.js';
-import { can } from './session.js';
 import { StudyList } from './study_list.js';
 import { formatDate } from './dicom.js';
 import { arrivals } from './upload.js';
+import { Watch } from './watch.js';
 
 const PAGE = 50;
 const DEBOUNCE_MS = 150;
@@ -22,10 +22,10 @@ const FIELDS = '00081030,00080050,00080090,00080061,00201206,00201208';
 
 let kept = null; // the words of the last visit, while this page lives
 
-async function fetchPage(keys, limit, offset, signal) {
+async function fetchPage(keys, limit, offset, signal, more) {
   const parameters = { ...keys, limit, offset, includefield: FIELDS };
-  const { rows, remaining } = await search('/dicomweb/studies', parameters, signal);
-  return { rows: rows.map(readStudy).filter((s) => s.uid), remaining };
+  const page = await search('/dicomweb/studies', parameters, signal, more);
+  return { ...page, rows: page.rows && page.rows.map(readStudy).filter((s) => s.uid) };
 }
 
 // One reading of several may be more than the archive takes for that attribute: the others stand.
@@ -53,7 +53,9 @@ class Studies {
     this.element = this.build();
     this.observer = new IntersectionObserver((seen) => seen[0].isIntersecting && this.more(), { rootMargin: '600px' });
     this.observer.observe(this.end);
-    this.arrived = () => this.refresh();
+    this.fresh = 0; // how many have come since the search
+    this.watch = new Watch(() => this.look());
+    this.arrived = () => this.watch.now();
     arrivals.addEventListener('stored', this.arrived);
     this.load();
   }
@@ -106,14 +108,19 @@ class Studies {
     return understand(this.filters.text, { ...this.filters.keys(), uids: this.uids }, { monthFirst });
   }
 
-  async load() {
+  async load(byItself = false) {
+    let passive = byItself; // only this page of it
     this.abort?.abort();
     this.abort = new AbortController();
     const { searches, parts } = this.plan();
     this.parts = parts;
-    this.merge = new Merge(searches, forgiving(searches.length > 1));
+    this.fresh = 0;
+    const fetch = forgiving(searches.length > 1);
+    this.merge = new Merge(searches, (keys, limit, offset, signal, how) =>
+      fetch(keys, limit, offset, signal, { passive, ...how }));
     const slow = setTimeout(() => this.slow(), 250);
     await this.page(true);
+    passive = false;
     clearTimeout(slow);
   }
 
@@ -174,7 +181,9 @@ class Studies {
     const { date, modalities } = this.parts;
     if (date) words.push(t('read_as_date', { date: this.dateText(date) }));
     if (modalities.length) words.push(modalities.join(', '));
-    replace(this.status, words.filter(Boolean).join(' · '));
+    if (this.fresh) words.push(t('n_new', { n: this.fresh }));
+    const text = words.filter(Boolean).join(' · '); // the same again would be read out again
+    if (this.status.textContent !== text) replace(this.status, text);
   }
 
   dateText({ from, to }) {
@@ -195,18 +204,33 @@ class Studies {
     this.more();
   }
 
-  // Something was stored while one looks: only a list that nobody is reading further down in is drawn anew.
-  refresh() {
-    clearTimeout(this.late);
-    if (window.scrollY > 200 || this.list.inUse() || !can('query')) return;
-    this.late = setTimeout(() => this.load(), 400);
+  // Has anything come, changed or gone? Resolves to false when it has, but a hand is on the list.
+  async look() {
+    if (this.loading || this.stopped) return true;
+    try {
+      const { merge } = this, pages = await merge.look(this.abort.signal);
+      if (!pages || merge !== this.merge || this.loading) return true;
+      if (this.list.inHand()) return false;
+      await this.take(merge.take(pages));
+    } catch (e) {
+      if (e.name !== 'AbortError') throw e;
+    }
+    return true;
+  }
+
+  async take(change) {
+    const empty = this.list.items.length === 0;
+    if (!empty) this.list.update(change);
+    if (empty || this.list.items.length === 0) await this.load(true);
+    this.fresh += empty ? this.list.items.length : change.fresh.length;
+    if (this.list.items.length) this.shown(false, 0);
   }
 
   leave() {
     this.abort?.abort();
     this.observer.disconnect();
     clearTimeout(this.timer);
-    clearTimeout(this.late);
+    this.watch.end();
     arrivals.removeEventListener('stored', this.arrived);
   }
 }

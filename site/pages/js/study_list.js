@@ -3,9 +3,11 @@
 import { age, formatDate, formatTime, sex } from './dicom.js';
 import { bdi, h, icon, replace } from './dom.js';
 import { t } from './i18n.js';
+import { newer } from './merge.js';
 import { can } from './session.js';
 import { StudyDetails, viewerAddress } from './study_details.js';
 
+const STILL_MS = 3000;
 const HEADS = ['patient', 'study_date', 'modality', 'description', 'accession', 'images'];
 
 function cell(name, ...content) {
@@ -57,6 +59,9 @@ export class StudyList {
         h('div', { role: 'columnheader', class: 'cell open' }, h('span', { class: 'hidden' }, t('open_viewer')))),
       this.body);
     this.element.hidden = true;
+    this.touched = -STILL_MS;
+    for (const name of ['pointermove', 'pointerdown', 'keydown', 'wheel', 'touchmove'])
+      this.element.addEventListener(name, () => { this.touched = performance.now(); }, { passive: true });
   }
 
   setBusy(busy) {
@@ -69,23 +74,74 @@ export class StudyList {
     this.element.hidden = true;
   }
 
+  item(study) {
+    const item = { study };
+    item.row = h('div', { class: 'row', role: 'row', 'aria-level': '1', 'aria-expanded': 'false',
+      tabindex: '-1' }, row(study, t('open_viewer')));
+    item.element = h('div', { class: 'study', role: 'presentation' }, item.row);
+    return item;
+  }
+
   add(studies) {
-    const rows = document.createDocumentFragment();
-    for (const study of studies) {
-      const item = { study };
-      item.row = h('div', { class: 'row', role: 'row', 'aria-level': '1', 'aria-expanded': 'false',
-        tabindex: this.items.length ? '-1' : '0' }, row(study, t('open_viewer')));
-      item.element = h('div', { class: 'study', role: 'presentation' }, item.row);
-      this.items.push(item);
-      rows.append(item.element);
-    }
-    this.body.append(rows);
+    const items = studies.map((study) => this.item(study));
+    if (this.items.length === 0 && items.length) items[0].row.tabIndex = 0;
+    this.items.push(...items);
+    this.body.append(...items.map((item) => item.element));
+    this.counted();
+  }
+
+  counted() {
     this.element.hidden = this.items.length === 0;
     this.element.setAttribute('aria-rowcount', String(this.items.length + 1));
   }
 
   inUse() {
     return this.body.contains(document.activeElement) || this.items.some((item) => item.details);
+  }
+
+  // --- what has changed meanwhile
+
+  // Somebody is about to click, or is marking words: nothing may move.
+  inHand() {
+    const selection = window.getSelection();
+    return performance.now() - this.touched < STILL_MS ||
+      (!selection.isCollapsed && this.body.contains(selection.anchorNode));
+  }
+
+  // As Merge.take() says. The rows that stay are the same elements: focus, and what is open, stay with them; and
+  // where the first is out of sight already, those that one sees stay where they are.
+  update({ fresh, known, gone }) {
+    const held = this.items[0]?.element.getBoundingClientRect().top < 0 &&
+      this.items.find((item) => item.element.getBoundingClientRect().bottom > 0);
+    const before = held && held.element.getBoundingClientRect().top;
+    for (const study of known) this.renew(this.items.find((item) => item.study.uid === study.uid), study);
+    for (const { uid } of gone) this.drop(this.items.find((item) => item.study.uid === uid));
+    for (const study of fresh) this.insert(study);
+    this.counted();
+    if (held) window.scrollBy(0, held.element.getBoundingClientRect().top - before);
+  }
+
+  renew(item, study) {
+    if (!item || JSON.stringify(item.study) === JSON.stringify(study)) return;
+    const inside = item.row.contains(document.activeElement);
+    item.study = study;
+    replace(item.row, row(study, t('open_viewer')));
+    if (inside) item.row.focus({ preventScroll: true });
+  }
+
+  insert(study) {
+    const item = this.item(study), i = this.items.findIndex((other) => newer(study, other.study));
+    item.element.classList.add('fresh');
+    this.body.insertBefore(item.element, i < 0 ? null : this.items[i].element);
+    this.items.splice(i < 0 ? this.items.length : i, 0, item);
+  }
+
+  // What somebody looks at stays until they leave it.
+  drop(item) {
+    if (!item || item.details || item.element.contains(document.activeElement)) return;
+    this.items.splice(this.items.indexOf(item), 1);
+    item.element.remove();
+    if (item.row.tabIndex === 0 && this.items.length) this.items[0].row.tabIndex = 0;
   }
 
   // --- focus

@@ -31,7 +31,7 @@ export default {
   modality_DX: 'Digitales Röntgen', modality_US: 'Ultraschall', modality_XA: 'Angiografie', modality_RF: 'Durchleuchtung',
   modality_MG: 'Mammografie', modality_NM: 'Nuklearmedizin', modality_PT: 'Positronen-Emissions-Tomografie',
   found: { one: '1 Studie', other: '{n} Studien' }, found_at_least: '{n} Studien oder mehr', read_as_date: 'Datum {date}',
-  load_more: 'Mehr laden', no_name: '(ohne Namen)', no_date: '(ohne Datum)', born: 'geb. {date}',
+  n_new: { one: '1 neue', other: '{n} neue' }, load_more: 'Mehr laden', no_name: '(ohne Namen)', no_date: '(ohne Datum)', born: 'geb. {date}',
   sex_f: 'weiblich', sex_m: 'männlich', sex_o: 'divers', n_images: { one: '1 Bild', other: '{n} Bilder' },
   n_series: { one: '1 Serie', other: '{n} Serien' }, more_series: 'und {n} weitere Serien',
   linked: { one: 'Nur die verlinkte Studie ist zu sehen.', other: 'Nur die {n} verlinkten Studien sind zu sehen.' }, show_all: 'Alle zeigen',

@@ -31,7 +31,7 @@ export default {
   modality_DX: 'Digital radiography', modality_US: 'Ultrasound', modality_XA: 'X-ray angiography', modality_RF: 'Fluoroscopy',
   modality_MG: 'Mammography', modality_NM: 'Nuclear medicine', modality_PT: 'Positron emission tomography',
   found: { one: '1 study', other: '{n} studies' }, found_at_least: '{n} studies or more', read_as_date: 'date {date}',
-  load_more: 'Load more', no_name: '(no name)', no_date: '(no date)', born: 'born {date}',
+  n_new: { one: '1 new', other: '{n} new' }, load_more: 'Load more', no_name: '(no name)', no_date: '(no date)', born: 'born {date}',
   sex_f: 'female', sex_m: 'male', sex_o: 'other', n_images: { one: '1 image', other: '{n} images' },
   n_series: { one: '1 series', other: '{n} series' }, more_series: 'and {n} more series',
   linked: { one: 'Only the study of the link is shown.', other: 'Only the {n} studies of the link are shown.' }, show_all: 'Show all',
