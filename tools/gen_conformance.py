@@ -334,14 +334,15 @@ class Pages:
     def fuzzing(self):
         """A row for each target: the sums of its searches, and the most that one of them reached."""
         targets = {}
-        for date, target, minutes, executions, edges, features, findings in self.tsv_at("fuzz/record.tsv")[1:]:
+        rows = self.tsv_at("fuzz/record.tsv")[1:]
+        for date, target, minutes, executions, edges, features, findings in rows:
             t = targets.setdefault(target, {"sums": [0, 0, 0], "most": [0, 0], "last": ""})
             t["sums"] = [a + int(b) for a, b in zip(t["sums"], (minutes, executions, findings))]
             t["most"] = [max(a, int(b)) for a, b in zip(t["most"], (edges, features))]
             t["last"] = max(t["last"], date)
         return table(("Target", "Minutes", "Executions", "Edges", "Features", "Findings", "Last"),
-                     [("`%s`" % name, t["sums"][0], "{:,}".format(t["sums"][1]), *t["most"], t["sums"][2], t["last"])
-                      for name, t in sorted(targets.items())])
+                     [("`%s`" % name, t["sums"][0], "{:,}".format(t["sums"][1]), *t["most"], t["sums"][2],
+                       t["last"]) for name, t in sorted(targets.items())])
 
     def coverage(self, what):
         sums = {}

@@ -24,7 +24,7 @@ void dialling_on_request(struct archive *a, struct session *s, const struct ipc_
     const struct conf_peer *peer = conf_peers_destination(&a->peers, m->ae_title);
     if (!peer) {
         snprintf(text, sizeof text,
-                 "no peer with AE title %.*s has an address: galena peer add … --address HOST:PORT",
+                 "no peer with AE title %.*s has an address: galena peer set … --address HOST:PORT",
                  SLICE_FMT(m->ae_title));
         refuse(a, s, ERR_DESTINATION, text);
         return;

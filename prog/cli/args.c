@@ -82,3 +82,10 @@ const char *cli_option(const struct cli_args *args, const char *name) {
     bug_unless(i >= 0);
     return args->values[i];
 }
+
+bool cli_any_option(const struct cli_args *args) {
+    for (size_t i = 0; i < CLI_OPTIONS_MAX; i++)
+        if (args->values[i])
+            return true;
+    return false;
+}

@@ -205,6 +205,11 @@ enum err ca_read(struct slice file, struct ca_found *ret_found, struct fault *f)
     return OK;
 }
 
+void ca_found_fini(struct ca_found *found) {
+    free(found->pem);
+    found->pem = NULL;
+}
+
 void ca_alt_name_add(char *list, size_t cap, const char *host) {
     uint8_t ip[16];
     char entry[CONF_HOST_MAX + 8];

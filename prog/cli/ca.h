@@ -25,7 +25,7 @@ struct ca_request {
 enum err ca_issue(const char *tls_dir, const struct ca_request *r,
                   uint8_t ret_fingerprint[CONF_FINGERPRINT_BYTES], struct fault *f);
 
-// The first certificate of a PEM or DER file: its fingerprint, and itself as PEM (free() it).
+// The first certificate of a PEM or DER file: its fingerprint, and itself as PEM.
 struct ca_found {
     uint8_t fingerprint[CONF_FINGERPRINT_BYTES];
     char *pem;
@@ -34,6 +34,7 @@ struct ca_found {
     bool valid_now;
 };
 enum err ca_read(struct slice file, struct ca_found *ret_found, struct fault *f);
+void ca_found_fini(struct ca_found *found);
 
 // Appends "IP:host" or "DNS:host" to a list of alternative names unless it is there already.
 void ca_alt_name_add(char *list, size_t cap, const char *host);

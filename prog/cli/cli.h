@@ -36,6 +36,7 @@ struct cli_args {
 };
 
 const char *cli_option(const struct cli_args *args, const char *name); // NULL: not given
+bool cli_any_option(const struct cli_args *args);
 
 // Prints "galena: …" to standard error and returns CLI_FAILED.
 int cli_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
@@ -49,9 +50,9 @@ enum err cli_tokens_remove_of(const char *user, struct fault *f);
 
 // The rows, one exported by each verb's file.
 extern const struct cli_verb verb_init, verb_serve, verb_status, verb_stop, verb_reload;
-extern const struct cli_verb verb_peer_add, verb_peer_list, verb_peer_show, verb_peer_remove;
-extern const struct cli_verb verb_user_add, verb_user_list, verb_user_password, verb_user_second_factor,
-    verb_user_remove;
+extern const struct cli_verb verb_peer_add, verb_peer_set, verb_peer_list, verb_peer_show, verb_peer_remove;
+extern const struct cli_verb verb_user_add, verb_user_set, verb_user_list, verb_user_password,
+    verb_user_second_factor, verb_user_remove;
 extern const struct cli_verb verb_token_create, verb_token_list, verb_token_revoke;
 extern const struct cli_verb verb_collection_add, verb_collection_list, verb_collection_show,
     verb_collection_remove;

@@ -8,13 +8,14 @@
 #include <string.h>
 
 const struct cli_verb *const cli_verbs[] = {
-    &verb_init,      &verb_serve,         &verb_status,      &verb_reload,      &verb_stop,
-    &verb_peer_add,  &verb_peer_list,     &verb_peer_show,   &verb_peer_remove, &verb_user_add,
-    &verb_user_list, &verb_user_password, &verb_user_second_factor, &verb_user_remove,
+    &verb_init, &verb_serve, &verb_status, &verb_reload, &verb_stop,
+    &verb_peer_add, &verb_peer_set, &verb_peer_list, &verb_peer_show, &verb_peer_remove,
+    &verb_user_add, &verb_user_set, &verb_user_list, &verb_user_password, &verb_user_second_factor,
+    &verb_user_remove,
     &verb_token_create, &verb_token_list, &verb_token_revoke,
     &verb_collection_add, &verb_collection_list, &verb_collection_show, &verb_collection_remove,
-    &verb_import,    &verb_export,        &verb_verify,      &verb_reindex,     &verb_dump,
-    &verb_version,   NULL,
+    &verb_import, &verb_export, &verb_verify, &verb_reindex, &verb_dump, &verb_version,
+    NULL,
 };
 
 const struct cli_verb *cli_verb_find(const char *first, const char *second, int *ret_words) {

@@ -130,9 +130,9 @@ const struct cli_verb verb_peer_remove = {
     "peer remove",
     "DIR NAME",
     "shut a device out",
-    "Removes the peer with its key and certificates. A running server knows at once; associations that "
-    "are open go on to\n"
-    "their end. Images that the device stored stay.",
+    "Removes the peer with its key and certificates. A running server knows at once, and ends associations "
+    "of its that\n"
+    "are open. Images that the device stored stay.",
     {{0}},
     run_remove,
 };

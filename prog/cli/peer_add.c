@@ -1,15 +1,12 @@
 // galena peer add: a device gets a name, a proof of who it is, and rights.
 #include "archive_dir.h"
-#include "ca.h"
-#include "cli.h"
 #include "control.h"
+#include "peer_options.h"
 #include "quote.h"
 
 #include "base/cleanup.h"
-#include "conf/peer.h"
 #include "os/fd.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,103 +14,26 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-// "--plain A,B": each a network.
-static bool take_networks(const char *text, struct conf_peer *p) {
-    struct slice rest = slice_str(text);
-    do {
-        struct fault f = {0};
-        struct slice one = slice_trim(slice_split(rest, ',', &rest), " ");
-        if (p->plain_count >= CONF_CIDRS_MAX)
-            return cli_fail("--plain: at most %d networks", CONF_CIDRS_MAX), false;
-        struct conf_cidr *c = &p->plain[p->plain_count++];
-        if (conf_cidr_parse(one, c, &f) != OK)
-            return cli_fail("--plain %s: %s", text, f.detail), false;
-        if (conf_cidr_is_too_wide(c))
-            return cli_fail("--plain %s: the plain lane is for named addresses, not for every address "
-                            "there is",
-                            text),
-                   false;
-    } while (rest.p);
-    return true;
-}
-
 static bool take_options(const struct cli_args *args, struct conf_peer *p) {
-    const char *ae = cli_option(args, "ae"), *can = cli_option(args, "can");
-    const char *address = cli_option(args, "address"), *plain = cli_option(args, "plain");
-    struct fault f = {0};
-    *p = (struct conf_peer){.can = CONF_CAN_STORE, .plain_can = CONF_CAN_STORE};
+    bool plain_only = cli_option(args, "plain") && !cli_option(args, "cert");
+    *p = (struct conf_peer){
+        .can = CONF_CAN_STORE, .plain_can = CONF_CAN_STORE, .fingerprint_count = plain_only ? 0 : 1};
     if (!conf_name_valid(slice_str(args->positional[1])))
         return cli_fail("%s: a peer's name has letters, digits, '-', '_' and '.', at most %d",
                         args->positional[1], CONF_NAME_MAX),
                false;
     strcpy(p->name, args->positional[1]);
-    if (!ae)
+    if (!cli_option(args, "ae"))
         return cli_fail("--ae is missing: the AE title the device calls itself"), false;
-    if (!conf_ae_parse(slice_str(ae), p->ae_title))
-        return cli_fail(
-                   "--ae %s: an AE title has 1 to 16 characters, no backslash and no control characters",
-                   ae),
-               false;
-    if (can && !conf_rights_parse(slice_str(can), &p->can))
-        return cli_fail("--can %s: a list of store, query and retrieve, such as store,query", can),
-               false;
-    if (address && conf_addr_parse(slice_str(address), &p->address, &f) != OK)
-        return cli_fail("--address %s: %s", address, f.detail), false;
-    if (plain && !take_networks(plain, p))
-        return false;
-    const char *collections = cli_option(args, "collections");
-    if (collections && !conf_collection_names_parse(slice_str(collections), p->collections))
-        return cli_fail("--collections %s: names of collections, such as ward3,research", collections), false;
-    // Rights on the plain lane are spelled out by --can for this one peer, or stay store alone. One that
-    // has no certificate cannot receive over TLS either.
-    bool plain_only = plain && !cli_option(args, "cert");
-    if (plain_only) {
-        p->plain_can = p->can;
-        p->address_plain = conf_addr_is_set(&p->address);
-    }
-    return true;
-}
-
-// Read with the caller's own rights, before those of the archive's owner are taken.
-static bool read_certificate(const char *path, struct ca_found *ret_found) {
-    CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
-    CLEANUP(buf_fini) struct buf b = BUF_INIT(1 << 20);
-    struct fault f = {0};
-    if (fd < 0)
-        return cli_fail("%s: %s", path, strerror(errno)), false;
-    if (os_fd_read_all(fd, &b, &f) != OK || ca_read(buf_slice(&b), ret_found, &f) != OK)
-        return cli_fail("%s: %s", path, f.detail), false;
-    if (!ret_found->valid_now)
-        return cli_fail("%s: this certificate is not valid today (it ends %s); get a new one", path,
-                        ret_found->not_after),
-               false;
-    return true;
+    return peer_options_take(args, p);
 }
 
 static bool is_free(const struct conf_peer *p) {
-    struct conf_peers all;
-    struct fault f = {0};
     char path[CONF_NAME_MAX + 16];
     snprintf(path, sizeof path, "peers/%s", p->name);
     if (access(path, F_OK) == 0)
-        return cli_fail("there is a peer %s already; remove it first, or choose another name", p->name),
-               false;
-    if (conf_peers_load(".", &all, &f) != OK)
-        return cli_fail_fault("peers", &f), false;
-    const char *taken = NULL;
-    for (size_t i = 0; i < all.n; i++) {
-        const struct conf_peer *o = &all.v[i];
-        bool same_lane = (o->plain_count > 0 && p->plain_count > 0) ||
-                         (o->fingerprint_count > 0 && p->plain_count == 0) ||
-                         (conf_addr_is_set(&o->address) && conf_addr_is_set(&p->address));
-        if (strcmp(o->ae_title, p->ae_title) == 0 && same_lane)
-            taken = o->name;
-    }
-    if (taken)
-        cli_fail("the AE title %s belongs to peer %s; AE titles are unique on a lane", p->ae_title,
-                 taken);
-    conf_peers_fini(&all);
-    return !taken;
+        return cli_fail("there is a peer %s already; galena peer set changes it", p->name), false;
+    return peer_is_unmistakable(p);
 }
 
 static enum err copy_authority(const char *folder, struct fault *f) {
@@ -128,12 +48,11 @@ static enum err copy_authority(const char *folder, struct fault *f) {
 // Either takes the certificate found, or issues one; on the plain lane alone there is none.
 static enum err put_proof(const char *folder, struct conf_peer *p, const struct ca_found *found,
                           struct fault *f) {
-    if (!found->pem && p->plain_count > 0)
+    if (p->fingerprint_count == 0)
         return OK;
     enum err e = copy_authority(folder, f);
     if (e != OK)
         return e;
-    p->fingerprint_count = 1;
     if (found->pem) {
         memcpy(p->fingerprints[0], found->fingerprint, CONF_FINGERPRINT_BYTES);
         return conf_write_file(folder, "cert.pem", 0600, slice_str(found->pem), f);
@@ -234,12 +153,12 @@ static void say_added(const struct conf_peer *p, const struct conf *c, const cha
 
 static int run_peer_add(const struct cli_args *args) {
     struct conf_peer p;
-    struct ca_found found = {0};
+    CLEANUP(ca_found_fini) struct ca_found found = {0};
     struct cli_dir d;
     struct conf c;
     struct fault f = {0};
     const char *cert = cli_option(args, "cert");
-    if (!take_options(args, &p) || (cert && !read_certificate(cert, &found)))
+    if (!take_options(args, &p) || (cert && !peer_certificate_read(cert, &found)))
         return CLI_USAGE;
     if (!cli_dir_enter(args->positional[0], &d) || !cli_collections_exist(p.collections) || !is_free(&p))
         return CLI_FAILED;
@@ -250,7 +169,6 @@ static int run_peer_add(const struct cli_args *args) {
     say_added(&p, &c, d.shown, !cert && p.fingerprint_count > 0);
     control_reload_and_say("this peer");
     conf_fini(&c);
-    free(found.pem);
     return CLI_OK;
 }
 

@@ -1,4 +1,4 @@
-// galena user add, list, password, remove.
+// galena user add, set, list, password, second-factor, remove.
 #include "archive_dir.h"
 #include "cli.h"
 #include "control.h"
@@ -38,34 +38,45 @@ static int save(const struct cli_args *args, struct conf_user *u, const char *wh
     return CLI_OK;
 }
 
+// --role, --collections, --physician, as far as they are given; an empty value takes away a limit.
+static bool take_options(const struct cli_args *args, struct conf_user *u) {
+    const char *roles = cli_option(args, "role");
+    const char *collections = cli_option(args, "collections"), *physician = cli_option(args, "physician");
+    if (roles && !conf_roles_parse(slice_str(roles), &u->roles))
+        return cli_fail(
+                   "--role %s: a list of reader, radiographer, referrer, researcher, auditor, administrator",
+                   roles),
+               false;
+    if (collections)
+        u->collections[0] = '\0';
+    if (collections && collections[0] &&
+        !conf_collection_names_parse(slice_str(collections), u->collections))
+        return cli_fail("--collections %s: names of collections, such as ward3,research", collections), false;
+    if (physician)
+        u->physician[0] = '\0';
+    if (physician && physician[0] && !conf_physician_parse(slice_str(physician), u->physician))
+        return cli_fail("--physician %s: a name such as \"Smith^John\", without wildcards", physician), false;
+    return true;
+}
+
+static bool sees_something(const struct conf_user *u) {
+    if ((u->roles & CONF_ROLE_REFERRER) && !u->physician[0])
+        fprintf(stderr, "galena: without --physician a referrer sees nothing.\n");
+    return cli_collections_exist(u->collections);
+}
+
 static int run_add(const struct cli_args *args) {
     struct cli_dir d;
-    struct conf_user u = {0};
-    const char *roles = cli_option(args, "role"), *name = args->positional[1];
+    struct conf_user u = {.roles = CONF_ROLE_READER};
+    const char *name = args->positional[1];
     char path[CONF_NAME_MAX + 16];
     if (!conf_name_valid(slice_str(name)))
         return cli_fail("%s: a user's name has letters, digits, '-', '_' and '.', at most %d", name,
                         CONF_NAME_MAX);
-    if (!conf_roles_parse(slice_str(roles ? roles : "reader"), &u.roles)) {
-        cli_fail("--role %s: a list of reader, radiographer, referrer, researcher, auditor, administrator",
-                 roles);
+    if (!take_options(args, &u))
         return CLI_USAGE;
-    }
-    const char *collections = cli_option(args, "collections"), *physician = cli_option(args, "physician");
-    if (collections && !conf_collection_names_parse(slice_str(collections), u.collections)) {
-        cli_fail("--collections %s: names of collections, such as ward3,research", collections);
-        return CLI_USAGE;
-    }
-    if (physician && !conf_physician_parse(slice_str(physician), u.physician)) {
-        cli_fail("--physician %s: a name such as \"Smith^John\", without wildcards", physician);
-        return CLI_USAGE;
-    }
-    if (!cli_dir_enter(args->positional[0], &d))
+    if (!cli_dir_enter(args->positional[0], &d) || !sees_something(&u))
         return CLI_FAILED;
-    if (!cli_collections_exist(u.collections))
-        return CLI_FAILED;
-    if ((u.roles & CONF_ROLE_REFERRER) && !u.physician[0])
-        fprintf(stderr, "galena: without --physician a referrer sees nothing.\n");
     strcpy(u.name, name);
     snprintf(path, sizeof path, "users/%s.conf", name);
     if (access(path, F_OK) == 0)
@@ -76,17 +87,42 @@ static int run_add(const struct cli_args *args) {
     return save(args, &u, "Added user");
 }
 
-static int run_password(const struct cli_args *args) {
+// Goes into the archive's folder, and reads the user there.
+static bool load(const struct cli_args *args, struct conf_user *ret_user) {
     struct cli_dir d;
-    struct conf_user u;
     struct fault f = {0};
     if (!cli_dir_enter(args->positional[0], &d))
-        return CLI_FAILED;
-    if (conf_user_load(".", args->positional[1], &u, &f) != OK)
+        return false;
+    if (conf_user_load(".", args->positional[1], ret_user, &f) != OK)
         return cli_fail("%s", f.code == ERR_NO_SUCH_OBJECT
                                   ? "there is no such user; galena user list shows them"
-                                  : f.detail);
-    return save(args, &u, "New password for");
+                                  : f.detail),
+               false;
+    return true;
+}
+
+static int run_set(const struct cli_args *args) {
+    struct conf_user u;
+    struct fault f = {0};
+    if (!cli_any_option(args))
+        return cli_fail("say what changes; galena user set --help lists it"), CLI_USAGE;
+    if (!load(args, &u))
+        return CLI_FAILED;
+    bool good = take_options(args, &u);
+    enum err e = good && sees_something(&u) ? conf_user_save(".", &u, &f) : ERR_CONFIG;
+    explicit_bzero(&u, sizeof u);
+    if (!good)
+        return CLI_USAGE;
+    if (e != OK)
+        return f.code ? cli_fail_fault("user not changed", &f) : CLI_FAILED;
+    printf("Changed user %s.\n", args->positional[1]);
+    control_reload_and_say("that");
+    return CLI_OK;
+}
+
+static int run_password(const struct cli_args *args) {
+    struct conf_user u;
+    return load(args, &u) ? save(args, &u, "New password for") : CLI_FAILED;
 }
 
 static int run_list(const struct cli_args *args) {
@@ -130,26 +166,18 @@ static int run_remove(const struct cli_args *args) {
 }
 
 static int run_second_factor(const struct cli_args *args) {
-    struct cli_dir d;
     struct conf_user u;
     struct fault f = {0};
-    const char *name = args->positional[1];
-    if (!cli_option(args, "off")) {
-        cli_fail("say --off; a user turns it on alone, on the web side");
-        return CLI_USAGE;
-    }
-    if (!cli_dir_enter(args->positional[0], &d))
+    if (!cli_option(args, "off"))
+        return cli_fail("say --off; a user turns it on alone, on the web side"), CLI_USAGE;
+    if (!load(args, &u))
         return CLI_FAILED;
-    if (!conf_name_valid(slice_str(name)) || conf_user_load(".", name, &u, &f) != OK)
-        return cli_fail("%s", f.code && f.code != ERR_NO_SUCH_OBJECT
-                                  ? f.detail
-                                  : "there is no such user; galena user list shows them");
     explicit_bzero(u.totp, sizeof u.totp);
     enum err e = conf_user_save(".", &u, &f);
     explicit_bzero(&u, sizeof u);
     if (e != OK)
         return cli_fail_fault("users", &f);
-    printf("User %s signs in with the password alone.\n", name);
+    printf("User %s signs in with the password alone.\n", args->positional[1]);
     control_reload_and_say("that");
     return CLI_OK;
 }
@@ -164,6 +192,19 @@ const struct cli_verb verb_user_add = {
      {"physician", "NAME", "a referrer's name as in Referring Physician's Name: \"Smith^John\""},
      {"stdin", NULL, "read the password from standard input instead, at least 12 characters"}},
     run_add,
+};
+const struct cli_verb verb_user_set = {
+    "user set",
+    "DIR NAME",
+    "change what a person may do and see",
+    "What is not named stays as it is, the password too. A running server knows at once, and holds sessions "
+    "that are\n"
+    "open to it with their next request.",
+    {{"role", "ROLES", "of reader, radiographer, referrer, researcher, auditor, administrator"},
+     {"collections", "NAMES",
+      "the parts of the archive this person may see: ward3,research; \"\": all of it"},
+     {"physician", "NAME", "a referrer's name as in Referring Physician's Name: \"Smith^John\""}},
+    run_set,
 };
 const struct cli_verb verb_user_list = {"user list", "DIR", "list the people and their roles",
                                         "",          {{0}}, run_list};

@@ -233,17 +233,15 @@ enum err conf_peer_save(const char *peer_dir, const struct conf_peer *p, struct 
     return conf_write_file(peer_dir, "peer.conf", 0600, buf_slice(&b), f);
 }
 
-// Whoever comes second with the same proof and AE title is left out: which of two would win
-// must not depend on their order.
-static const char *conflict(const struct conf_peers *all, const struct conf_peer *p) {
+const struct conf_peer *conf_peers_rival(const struct conf_peers *all, const struct conf_peer *p) {
     for (size_t i = 0; i < all->n; i++) {
         const struct conf_peer *other = &all->v[i];
-        if (strcmp(other->ae_title, p->ae_title) != 0)
+        if (strcmp(other->ae_title, p->ae_title) != 0 || strcmp(other->name, p->name) == 0)
             continue;
         if ((other->fingerprint_count && p->fingerprint_count) ||
             (other->plain_count && p->plain_count) ||
             (conf_addr_is_set(&other->address) && conf_addr_is_set(&p->address)))
-            return other->name;
+            return other;
     }
     return NULL;
 }
@@ -253,12 +251,13 @@ static enum err load_one(const char *dir, const char *name, struct conf_peers *a
     struct conf_peer p;
     if (conf_peer_load(dir, name, &p, &why) != OK)
         return conf_leave_out(&why, &all->problems, &all->problem_count, f);
-    const char *other = conflict(all, &p);
+    // Whoever comes second is left out: which of two would win must not depend on their order.
+    const struct conf_peer *other = conf_peers_rival(all, &p);
     if (other) {
         (void)fault_set(&why, ERR_CONFIG,
                         "peers/%s/peer.conf: peer %s has the same AE title on the same lane; "
                         "remove one of them",
-                        name, other);
+                        name, other->name);
         return conf_leave_out(&why, &all->problems, &all->problem_count, f);
     }
     all->v[all->n++] = p;

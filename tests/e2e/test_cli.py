@@ -137,6 +137,61 @@ def test_peer_life(made):
     galena("peer", "show", path, "ct1", status=1)
 
 
+def own_certificate(folder, name):
+    path = str(folder / (name + ".pem"))
+    openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "9",
+            "-subj", "/CN=" + name, "-keyout", str(folder / (name + ".key")), "-out", path)
+    return path, openssl("x509", "-in", path, "-noout", "-fingerprint", "-sha256").split("=")[1].strip()
+
+
+def test_peer_set(made, tmp_path):
+    path = made[0]
+
+    def shown():
+        return galena("peer", "show", path, "ws")
+
+    first, second = own_certificate(tmp_path, "first"), own_certificate(tmp_path, "second")
+    galena("collection", "add", path, "ward", "--modality", "CT")
+    galena("peer", "add", path, "ws", "--ae", "WS", "--can", "query", "--cert", first[0])
+    before = shown()
+    galena("peer", "set", path, "ws", "--ae", "WS2", "--can", "query,retrieve", "--address", "10.0.0.7:104",
+           "--collections", "ward", "--plain", "10.0.0.7", "--cert", second[0])
+    after = shown()
+    for line in ("AE title     WS2", "may          query,retrieve (TLS)", "C-MOVE to    10.0.0.7:104\n",
+                 "plain from   10.0.0.7/32", "may          store (plain)", "sees only    ward"):
+        assert line in after
+    assert after.count("certificate ") == 2
+    with open(os.path.join(path, "peers", "ws", "cert.pem")) as f, open(first[0]) as a, open(second[0]) as b:
+        assert f.read() == a.read() + b.read()
+    galena("peer", "set", path, "ws", "--ae", "WS", "--can", "query", "--address", "", "--collections", "",
+           "--plain", "", "--forget", second[1])
+    assert shown() == before
+    galena("peer", "set", path, "ws", "--cert", first[0])  # it has it
+    assert shown() == before
+
+
+@pytest.mark.parametrize("args, status, says", [
+    ([], 2, "say what changes"),
+    (["--ae", "CT1"], 1, "belongs to peer ct1"),
+    (["--ae", ""], 2, "1 to 16"),
+    (["--can", ""], 2, "store, query and retrieve"),
+    (["--address", "here"], 2, "write HOST:PORT"),
+    (["--collections", "nowhere"], 1, "no collection nowhere"),
+    (["--plain", "0.0.0.0/0"], 2, "named addresses"),
+    (["--plain", ""], 2, "could never connect"),
+    (["--cert", "/nonexistent"], 2, "No such file"),
+    (["--forget", "12:34"], 2, "SHA-256"),
+    (["--forget", "ab" * 32], 2, "no such certificate"),
+])
+def test_peer_set_refuses(made, args, status, says):
+    galena("peer", "add", made[0], "ct1", "--ae", "CT1", "--plain", "10.0.0.1")
+    galena("peer", "add", made[0], "ws", "--ae", "WS", "--plain", "10.0.0.2")
+    before = galena("peer", "show", made[0], "ws")
+    assert says in galena("peer", "set", made[0], "ws", *args, status=status)
+    assert galena("peer", "show", made[0], "ws") == before
+    assert "no such peer" in galena("peer", "set", made[0], "nobody", "--can", "store", status=1)
+
+
 def test_broken_peer_is_named(made):
     path = made[0]
     galena("peer", "add", path, "ct1", "--ae", "CT1")
@@ -169,6 +224,30 @@ def test_user_life(made):
     assert "--role" in galena("user", "add", path, "bob", "--role", "king", status=2)
     galena("user", "remove", path, "anna")
     galena("user", "remove", path, "anna", status=1)
+
+
+def test_user_set(made):
+    path = made[0]
+    conf = os.path.join(path, "users", "anna.conf")
+
+    def written():
+        with open(conf, encoding="utf-8") as f:
+            return f.read()
+
+    galena("collection", "add", path, "ward", "--modality", "CT")
+    galena("user", "add", path, "anna", "--role", "reader")
+    before = written()
+    galena("user", "set", path, "anna", "--role", "referrer,reader", "--collections", "ward",
+           "--physician", "A^B")
+    after = written()
+    assert 'roles = "reader,referrer"' in after and 'collections = "ward"' in after and '"A^B"' in after
+    galena("user", "set", path, "anna", "--role", "reader", "--collections", "", "--physician", "")
+    assert written() == before  # the password's hash too
+    assert "say what changes" in galena("user", "set", path, "anna", status=2)
+    assert "--role" in galena("user", "set", path, "anna", "--role", "king", status=2)
+    assert "no collection x" in galena("user", "set", path, "anna", "--collections", "x", status=1)
+    assert "no such user" in galena("user", "set", path, "bob", "--role", "reader", status=1)
+    assert written() == before
 
 
 def test_not_served(made, tmp_path):
