@@ -7,6 +7,7 @@ usage: gen_conformance.py [--check] [ROOT]
 
 A template is Markdown. A line that begins with @ is replaced by a table:
     @sop KIND[,KIND…] [MODEL[,MODEL…]]      SOP classes of spec/sop.tsv
+    @private                                storage SOP classes of spec/private.tsv
     @transfer accepted|refused              transfer syntaxes of spec/xfer.tsv
     @keys LEVEL                             query keys of src/std/index_attr.h
     @charsets                               defined terms of spec/charset.tsv
@@ -125,6 +126,10 @@ class Pages:
                 note = "retired" if retired else ("since " + since[0] if since and since[0] else "")
                 rows.append((name, "`%s`" % uid, note))
         return table(("SOP class", "UID", ""), sorted(rows))
+
+    def private(self):
+        return table(("SOP class", "UID"), sorted(("%s %s" % (maker, name), "`%s`" % uid)
+                                                  for uid, maker, name in self.tsv("private")))
 
     def transfer(self, which):
         test = re.search(r"static bool is_readable.*?\n}", self.text("src/ul/negotiate.c"), re.S).group(0)
@@ -378,7 +383,7 @@ class Pages:
     def directive(self, words, line):
         kind = words[0]
         if kind in ("sop", "transfer", "keys", "charsets", "settings", "links", "routes", "errors", "fields",
-                    "media", "hostile", "fuzzing", "coverage"):
+                    "media", "private", "hostile", "fuzzing", "coverage"):
             return getattr(self, kind)(*words[1:])
         raise Wrong("unknown line " + line)
 

@@ -271,7 +271,7 @@ def c_array(declaration, numbers):
     return "".join(out) + "};\n"
 
 
-# --- xfer.tsv, sop.tsv, uids.tsv ----------------------------------------------------------------
+# --- xfer.tsv, sop.tsv, private.tsv, uids.tsv ---------------------------------------------------
 
 TS_FAMILIES = ("NATIVE", "RLE", "JPEG", "JPEGLS", "JPEG2000", "HTJ2K", "JPEGXL", "DEFLATE", "MPEG2", "MPEG4",
                "HEVC", "JPIP", "SMPTE", "OTHER")
@@ -317,10 +317,21 @@ def sop_row(row):
                "NONE" if model == "-" else model.upper().replace("-", "_"), c_bool(retired)))
 
 
+def private_row(row):
+    uid, maker, name = row
+    if uid.startswith("1.2.840.10008."):
+        row.wrong("%s is the standard's" % uid)
+    if not maker or not name:
+        row.wrong("a manufacturer and a name are needed")
+    return ("    {%s, \"\", %s, SOP_KIND_STORAGE, SOP_MODEL_NONE, false},\n"
+            % (c_str(uid), c_str(maker + " " + name)))
+
+
 def gen_uids(spec):
     xfer, sop, rest = (read_table(spec, "xfer.tsv", 5), read_table(spec, "sop.tsv", 7),
                        read_table(spec, "uids.tsv", 5))
-    for rows in (xfer, sop, rest):
+    private = read_table(spec, "private.tsv", 3)
+    for rows in (xfer, sop, rest, private):
         check_uid_table(rows)
     named = [(r, r[0], r[3]) for r in xfer] + [(r, r[0], r[4]) for r in sop] + [(r, r[0], r[3]) for r in rest]
     check_unique([n[0] for n in named], lambda r: r[0], "UID")
@@ -332,9 +343,10 @@ def gen_uids(spec):
         keywords[keyword] = row
         header.append("#define UID_%s \"%s\"\n" % (keyword, uid))
     header.append("\n#endif\n")
-    inc = [HEAD % "xfer.tsv, spec/sop.tsv and spec/uids.tsv",
+    classes = [(r[0].encode(), sop_row(r)) for r in sop] + [(r[0].encode(), private_row(r)) for r in private]
+    inc = [HEAD % "xfer.tsv, spec/sop.tsv, spec/private.tsv and spec/uids.tsv",
            "static const struct std_ts ts_rows[] = {\n", *[xfer_row(r) for r in xfer], "};\n\n",
-           "static const struct std_sop sop_rows[] = {\n", *[sop_row(r) for r in sop], "};\n\n",
+           "static const struct std_sop sop_rows[] = {\n", *[text for _, text in sorted(classes)], "};\n\n",
            "static const struct uid_row uid_rows[] = {\n",
            *["    {%s, %s},\n" % (c_str(r[0]), c_str(r[4])) for r in rest], "};\n"]
     return {"uid.inc": "".join(inc), "uids.h": "".join(header)}

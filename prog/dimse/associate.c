@@ -1,8 +1,12 @@
 // The association request: form (PS3.8), then the archive's word on who this is and what it may
 // do, then negotiation within these rights.
+#include "base/buf.h"
+#include "base/uid.h"
 #include "os/clock.h"
 #include "std/uid.h"
 #include "worker.h"
+
+enum { UNKNOWN_TEXT_MAX = 640 }; // a log line has room for a little more
 
 static void reject(struct worker *w, struct ul_refusal why) {
     ul_assoc_reject(w->client.assoc, why, os_clock_ms());
@@ -30,23 +34,59 @@ static const char *advice(uint8_t result) {
     case UL_CONTEXT_USER_REJECTION:
         return "the peer lacks the right: galena peer add ... --can store,query,retrieve gives it";
     case UL_CONTEXT_ABSTRACT_UNSUPPORTED:
-        return "no such service here; a private storage class must be listed in private_sop_classes of "
-               "galena.conf";
+        return "no such service here";
     default:
         return "none of the proposed transfer syntaxes is known";
     }
 }
 
-// One line for all presentation contexts that were not accepted.
+// A manufacturer's own class, or one of a later edition: of another kind are the services that we know of and
+// do not have.
+static bool is_unknown(const struct ul_context *c) {
+    return c->result == UL_CONTEXT_ABSTRACT_UNSUPPORTED && !std_sop_find(c->abstract);
+}
+
+// Proposed once for each transfer syntax, it is named once.
+static bool is_repeated(const struct ul_associate *ac, size_t at) {
+    for (size_t i = 0; i < at; i++)
+        if (slice_eq(ac->contexts[i].abstract, ac->contexts[at].abstract))
+            return true;
+    return false;
+}
+
+// The line says what to write into galena.conf, as it is written there.
+static void log_unknown(struct worker *w, const struct ul_associate *ac) {
+    struct buf list = BUF_INIT(UNKNOWN_TEXT_MAX);
+    size_t left_out = 0;
+    for (size_t i = 0; i < ac->context_count; i++) {
+        struct slice uid = ac->contexts[i].abstract;
+        if (!is_unknown(&ac->contexts[i]) || is_repeated(ac, i))
+            continue;
+        if (list.n + uid.n + 4 <= UNKNOWN_TEXT_MAX && uid_valid(uid))
+            buf_printf(&list, "%s\"%.*s\"", list.n ? ", " : "", SLICE_FMT(uid));
+        else
+            left_out++;
+    }
+    if (list.n > 0)
+        worker_log(w, OS_LOG_WARN,
+                   "peer %s has objects of SOP classes that are not known here: if they are storage classes, "
+                   "galena.conf takes them with private_sop_classes = {%.*s}%s%s",
+                   w->peer, SLICE_FMT(buf_slice(&list)), left_out ? ", and there are more" : "",
+                   w->private_class_count ? ", besides those in that list" : "");
+    buf_fini(&list);
+}
+
+// One line for all other presentation contexts that were not accepted.
 static void log_refused(struct worker *w, const struct ul_associate *ac) {
     const struct ul_context *first = NULL;
     size_t refused = 0;
     for (size_t i = 0; i < ac->context_count; i++) {
-        if (ac->contexts[i].result == UL_CONTEXT_ACCEPTED)
+        const struct ul_context *c = &ac->contexts[i];
+        if (c->result == UL_CONTEXT_ACCEPTED || is_unknown(c))
             continue;
         refused++;
         if (!first)
-            first = &ac->contexts[i];
+            first = c;
     }
     if (!first)
         return;
@@ -76,8 +116,10 @@ static bool negotiate(struct worker *w, const struct ul_associate *rq) {
         worker_log(w, OS_LOG_WARN, "association of %s refused: %s", rq->calling, f.detail);
         reject(w, (struct ul_refusal){UL_REJECT_TRANSIENT, UL_REJECT_BY_PRESENTATION, UL_REJECT_LOCAL_LIMIT});
     }
-    if (e == OK)
+    if (e == OK) {
         log_refused(w, &ac);
+        log_unknown(w, &ac);
+    }
     arena_fini(&arena);
     return e == OK && link_flush(&w->client);
 }

@@ -38,7 +38,12 @@ enum err stow_check_class(const struct stow *s, struct slice sop_class, struct f
     while (rest.p)
         if (slice_eq(slice_split(rest, '\n', &rest), sop_class))
             return OK;
-    return fault_set(f, ERR_UNSUPPORTED, "its SOP class is no storage class known here");
+    if (!uid_valid(sop_class))
+        return fault_set(f, ERR_UNSUPPORTED, "its SOP class is none");
+    return fault_set(f, ERR_UNSUPPORTED,
+                     "its SOP class is not known here: if it is a storage class, galena.conf takes it with "
+                     "private_sop_classes = {\"%.*s\"}",
+                     SLICE_FMT(sop_class));
 }
 
 static void put_study_url(const struct stow *s, struct buf *url, struct slice study) {
@@ -141,7 +146,8 @@ void stow_failed(struct stow *s, struct slice sop_class, struct slice sop_instan
         (void)dicom_dataset_put(item, TAG_ReferencedSOPClassUID, VR_UI, sop_class);
         (void)dicom_dataset_put(item, TAG_ReferencedSOPInstanceUID, VR_UI, sop_instance);
     }
-    bool class_known = std_sop_is_storage(std_sop_find(sop_class));
+    struct fault f = {0};
+    bool class_known = stow_check_class(s, sop_class, &f) == OK;
     (void)dicom_dataset_put_u16(item, TAG_FailureReason, reason_of(e, class_known));
 }
 

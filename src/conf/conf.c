@@ -177,7 +177,7 @@ static const struct conf_option options[] = {
     {"accept_retired_sop_classes", conf_take_bool, AT(accept_retired_sop_classes), 0, 0,
      "Storage SOP classes that the standard has retired.", false, false},
     {"private_sop_classes", take_private_class, 0, 0, 0,
-     "Storage SOP classes of manufacturers' own: {\"1.2.840.113619.4.30\"}", true, false},
+     "Storage SOP classes of manufacturers' own, besides those that are known: {\"1.2.3.4.5\"}", true, false},
     {"transfer_syntax_order", take_order, AT(prefer_archive_order), 0, 0,
      "Whose order decides among transfer syntaxes: proposer keeps the sender's own encoding.", false,
      false},

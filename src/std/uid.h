@@ -1,6 +1,7 @@
-// UIDs of PS3.6 Annex A as facts: transfer syntaxes (spec/xfer.tsv), SOP classes (spec/sop.tsv)
-// and the others (spec/uids.tsv). UID_ExplicitVRLittleEndian and its like, as string literals, are
-// in the generated std/uids.h, included here. The grammar of UIDs is in base/uid.h.
+// UIDs of PS3.6 Annex A as facts: transfer syntaxes (spec/xfer.tsv), SOP classes (spec/sop.tsv; storage
+// classes of manufacturers: spec/private.tsv) and the others (spec/uids.tsv). UID_ExplicitVRLittleEndian and
+// its like, as string literals, are in the generated std/uids.h, included here. The grammar of UIDs is in
+// base/uid.h.
 #ifndef STD_UID_H
 #define STD_UID_H
 
@@ -73,7 +74,7 @@ enum sop_model { // information model of FIND, MOVE, GET
 
 struct std_sop {
     const char *uid;
-    const char *keyword;
+    const char *keyword; // "": a manufacturer's own
     const char *name;
     uint8_t kind;        // enum sop_kind
     uint8_t model;       // enum sop_model
@@ -84,7 +85,7 @@ const struct std_sop *std_sop_find(struct slice uid);
 size_t std_sop_count(void);
 const struct std_sop *std_sop_at(size_t i); // NULL past the end; in the order of the UIDs
 
-// What PS3.6 calls any UID of its registry, or NULL.
+// What PS3.6 calls any UID of its registry, or a manufacturer its storage class; or NULL.
 const char *std_uid_name(struct slice uid);
 
 static inline bool std_sop_is_storage(const struct std_sop *s) {

@@ -91,6 +91,54 @@ def test_a_tls_client_on_the_plain_port_is_named(archive):
     archive.await_log("TLS client spoke to the plain port")
 
 
+CSA_NON_IMAGE = "1.3.12.2.1107.5.9.1"  # of spec/private.tsv
+
+
+def store_one(association, sop_class, study):
+    ds = dul.keys(SOPClassUID=sop_class, SOPInstanceUID=study + ".2", StudyInstanceUID=study,
+                  SeriesInstanceUID=study + ".1", PatientID="PRIVATE", PatientName="Own^Class", Modality="MR")
+    data = dul.encode(ds, dul.EXPLICIT)
+    return association.store(sop_class, study + ".2", dul.EXPLICIT, data)[0x0900]
+
+
+def test_objects_of_a_manufacturers_own_class_are_taken_and_given_out(archive):
+    with archive.associate(contexts=[(CSA_NON_IMAGE, [dul.EXPLICIT])]) as a:
+        assert store_one(a, CSA_NON_IMAGE, "2.25.81") == 0
+    get = [(dul.STUDY_GET, [dul.IMPLICIT]), (CSA_NON_IMAGE, [dul.EXPLICIT])]
+    with archive.associate(contexts=get, roles=[(CSA_NON_IMAGE, 0, 1)]) as a:
+        keys = dul.keys(QueryRetrieveLevel="STUDY", StudyInstanceUID="2.25.81")
+        final, got, _, _ = a.get(dul.STUDY_GET, keys)
+        assert (final[0x0900], [g[:2] for g in got]) == (0, [(CSA_NON_IMAGE, "2.25.81.2")])
+
+
+def test_a_class_that_is_not_known_is_named_with_the_setting_that_takes_it(archive):
+    unknown, other = "1.2.826.0.1.3680043.10.999.1", "1.2.826.0.1.3680043.10.999.2"
+    ask = [(CT, [dul.EXPLICIT]), (unknown, [dul.IMPLICIT]), (unknown, [dul.EXPLICIT]),
+           (other, [dul.EXPLICIT])]
+    with archive.associate(contexts=ask) as a:
+        assert [x[0] for x in a.accepted.values()] == [CT]
+    setting = '{"%s", "%s"}' % (unknown, other)
+    archive.await_log("peer first has objects of SOP classes that are not known here: if they are storage "
+                      "classes, galena.conf takes them with private_sop_classes = %s\n" % setting)
+    try:
+        archive.configure(private_sop_classes=setting)
+        archive.reload()
+        with archive.associate(contexts=ask) as a:
+            assert sorted({x[0] for x in a.accepted.values()}) == sorted([CT, unknown, other])
+            assert store_one(a, other, "2.25.82") == 0
+    finally:
+        archive.configure(private_sop_classes="{}")
+        archive.reload()
+
+
+def test_many_classes_that_are_not_known_make_one_line(archive):
+    ask = [("1.2.826.0.1.3680043.10.999.3.%d.%s" % (i, "1" * 30), [dul.EXPLICIT]) for i in range(100)]
+    with archive.associate(contexts=ask + [(CT, [dul.EXPLICIT])]) as a:
+        assert [x[0] for x in a.accepted.values()] == [CT]
+    archive.await_log("}, and there are more\n")
+    assert archive.log().count("1.2.826.0.1.3680043.10.999.3.0.") == 1
+
+
 def test_the_plain_lane_is_for_its_peers_only(archive):
     with pytest.raises(dul.Rejected) as why:
         archive.plain("FIRST")

@@ -118,6 +118,9 @@ static const struct {
     {"1.2.840.10008.1.3.10", "MediaStorageDirectoryStorage", SOP_KIND_OTHER, SOP_MODEL_NONE, false},
     {"1.2.840.10008.5.1.1.9", "BasicGrayscalePrintManagementMeta", SOP_KIND_OTHER, SOP_MODEL_NONE, false},
     {"1.2.840.10008.3.1.2.3.3", "ModalityPerformedProcedureStep", SOP_KIND_OTHER, SOP_MODEL_NONE, false},
+    {"1.3.12.2.1107.5.9.1", "", SOP_KIND_STORAGE, SOP_MODEL_NONE, false},
+    {"1.2.276.0.48.5.1.4.1.1.7", "", SOP_KIND_STORAGE, SOP_MODEL_NONE, false},
+    {"2.16.840.1.114033.5.1.4.1.1.130", "", SOP_KIND_STORAGE, SOP_MODEL_NONE, false},
 };
 
 static void sop_classes(void **state) {
@@ -165,6 +168,7 @@ static void names(void **state) {
     assert_string_equal(std_uid_name(slice_str("1.2.840.10008.1.1")), "Verification SOP Class");
     assert_string_equal(std_uid_name(slice_str("1.2.840.10008.1.2")), "Implicit VR Little Endian");
     assert_string_equal(std_uid_name(slice_str("1.2.840.10008.3.1.1.1")), "DICOM Application Context Name");
+    assert_string_equal(std_uid_name(slice_str("1.3.12.2.1107.5.9.1")), "Siemens CSA Non-Image Storage");
     assert_string_equal(std_uid_name(slice_str("1.2.840.10008.1.5.1")),
                         "Hot Iron Color Palette SOP Instance");
 }

@@ -7,7 +7,8 @@
 #define CT "1.2.840.10008.5.1.4.1.1.2"
 #define FIND "1.2.840.10008.5.1.4.1.2.2.1"
 #define GET "1.2.840.10008.5.1.4.1.2.2.3"
-#define PRIVATE "1.3.46.670589.2.5.1.1"
+#define CSA "1.3.12.2.1107.5.9.1"
+#define PRIVATE "1.2.826.0.1.3680043.10.999.1"
 enum { ALL = UL_MAY_ECHO | UL_MAY_STORE | UL_MAY_QUERY | UL_MAY_RETRIEVE };
 
 static struct ul_associate answer(const char *abstract, const char *const *transfers, size_t count,
@@ -69,6 +70,8 @@ static void results(void **state) {
         {"get", GET, {"1.2.840.10008.1.2"}, UL_MAY_RETRIEVE, 0, "1.2.840.10008.1.2"},
         {"print", "1.2.840.10008.5.1.1.1", {"1.2.840.10008.1.2"}, ALL, 3, NULL},
         {"private", PRIVATE, {"1.2.840.10008.1.2"}, ALL, 3, NULL},
+        {"of a manufacturer that is known", CSA, {"1.2.840.10008.1.2"}, ALL, 0, "1.2.840.10008.1.2"},
+        {"of a manufacturer, no right", CSA, {"1.2.840.10008.1.2"}, UL_MAY_QUERY, 1, NULL},
         {"no class at all", "1.2.3.4.5", {"1.2.840.10008.1.2"}, ALL, 3, NULL},
         {"retired class", "1.2.840.10008.5.1.4.1.1.3", {"1.2.840.10008.1.2"}, ALL, 0, "1.2.840.10008.1.2"},
         {"media directory", "1.2.840.10008.1.3.10", {"1.2.840.10008.1.2"}, ALL, 3, NULL},
