@@ -13,7 +13,7 @@ static enum err locate(struct retrieval *r, struct identifier *id, struct fault 
                                  .level = (uint8_t)id->level,
                                  .conditions_bytes = (uint32_t)conditions.n,
                                  .first = r->command.field == DIMSE_C_GET_RQ, // C-MOVE dials before
-                                 .max = (uint32_t)w->archive.ring_body / 2};
+                                 .max = channel_turn_bytes(&w->archive)};
         struct ipc_msg m = channel_call(&w->archive, IPC_LOCATE, &ask, IPC_LOCATED);
         e = (enum err)m.u.located.error;
         r->subops.remaining = m.u.located.count;

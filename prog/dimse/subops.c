@@ -19,13 +19,10 @@ struct object { // as the archive described it, copied out of the message
     char sop_class[UID_MAX + 1], sop_instance[UID_MAX + 1], transfer[UID_MAX + 1];
 };
 
-static uint32_t half_bytes(const struct worker *w) {
-    return (uint32_t)w->archive.ring_body / 2;
-}
-
 // It comes with as much of its body as there is room for.
 static void ask_next(struct subops *s) {
-    channel_tell(&s->w->archive, IPC_OBJECT_NEXT, &(struct ipc_object_next){.max = half_bytes(s->w)});
+    channel_tell(&s->w->archive, IPC_OBJECT_NEXT,
+                 &(struct ipc_object_next){.max = channel_turn_bytes(&s->w->archive)});
     s->asked = true;
 }
 
@@ -38,7 +35,7 @@ static struct object next_object(struct subops *s) {
                        .error = (enum err)m.u.object.error,
                        .length = m.u.object.length,
                        .read_bytes = m.u.object.read_bytes};
-    if (o.read_bytes > half_bytes(s->w) || o.read_bytes > o.length)
+    if (o.read_bytes > channel_turn_bytes(&s->w->archive) || o.read_bytes > o.length)
         o.error = ERR_CORRUPT;
     (void)slice_to_cstr(m.u.object.sop_class, o.sop_class, sizeof o.sop_class);
     (void)slice_to_cstr(m.u.object.sop_instance, o.sop_instance, sizeof o.sop_instance);
@@ -105,7 +102,7 @@ static enum err send_part(struct sender *t, struct slice part, bool last, struct
 }
 
 static void ask_for(struct worker *w, uint64_t offset, uint32_t half) {
-    uint32_t bytes = half_bytes(w);
+    uint32_t bytes = channel_turn_bytes(&w->archive);
     channel_tell(&w->archive, IPC_OBJECT_READ,
                  &(struct ipc_object_read){.offset = offset, .ring_offset = half * bytes, .max = bytes});
 }

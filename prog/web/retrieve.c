@@ -2,11 +2,6 @@
 
 #include "uids.h"
 
-// Halves of the body area take turns: while one goes out, the archive fills the other.
-static uint32_t half_bytes(const struct retrieval *r) {
-    return (uint32_t)(r->archive->ring_body / 2);
-}
-
 static bool comes_with_body(const struct retrieval *r) {
     return r->with & (RETRIEVAL_WITH_BODY | RETRIEVAL_WITH_BODIES);
 }
@@ -25,7 +20,8 @@ static enum err locate(struct retrieval *r, struct slice conditions, struct faul
                              .first = 1,
                              .front = (r->with & RETRIEVAL_WITH_FRONT) != 0};
     if (comes_with_body(r)) // with one alone no other needs the room
-        ask.max = r->with & RETRIEVAL_WITH_BODY ? 2 * half_bytes(r) : half_bytes(r);
+        ask.max = r->with & RETRIEVAL_WITH_BODY ? 2 * channel_turn_bytes(r->archive)
+                                                : channel_turn_bytes(r->archive);
     struct ipc_msg m = channel_call(r->archive, IPC_LOCATE, &ask, IPC_LOCATED);
     enum err e = (enum err)m.u.located.error;
     r->open = e == OK;
@@ -39,8 +35,7 @@ static enum err locate(struct retrieval *r, struct slice conditions, struct faul
 
 enum err retrieval_open_named(struct retrieval *r, struct request *rq, const struct slice *uids, size_t count,
                               unsigned with, struct fault *f) {
-    *r = (struct retrieval){
-        .rq = rq, .archive = &rq->archive, .with = with, .pairs = BUF_INIT(64 * 1024)};
+    *r = (struct retrieval){.rq = rq, .archive = &rq->archive, .with = with, .pairs = BUF_INIT(64 * 1024)};
     struct buf conditions = BUF_INIT(4096);
     enum err e = uids_conditions_named(uids, count, &conditions, f);
     if (e == OK)
@@ -70,7 +65,7 @@ void retrieval_close(struct retrieval *r) {
 static void ask_next(struct retrieval *r, uint32_t ring_offset) {
     struct ipc_object_next ask = {.front = (r->with & RETRIEVAL_WITH_FRONT) != 0,
                                   .ring_offset = ring_offset,
-                                  .max = comes_with_body(r) ? half_bytes(r) : 0};
+                                  .max = comes_with_body(r) ? channel_turn_bytes(r->archive) : 0};
     channel_tell(r->archive, IPC_OBJECT_NEXT, &ask);
     r->read_at = ring_offset;
     r->asked = true;
@@ -164,7 +159,7 @@ static enum err take(struct reading *x, struct slice *ret_piece, struct fault *f
 }
 
 static void begin(struct reading *x, struct retrieval *r, uint64_t offset, uint64_t n) {
-    uint32_t half = half_bytes(r);
+    uint32_t half = channel_turn_bytes(r->archive);
     *x = (struct reading){.r = r, .offset = offset, .left = n, .room = half};
     if (has_come(x)) {
         x->at = r->read_at + (uint32_t)offset;
@@ -178,15 +173,14 @@ static void begin(struct reading *x, struct retrieval *r, uint64_t offset, uint6
 // A piece has been taken and goes out: what comes meanwhile? True: something of this range.
 static bool ask_ahead(struct reading *x, struct slice piece) {
     struct retrieval *r = x->r;
-    uint32_t other = x->at < half_bytes(r) ? half_bytes(r) : 0;
+    uint32_t other = x->at < channel_turn_bytes(r->archive) ? channel_turn_bytes(r->archive) : 0;
     x->offset += piece.n;
     x->left -= piece.n;
     bool early = has_come(x);
     x->at = early ? x->at + (uint32_t)piece.n : other;
     if (x->left > 0 && !early)
         ask(x);
-    else if (x->left == 0 && r->with & RETRIEVAL_WITH_BODIES && x->offset == r->length &&
-             r->given < r->count)
+    else if (x->left == 0 && r->with & RETRIEVAL_WITH_BODIES && x->offset == r->length && r->given < r->count)
         ask_next(r, other);
     return x->left > 0;
 }

@@ -36,6 +36,11 @@ struct ipc_msg channel_receive(struct channel *ch, enum ipc_type answer);
 struct ipc_msg channel_call(struct channel *ch, enum ipc_type type, const void *body, enum ipc_type answer);
 
 enum err channel_ring(struct channel *ch, struct fault *f); // gets the shared memory, once
+// What goes through the body area at once where the two sides take turns: half of it, so that one is filled
+// while the other is emptied. 0 before channel_ring().
+static inline uint32_t channel_turn_bytes(const struct channel *ch) {
+    return (uint32_t)(ch->ring_body / 2);
+}
 static inline uint8_t *channel_aux(const struct channel *ch) {
     return ch->ring.p + ch->ring_body;
 }
