@@ -1,7 +1,6 @@
-"""What a bench runs on: the machine, the build, the folders."""
+"""What a bench runs on: the machine, the folders."""
 import os
 import platform
-import subprocess
 
 import servers
 
@@ -23,15 +22,6 @@ def warm(folder, n):
         f.flush()
         os.fdatasync(f.fileno())
     os.remove(path)
-
-
-def build():
-    if not os.path.exists(os.path.join(servers.BUILD, "build.ninja")):
-        subprocess.run(["meson", "setup", "--buildtype=release", servers.BUILD, servers.ROOT], check=True,
-                       stdout=subprocess.DEVNULL)
-    subprocess.run(["ninja", "-C", servers.BUILD, "programs", "bench/bench-load",
-                    "bench/bench-fill", "bench/bench-ask"], check=True,
-                   stdout=subprocess.DEVNULL)
 
 
 def folders():
