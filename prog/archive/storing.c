@@ -85,7 +85,7 @@ static enum err build_meta(struct session *s, const struct ipc_store_commit *m, 
     if (e != OK)
         return e;
     meta_put(meta, &record);
-    return buf_ok(meta) ? OK : fault_set(f, buf_error(meta), "attributes to index");
+    return buf_check(meta, f, "attributes to index");
 }
 
 void storing_on_commit(struct archive *a, struct session *s, const struct ipc_store_commit *m) {

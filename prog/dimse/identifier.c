@@ -123,5 +123,5 @@ enum err identifier_unique_keys(struct identifier *id, struct buf *conditions, s
         if (e != OK)
             return e;
     }
-    return buf_ok(conditions) ? OK : fault_set(f, buf_error(conditions), "too many UIDs");
+    return buf_check(conditions, f, "too many UIDs");
 }

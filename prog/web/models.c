@@ -57,7 +57,7 @@ static enum err put_json(struct models *m, const struct dicom_dataset *ds, struc
 enum err models_put(struct models *m, const struct dicom_dataset *ds, struct fault *f) {
     enum err e = m->xml ? put_xml(m, ds, f) : put_json(m, ds, f);
     m->count++;
-    return e == OK && !buf_ok(&m->body) ? fault_set(f, buf_error(&m->body), "an answer is too long") : e;
+    return e == OK ? buf_check(&m->body, f, "an answer is too long") : e;
 }
 
 bool models_flush(struct models *m) {

@@ -29,9 +29,8 @@ enum err request_body_whole(struct request *rq, size_t max, struct slice *ret_bo
     struct slice piece;
     while (buf_ok(&b) && (piece = request_body(rq)).n > 0) // what is too long is not read to its end
         buf_append_slice(&b, piece);
-    enum err e = rq->gone      ? fault_set(f, ERR_PEER_GONE, "the client broke off")
-                 : !buf_ok(&b) ? fault_set(f, buf_error(&b), "the body has more than %zu bytes", max)
-                               : OK;
+    enum err e = rq->gone ? fault_set(f, ERR_PEER_GONE, "the client broke off")
+                          : buf_check(&b, f, "the body has more than %zu bytes", max);
     if (e == OK && !arena_dup(&rq->arena, buf_slice(&b), ret_body))
         e = fault_set(f, ERR_NO_MEMORY, "body");
     buf_fini(&b);

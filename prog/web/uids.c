@@ -14,7 +14,7 @@ enum err uids_conditions_named(const struct slice *uids, size_t count, struct bu
         struct query_condition c = {attributes[i], QUERY_SINGLE, 1, &uids[i]};
         query_put(conditions, &c);
     }
-    return buf_ok(conditions) ? OK : fault_set(f, buf_error(conditions), "path");
+    return buf_check(conditions, f, "path");
 }
 
 enum err uids_conditions(struct request *rq, struct buf *conditions, struct fault *f) {

@@ -93,3 +93,13 @@ void buf_consume(struct buf *b, size_t n) {
         memmove(b->p, b->p + n, b->n - n);
     b->n -= n;
 }
+
+enum err buf_check(const struct buf *b, struct fault *f, const char *fmt, ...) {
+    if (buf_ok(b))
+        return OK;
+    va_list ap;
+    va_start(ap, fmt);
+    enum err e = fault_set_v(f, buf_error(b), fmt, ap);
+    va_end(ap);
+    return e;
+}

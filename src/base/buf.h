@@ -52,6 +52,9 @@ static inline bool buf_ok(const struct buf *b) {
 static inline enum err buf_error(const struct buf *b) { // OK, ERR_LIMIT or ERR_NO_MEMORY
     return !b->failed ? OK : b->no_memory ? ERR_NO_MEMORY : ERR_LIMIT;
 }
+// OK, or buf_error() with what the buffer was to hold as its detail.
+enum err buf_check(const struct buf *b, struct fault *f, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 // What was to be appended could not be made: fails for that reason; OK does nothing.
 static inline void buf_fail(struct buf *b, enum err why) {
     b->no_memory |= why == ERR_NO_MEMORY && !b->failed;

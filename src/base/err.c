@@ -34,17 +34,22 @@ unsigned err_http_status(enum err e) {
     return table[known(e)].http;
 }
 
-enum err fault_set(struct fault *f, enum err code, const char *fmt, ...) {
+enum err fault_set_v(struct fault *f, enum err code, const char *fmt, va_list ap) {
     if (!f)
         return code;
     if (f->code != OK)
         return f->code;
     f->code = code;
+    vsnprintf(f->detail, sizeof f->detail, fmt, ap);
+    return code;
+}
+
+enum err fault_set(struct fault *f, enum err code, const char *fmt, ...) {
     va_list ap;
     va_start(ap, fmt);
-    vsnprintf(f->detail, sizeof f->detail, fmt, ap);
+    enum err e = fault_set_v(f, code, fmt, ap);
     va_end(ap);
-    return code;
+    return e;
 }
 
 enum err fault_errno(struct fault *f, const char *what) {

@@ -59,6 +59,8 @@ struct fault {
 // Records the first fault only (later ones are consequences) and returns its code.
 enum err fault_set(struct fault *f, enum err code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+enum err fault_set_v(struct fault *f, enum err code, const char *fmt, va_list ap)
+    __attribute__((format(printf, 3, 0)));
 enum err fault_errno(struct fault *f, const char *what); // from errno: ENOSPC, EDQUOT, ENOMEM, else ERR_IO
 
 // Our own mistake: says where and aborts. A worker that gets here takes one connection along.

@@ -23,7 +23,7 @@ static enum err add(struct scan *sc, enum json_kind kind, size_t at, size_t n, b
     uint32_t i = (uint32_t)(sc->tokens.n / sizeof(struct json_token));
     struct json_token t = {(uint32_t)at, (uint32_t)n, i + 1, (uint8_t)kind, escaped};
     buf_append(&sc->tokens, &t, sizeof t);
-    return buf_ok(&sc->tokens) ? OK : fault_set(sc->f, buf_error(&sc->tokens), "JSON of too many values");
+    return buf_check(&sc->tokens, sc->f, "JSON of too many values");
 }
 
 // --- Scalars ------------------------------------------------------------------------------------

@@ -86,10 +86,10 @@ static enum err write_set(struct model_walk *w, struct buf *out, struct fault *f
             return fault_set(f, ERR_DEPTH, "data set to write");
         case MODEL_END:
             close_set(w, 0, any, out);
-            return buf_ok(out) ? OK : fault_set(f, buf_error(out), "JSON longer than %zu bytes", out->max);
+            return buf_check(out, f, "JSON longer than %zu bytes", out->max);
         }
     }
-    return fault_set(f, buf_error(out), "JSON longer than %zu bytes", out->max);
+    return buf_check(out, f, "JSON longer than %zu bytes", out->max);
 }
 
 enum err dicom_json_write(const struct dicom_dataset *ds, const struct dicom_json_options *o, struct buf *out,

@@ -145,7 +145,7 @@ static enum err on_event(void *ctx, const struct dicom_event *ev, struct fault *
     case DICOM_EV_END:
         break;
     }
-    return buf_ok(r->out) ? OK : fault_set(f, buf_error(r->out), "re-encoded data");
+    return buf_check(r->out, f, "re-encoded data");
 }
 
 struct dicom_recoder *dicom_recoder_new(const struct std_ts *from, const struct std_ts *to) {

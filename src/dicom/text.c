@@ -252,5 +252,5 @@ enum err dicom_text_event(void *text, const struct dicom_event *ev, struct fault
     case DICOM_EV_CHUNK:
     case DICOM_EV_END: break;
     }
-    return buf_ok(t->out) ? OK : fault_set(f, buf_error(t->out), "text longer than %zu bytes", t->out->max);
+    return buf_check(t->out, f, "text longer than %zu bytes", t->out->max);
 }

@@ -262,7 +262,7 @@ static enum err put_set(struct xml *x, struct fault *f) {
     }
     newline(x, 0);
     close_tag(x, "NativeDicomModel");
-    return buf_ok(x->out) ? OK : fault_set(f, buf_error(x->out), "XML longer than %zu bytes", x->out->max);
+    return buf_check(x->out, f, "XML longer than %zu bytes", x->out->max);
 }
 
 enum err dicom_xml_write(const struct dicom_dataset *ds, const struct dicom_json_options *o, struct buf *out,

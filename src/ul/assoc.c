@@ -435,5 +435,5 @@ enum err ul_assoc_send_data(struct ul_assoc *a, uint8_t context, struct slice da
     if (e != OK)
         return e;
     send_pieces(a, context, false, data, last);
-    return buf_ok(&a->out) ? OK : fault_set(f, buf_error(&a->out), "output of %zu bytes", data.n);
+    return buf_check(&a->out, f, "output of %zu bytes", data.n);
 }

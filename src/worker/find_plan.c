@@ -209,7 +209,7 @@ enum err find_plan_make(struct find_plan *p, struct identifier *id, const struct
         if (err != OK)
             return err;
     }
-    return buf_ok(&p->conditions) ? OK : fault_set(f, buf_error(&p->conditions), "keys too long");
+    return buf_check(&p->conditions, f, "keys too long");
 }
 
 void find_plan_free(struct find_plan *p) {

@@ -59,11 +59,32 @@ static void on_an_array(void **state) {
     assert_memory_equal(place, "four", 4);
 }
 
+static void says_what_it_was_to_hold(void **state) {
+    (void)state;
+    struct fault f = {0};
+    struct buf b = BUF_INIT(4);
+    buf_append_str(&b, "four");
+    assert_int_equal(buf_check(&b, &f, "a word"), OK);
+    assert_int_equal(f.code, OK);
+    assert_string_equal(f.detail, "");
+    buf_u8(&b, 's');
+    assert_int_equal(buf_check(&b, &f, "a word of %d letters", 5), ERR_LIMIT);
+    assert_int_equal(f.code, ERR_LIMIT);
+    assert_string_equal(f.detail, "a word of 5 letters");
+    buf_reset(&b);
+    buf_fail(&b, ERR_NO_MEMORY);
+    assert_int_equal(buf_check(&b, NULL, "a word"), ERR_NO_MEMORY);
+    assert_int_equal(buf_check(&b, &f, "another"), ERR_LIMIT); // the first fault stays
+    assert_string_equal(f.detail, "a word of 5 letters");
+    buf_fini(&b);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(up_to_the_maximum),
         cmocka_unit_test(without_memory),
         cmocka_unit_test(on_an_array),
+        cmocka_unit_test(says_what_it_was_to_hold),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
