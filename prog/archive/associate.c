@@ -48,7 +48,7 @@ static struct verdict of_user(struct archive *a, const char *name, uint32_t role
     struct fault f = {0};
     enum err e = conf_user_load(a->dir, name, &u, &f);
     if (e != OK)
-        return e == ERR_IO || e == ERR_NO_MEMORY ? not_now : (struct verdict){.accept = false};
+        return err_of_machine(e) ? not_now : (struct verdict){.accept = false};
     struct policy policy = policy_of(a);
     struct signed_in user = {.name = slice_str(u.name),
                              .roles = roles & u.roles,

@@ -181,7 +181,7 @@ static enum err drop(struct archive *a, const struct index_deletion_record *r, s
     struct blob_ref ref = blob_ref_of(&r->ref);
     struct fault unreadable = {0};
     enum err e = store_drop(a->store, &ref, &unreadable);
-    if (e == ERR_IO || e == ERR_NO_SPACE || e == ERR_NO_MEMORY)
+    if (err_of_machine(e))
         return fault_set(f, e, "%s", unreadable.detail);
     e = index_delete(a->index, slice_str(r->study), slice_str(r->series), slice_str(r->sop_instance), &r->ref,
                      f);

@@ -26,6 +26,10 @@ const char *err_text(enum err e) {
     return table[known(e)].text;
 }
 
+bool err_of_machine(enum err e) {
+    return e == ERR_IO || e == ERR_NO_SPACE || e == ERR_NO_MEMORY;
+}
+
 uint16_t err_dimse_status(enum err e) {
     return table[known(e)].dimse;
 }

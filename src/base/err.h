@@ -7,6 +7,7 @@
 #define BASE_ERR_H
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 // clang-format off
@@ -46,6 +47,7 @@ enum err {
 
 const char *err_name(enum err e);
 const char *err_text(enum err e);
+bool err_of_machine(enum err e); // disk or memory: says nothing about what was asked for or read
 uint16_t err_dimse_status(enum err e);
 unsigned err_http_status(enum err e);
 

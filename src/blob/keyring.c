@@ -321,15 +321,16 @@ enum err keyring_kek(struct keyring *k, uint32_t slot, struct fault *f, uint8_t 
     return OK;
 }
 
-// ERR_IO is not "none": a second key for the study would survive its erasure.
+// What cannot be read is not "none": a second key for the study would survive its erasure.
 static enum err find(struct keyring *k, const uint8_t id[KEYS_ID], struct fault *f, uint32_t *ret_slot) {
     uint32_t at = 0, slot;
     while (key_table_next(&k->table, id, &at, &slot)) {
         struct cached *c = cache_of(k, slot);
         struct key_slot s = {0};
         struct fault mine = {0};
-        if (!c && read_slot(k, slot, &mine, &s) == ERR_IO)
-            return fault_set(f, ERR_IO, "%s", mine.detail);
+        enum err e = c ? OK : read_slot(k, slot, &mine, &s);
+        if (err_of_machine(e))
+            return fault_set(f, e, "%s", mine.detail);
         if (c ? memcmp(c->id, id, KEYS_ID) == 0
               : s.state == KEY_SLOT_LIVE && memcmp(s.id, id, KEYS_ID) == 0) {
             *ret_slot = slot;
@@ -502,7 +503,7 @@ enum err keyring_verify(struct keyring *k, struct fault *f, uint64_t *ret_damage
         if (e == OK && s.state == KEY_SLOT_LIVE)
             e = keyring_kek(k, slot, &mine, kek);
         OPENSSL_cleanse(kek, sizeof kek);
-        if (e == ERR_IO)
+        if (err_of_machine(e))
             return fault_set(f, e, "%s", mine.detail);
         damaged += e == ERR_CORRUPT;
     }

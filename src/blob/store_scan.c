@@ -37,7 +37,7 @@ static bool check_range(struct scan *sc, uint64_t at, const struct record *r, co
                         enum seal_range range, struct slice start, struct buf *b) {
     struct fault mine = {0};
     enum err e = store_record_range(sc->s, sc->g, at, r, k, range, start, &mine, b);
-    sc->read_failed |= e == ERR_IO || e == ERR_NO_MEMORY;
+    sc->read_failed |= err_of_machine(e);
     return e == OK;
 }
 
@@ -49,7 +49,7 @@ static bool check_rest(struct scan *sc, uint64_t at, const struct record *r, con
     ok = ok && check_range(sc, at, r, k, SEAL_FRAMES, (struct slice){0}, &b);
     buf_fini(&b);
     enum err e = ok ? store_body_check(sc->s, sc->g, at, r, k, &mine) : ERR_CORRUPT;
-    sc->read_failed |= e == ERR_IO;
+    sc->read_failed |= err_of_machine(e);
     return e == OK;
 }
 
@@ -75,7 +75,7 @@ static enum err look_inside(struct scan *sc, uint64_t at, struct record *r, stru
             keyring_pass_over(sc->s->keyring, r->slot);
         return tell(sc, e == ERR_CORRUPT ? STORE_NO_KEY : STORE_ERASED, at, r->bytes);
     }
-    sc->read_failed |= e == ERR_IO;
+    sc->read_failed |= err_of_machine(e);
     *ret_look = LOOK_BAD;
     if (e != OK)
         return OK;

@@ -64,7 +64,7 @@ bool conf_problem_add(char (**problems)[256], size_t *count, const char *text) {
 }
 
 enum err conf_leave_out(const struct fault *why, char (**problems)[256], size_t *count, struct fault *f) {
-    if (why->code == ERR_IO || why->code == ERR_NO_MEMORY)
+    if (err_of_machine(why->code))
         return fault_set(f, why->code, "%s", why->detail);
     if (!conf_problem_add(problems, count, why->detail))
         return fault_set(f, ERR_NO_MEMORY, "not enough memory to say: %s", why->detail);

@@ -344,10 +344,11 @@ static void test_read_errors_at_start(void **state) {
     (void)state;
     work(0, 9);
     unsigned whole = 0;
-    for (int nth = 0; nth < 60; nth++) {
+    for (int nth = 0; nth < 120; nth++) {
         disk_use();
         bed_close(&b);
-        disk.pread = nth;
+        disk.pread = nth / 2;
+        disk.error = nth % 2 ? ENOMEM : EIO;
         disk.once = true;
         struct fault f = {0};
         enum err e = bed_try_open(&b, NULL, 0, &f);

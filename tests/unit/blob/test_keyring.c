@@ -353,13 +353,23 @@ static void test_read_error(void **state) {
     need(1);
     assert_true(sync_keys());
     reopen();
-    disk_use();
-    disk.pread = 0;
-    struct fault f = {0};
+    const struct {
+        int error;
+        enum err expected;
+    } rows[] = {{EIO, ERR_IO}, {ENOMEM, ERR_NO_MEMORY}};
     uint32_t slot;
-    assert_int_equal(keyring_need(k, SLICE_LIT("1.2.840.1"), &f, &slot), ERR_IO);
-    f = (struct fault){0};
-    assert_int_equal(keyring_erase(k, SLICE_LIT("1.2.840.1"), &f), ERR_IO);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        disk_use();
+        disk.pread = 0;
+        disk.error = rows[i].error;
+        struct fault f = {0};
+        assert_int_equal(keyring_need(k, SLICE_LIT("1.2.840.1"), &f, &slot), rows[i].expected);
+        f = (struct fault){0};
+        assert_int_equal(keyring_erase(k, SLICE_LIT("1.2.840.1"), &f), rows[i].expected);
+        f = (struct fault){0};
+        uint64_t damaged;
+        assert_int_equal(keyring_verify(k, &f, &damaged), rows[i].expected);
+    }
     disk_reset();
     assert_int_equal(find(1, &slot), OK);
 }
