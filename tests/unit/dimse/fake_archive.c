@@ -107,10 +107,10 @@ static void on_object_next(struct server *s, uint32_t ring_offset, uint32_t max)
 
 static void on_locate(struct server *s, const struct ipc_locate *m) {
     static const char pairs[] = CT "\0" EXPLICIT; // and the NUL behind
+    unsigned objects = s->a->objects; // once this is said, the test may be at its next case
     s->next_object = 0;
-    say(s, IPC_LOCATED,
-        &(struct ipc_located){.count = s->a->objects, .pairs = slice_of(pairs, sizeof pairs)});
-    if (m->first && s->a->objects > 0)
+    say(s, IPC_LOCATED, &(struct ipc_located){.count = objects, .pairs = slice_of(pairs, sizeof pairs)});
+    if (m->first && objects > 0)
         on_object_next(s, 0, m->max);
 }
 
