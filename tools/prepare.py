@@ -15,8 +15,9 @@ def packages(*lists):
 
 
 def build(folder, *options, targets=(), compiler=None):
+    """What it has to say goes to standard error: standard output is the command's own."""
     env = dict(os.environ, CC=compiler) if compiler else None
     if not os.path.exists(os.path.join(folder, "build.ninja")):
         subprocess.run(["meson", "setup", folder, ROOT, *options], env=env, check=True,
                        stdout=subprocess.DEVNULL)
-    subprocess.run(["ninja", "--quiet", "-C", folder, *targets], env=env, check=True)
+    subprocess.run(["ninja", "--quiet", "-C", folder, *targets], env=env, check=True, stdout=sys.stderr)
