@@ -2,6 +2,7 @@
 
 #include "base/base64url.h"
 #include "base/err.h"
+#include "base/hex.h"
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
@@ -42,12 +43,7 @@ void secrets_make(char ret_text[SECRET_CHARS + 1], uint8_t ret_digest[DIGEST_BYT
 }
 
 void secrets_make_id(char ret_id[ID_CHARS + 1]) {
-    static const char hex[] = "0123456789abcdef";
     uint8_t random[ID_CHARS / 2];
     secrets_random(random, sizeof random);
-    for (size_t i = 0; i < sizeof random; i++) {
-        ret_id[2 * i] = hex[random[i] >> 4];
-        ret_id[2 * i + 1] = hex[random[i] & 15];
-    }
-    ret_id[ID_CHARS] = '\0';
+    hex_encode(random, sizeof random, ret_id);
 }

@@ -4,6 +4,7 @@
 #include "control.h"
 
 #include "base/base64url.h"
+#include "base/hex.h"
 #include "conf/token.h"
 #include "conf/user.h"
 
@@ -48,8 +49,7 @@ static bool make_secret(struct conf_token *t, char ret_text[TEXT_ROOM]) {
         return false;
     size_t n = 4 + base64url_encode(slice_of(secret, sizeof secret), ret_text + 4);
     memcpy(ret_text, "gal_", 4);
-    for (size_t i = 0; i < sizeof id; i++)
-        snprintf(t->id + 2 * i, 3, "%02x", id[i]);
+    hex_encode(id, sizeof id, t->id);
     explicit_bzero(secret, sizeof secret);
     return EVP_Digest(ret_text, n, t->digest, NULL, EVP_sha256(), NULL) == 1;
 }

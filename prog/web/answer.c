@@ -2,6 +2,8 @@
 // patient's is kept in no shared cache.
 #include "web.h"
 
+#include "base/hex.h"
+
 #include "dicom/json.h"
 #include "http/date.h"
 #include "http/encoding.h"
@@ -133,9 +135,7 @@ static bool make_etag(struct slice body, char ret_etag[ETAG_CHARS + 1]) {
     if (EVP_Digest(body.p, body.n, digest, NULL, sha256, NULL) != 1)
         return false;
     char *p = stpcpy(ret_etag, "W/\"");
-    for (size_t i = 0; i < 16; i++, p += 2)
-        snprintf(p, 3, "%02x", digest[i]);
-    strcpy(p, "\"");
+    strcpy(hex_encode(digest, 16, p), "\"");
     return true;
 }
 

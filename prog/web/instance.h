@@ -14,7 +14,7 @@ struct instance {
     struct dicom_frames table;
     const struct std_ts *ts;
     char type[200]; // of a part
-    char boundary[40];
+    char boundary[MULTIPART_BOUNDARY_BYTES + 1];
     struct buf head; // what comes before a part
     bool first;
 };

@@ -9,12 +9,10 @@
 
 enum { BODY_MAX_BYTES = 64 * 1024 * 1024 };
 
-void request_boundary(char ret_boundary[40]) {
+void request_boundary(char ret_boundary[MULTIPART_BOUNDARY_BYTES + 1]) {
     uint8_t random[16];
     bug_unless(getrandom(random, sizeof random, 0) == sizeof random);
-    memcpy(ret_boundary, "galena-", 7);
-    for (size_t i = 0; i < sizeof random; i++)
-        snprintf(ret_boundary + 7 + 2 * i, 3, "%02x", random[i]);
+    multipart_boundary(random, ret_boundary);
 }
 
 bool models_choose(struct models *m, struct request *rq, bool single) {

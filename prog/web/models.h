@@ -17,7 +17,7 @@ struct models {
     void *uri_ctx;
     struct buf body; // what is not sent yet
     size_t count;
-    char boundary[40], type[128];
+    char boundary[MULTIPART_BOUNDARY_BYTES + 1], type[128];
 };
 
 // Looks at Accept (8.7.5); `single`: one data set, not a list of them. false: 406 is out. models_free() in

@@ -1,5 +1,6 @@
 #include "qido_query.h"
 
+#include "base/hex.h"
 #include "base/uid.h"
 #include "http/target.h"
 #include "std/tag.h"
@@ -77,25 +78,8 @@ static enum err put_default_fields(struct dicom_dataset *keys, enum query_level 
 
 // --- attributes as a URL names them: PS3.18 8.3.4.1.1, {attributeID}
 
-static bool hex_tag(struct slice s, uint32_t *ret_tag) {
-    if (s.n != 8)
-        return false;
-    uint32_t tag = 0;
-    for (size_t i = 0; i < 8; i++) {
-        uint8_t c = s.p[i], lower = c | 0x20;
-        if (c >= '0' && c <= '9')
-            tag = tag << 4 | (uint32_t)(c - '0');
-        else if (lower >= 'a' && lower <= 'f')
-            tag = tag << 4 | (uint32_t)(lower - 'a' + 10);
-        else
-            return false;
-    }
-    *ret_tag = tag;
-    return true;
-}
-
 static bool one_tag(struct slice s, uint32_t *ret_tag) {
-    if (hex_tag(s, ret_tag))
+    if (hex_u32(s, ret_tag))
         return std_tag_find(*ret_tag) != NULL || tag_is_private(*ret_tag);
     const struct std_tag *known = std_tag_by_keyword(s);
     if (known)

@@ -4,11 +4,11 @@
 #include "route.h"
 #include "site.h"
 
+#include "base/hex.h"
 #include "http/encoding.h"
 #include "http/target.h"
 #include "os/sandbox.h"
 
-#include <stdio.h>
 
 static struct pack site_pack, viewer_pack;
 
@@ -31,10 +31,7 @@ static void put_file(struct request *rq, const struct pack_file *file, bool view
     struct answer a = {.status = 200, .type = type, .etag = etag, .cacheable = true};
     if (!slice_to_cstr(file->type, type, sizeof type))
         strcpy(type, "application/octet-stream");
-    int n = snprintf(etag, sizeof etag, "\"");
-    for (size_t i = 0; i < 16; i++)
-        n += snprintf(etag + n, sizeof etag - (size_t)n, "%02x", file->sha256[i]);
-    snprintf(etag + n, sizeof etag - (size_t)n, "\"");
+    strcpy(hex_encode(file->sha256, 16, stpcpy(etag, "\"")), "\"");
     if (viewer) {
         a.no_policy = true;
         answer_header(&a, "content-security-policy", SLICE_LIT(viewer_policy));

@@ -21,7 +21,7 @@ struct objects {
     struct request *rq;
     struct retrieval from;
     char wanted[65]; // transfer syntax; "": Explicit VR Little Endian, "*": as stored
-    char boundary[40];
+    char boundary[MULTIPART_BOUNDARY_BYTES + 1];
     struct buf head; // what comes before a body: part header, File Meta Information
     struct buf out;  // of re-encoding
     bool first;

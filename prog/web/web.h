@@ -13,6 +13,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "http/http.h"
+#include "http/multipart.h"
 #include "os/log.h"
 #include "os/stream.h"
 #include "task.h"
@@ -31,7 +32,7 @@ struct request;
 
 // --- main.c: what all requests of this connection have in common
 struct web {
-    int ctl;    // to the supervisor: log lines
+    int ctl; // to the supervisor: log lines
     struct os_stream client;
     struct http_conn *http;
     char source[81]; // the other end's address, for the archive's throttles
@@ -68,9 +69,9 @@ struct request {
     bool second_factor; // has one
 
     // answering
-    bool answered; // the status is out
+    bool answered;  // the status is out
     bool by_accept; // in which form depends on Accept
-    bool gone;     // nobody is there any more to hear an answer, or the rest of it (HEAD)
+    bool gone;      // nobody is there any more to hear an answer, or the rest of it (HEAD)
 
     // --- loop.c
     int wait_fd; // the archive's channel, or -1
@@ -98,9 +99,9 @@ struct slice request_parameter(struct request *rq, const char *name, size_t n);
 struct slice request_origin(struct request *rq);
 // A cookie's value; empty when it is absent, or there twice.
 struct slice request_cookie(struct request *rq, const char *name);
-void request_boundary(char ret_boundary[40]);             // for a multipart answer
-struct slice request_client(struct request *rq);          // its address
-struct incoming_tools *request_tools(struct request *rq); // NULL: no memory
+void request_boundary(char ret_boundary[MULTIPART_BOUNDARY_BYTES + 1]); // for a multipart answer
+struct slice request_client(struct request *rq);                        // its address
+struct incoming_tools *request_tools(struct request *rq);               // NULL: no memory
 
 // --- identity.c Asks the archive whose request it is (a session's cookie, a bearer token). False:
 // nobody's, or not allowed; the answer (401, 403) is out. `needs`: enum ipc_right bits that must all be
@@ -120,7 +121,7 @@ struct answer {
     struct http_field extra[ANSWER_HEADERS_MAX];
     size_t extra_count;
 };
-enum err answer_preload(struct fault *f); // once, before the first answer
+enum err answer_preload(struct fault *f);                // once, before the first answer
 extern const struct http_field answer_standing_fields[]; // that every answer has
 extern const size_t answer_standing_count;
 void answer_header(struct answer *a, const char *name, struct slice value); // value: the caller's until sent

@@ -1,5 +1,6 @@
 #include "base/json.h"
 
+#include "base/hex.h"
 #include "base/utf8.h"
 
 struct scan {
@@ -27,13 +28,6 @@ static enum err add(struct scan *sc, enum json_kind kind, size_t at, size_t n, b
 }
 
 // --- Scalars ------------------------------------------------------------------------------------
-
-static int hex_digit(uint8_t c) {
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                  : -1;
-}
 
 // The four digits after \u; -1 when they are none.
 static int32_t unit_at(struct slice s, size_t at) {

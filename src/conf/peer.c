@@ -1,6 +1,7 @@
 #include "conf/peer.h"
 
 #include "base/cleanup.h"
+#include "base/hex.h"
 #include "conf/file.h"
 #include "conf/folder.h"
 
@@ -44,13 +45,6 @@ void conf_rights_format(unsigned wanted, char ret_text[32]) {
         strcpy(ret_text, "nothing");
 }
 
-static int hex_digit(uint8_t c) {
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 bool conf_fingerprint_parse(struct slice hex, uint8_t ret_fingerprint[CONF_FINGERPRINT_BYTES]) {
     uint8_t out[CONF_FINGERPRINT_BYTES];
     size_t n = 0, i = 0;
@@ -70,8 +64,7 @@ bool conf_fingerprint_parse(struct slice hex, uint8_t ret_fingerprint[CONF_FINGE
 }
 
 void conf_fingerprint_format(const uint8_t fingerprint[CONF_FINGERPRINT_BYTES], char ret_hex[65]) {
-    for (size_t i = 0; i < CONF_FINGERPRINT_BYTES; i++)
-        snprintf(ret_hex + 2 * i, 3, "%02x", fingerprint[i]);
+    hex_encode(fingerprint, CONF_FINGERPRINT_BYTES, ret_hex);
 }
 
 static bool take_rights(void *dst, const struct conf_option *o, struct slice value, struct fault *f) {

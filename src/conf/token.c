@@ -1,6 +1,7 @@
 #include "conf/token.h"
 
 #include "base/cleanup.h"
+#include "base/hex.h"
 #include "conf/file.h"
 #include "conf/folder.h"
 
@@ -93,7 +94,7 @@ static bool take_can(void *dst, const struct conf_option *o, struct slice value,
 
 static bool take_digest(void *dst, const struct conf_option *o, struct slice value, struct fault *f) {
     (void)o;
-    if (conf_token_digest_parse(value, ((struct conf_token *)dst)->digest))
+    if (hex_decode(value, ((struct conf_token *)dst)->digest, CONF_TOKEN_DIGEST_BYTES))
         return true;
     fault_set(f, ERR_CONFIG, "must be a SHA-256 in hexadecimal, not the token");
     return false;
@@ -137,8 +138,7 @@ static void put_token(struct buf *b, const struct conf_token *t) {
     conf_put_text(b, "user", t->user);
     conf_token_can_format(t->can, text);
     conf_put_text(b, "can", text);
-    for (size_t i = 0; i < sizeof t->digest; i++)
-        snprintf(text + 2 * i, 3, "%02x", t->digest[i]);
+    hex_encode(t->digest, sizeof t->digest, text);
     conf_put_comment(b, options[3].comment);
     conf_put_text(b, "sha256", text);
     put_time(b, "created", t->created_s);

@@ -58,6 +58,5 @@ void conf_time_format(int64_t s, char ret_text[CONF_TIME_TEXT]);
 // id TAB name TAB user TAB digest in hexadecimal TAB can TAB created TAB expires TAB collections LF
 void conf_token_line_put(struct buf *b, const struct conf_token *t);
 bool conf_token_line_parse(struct slice line, struct conf_token *ret_token); // without the LF
-bool conf_token_digest_parse(struct slice hex, uint8_t ret_digest[CONF_TOKEN_DIGEST_BYTES]);
 
 #endif

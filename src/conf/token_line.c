@@ -1,5 +1,6 @@
 #include "conf/token.h"
 
+#include "base/hex.h"
 #include "conf/conf.h"
 
 static bool title_fits(struct slice text) {
@@ -7,35 +8,17 @@ static bool title_fits(struct slice text) {
 }
 
 void conf_token_line_put(struct buf *b, const struct conf_token *t) {
-    buf_printf(b, "%s\t%s\t%s\t", t->id, t->name, t->user);
-    for (size_t i = 0; i < sizeof t->digest; i++)
-        buf_printf(b, "%02x", t->digest[i]);
-    buf_printf(b, "\t%u\t%lld\t%lld\t%s\n", t->can, (long long)t->created_s, (long long)t->expires_s,
-               t->collections);
-}
-
-static int nibble(uint8_t c) {
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-bool conf_token_digest_parse(struct slice hex, uint8_t ret_digest[CONF_TOKEN_DIGEST_BYTES]) {
-    uint8_t digest[CONF_TOKEN_DIGEST_BYTES];
-    if (hex.n != 2 * sizeof digest)
-        return false;
-    for (size_t i = 0; i < sizeof digest; i++) {
-        int high = nibble(hex.p[2 * i]), low = nibble(hex.p[2 * i + 1]);
-        if (high < 0 || low < 0)
-            return false;
-        digest[i] = (uint8_t)(high << 4 | low);
-    }
-    memcpy(ret_digest, digest, sizeof digest);
-    return true;
+    char digest[2 * sizeof t->digest + 1];
+    hex_encode(t->digest, sizeof t->digest, digest);
+    buf_printf(b, "%s\t%s\t%s\t%s\t%u\t%lld\t%lld\t%s\n", t->id, t->name, t->user, digest, t->can,
+               (long long)t->created_s, (long long)t->expires_s, t->collections);
 }
 
 static bool take_texts(const struct slice cell[8], struct conf_token *t) {
     return conf_name_valid(cell[0]) && slice_to_cstr(cell[0], t->id, sizeof t->id) && title_fits(cell[1]) &&
            slice_to_cstr(cell[1], t->name, sizeof t->name) && conf_name_valid(cell[2]) &&
-           slice_to_cstr(cell[2], t->user, sizeof t->user) && conf_token_digest_parse(cell[3], t->digest) &&
+           slice_to_cstr(cell[2], t->user, sizeof t->user) &&
+           hex_decode(cell[3], t->digest, sizeof t->digest) &&
            slice_to_cstr(cell[7], t->collections, sizeof t->collections);
 }
 

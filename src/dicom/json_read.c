@@ -1,5 +1,6 @@
 #include "dicom/json_read.h"
 
+#include "base/hex.h"
 #include "dicom/model_build.h"
 
 // A data set being read: its remaining members, and what else is in its sequence.
@@ -162,7 +163,7 @@ static enum err read_sequence(struct reading *r, size_t array) {
 static enum err read_attribute(struct reading *r, size_t key) {
     struct members m;
     uint32_t tag;
-    if (!model_tag_parse(json_raw(r->json, key), &tag))
+    if (!hex_u32(json_raw(r->json, key), &tag))
         return wrong(r, "a key that is no tag of 8 hexadecimal digits");
     enum err e = model_element(&r->build, tag, VR_UN);
     if (e == OK && token(r, key + 1)->kind != JSON_OBJECT)

@@ -54,25 +54,6 @@ static enum err too_large(struct model_build *b) {
     return model_wrong(b, ERR_LIMIT, "the data set is too large");
 }
 
-bool model_tag_parse(struct slice s, uint32_t *ret_tag) {
-    uint32_t tag = 0;
-    if (s.n != 8)
-        return false;
-    for (size_t i = 0; i < 8; i++) {
-        uint8_t c = s.p[i];
-        unsigned d = 16;
-        if (c >= '0' && c <= '9')
-            d = c - (unsigned)'0';
-        else if ((c >= 'A' && c <= 'F') || (c >= 'a' && c <= 'f'))
-            d = (c | 0x20u) - 'a' + 10;
-        if (d > 15)
-            return false;
-        tag = tag << 4 | d;
-    }
-    *ret_tag = tag;
-    return true;
-}
-
 // --- Sets ---------------------------------------------------------------------------------------
 
 enum err model_begin(struct model_build *b, struct arena *a, struct fault *f) {

@@ -55,7 +55,4 @@ enum err model_binary(struct model_build *b, struct slice base64);
 enum err model_pn(struct model_build *b); // begins a name; groups follow, 0 to 2, ascending
 enum err model_pn_group(struct model_build *b, unsigned group, struct slice utf8);
 
-// "0040A730": 8 hexadecimal digits.
-bool model_tag_parse(struct slice s, uint32_t *ret_tag);
-
 #endif

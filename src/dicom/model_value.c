@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/hex.h"
 #include "dicom/model_build.h"
 
 enum {
@@ -185,7 +186,7 @@ static bool put_is(struct buf *out, struct slice text) {
 
 static bool put_at(struct buf *out, struct slice text) {
     uint32_t tag;
-    if (!model_tag_parse(text, &tag))
+    if (!hex_u32(text, &tag))
         return false;
     buf_u16le(out, (uint16_t)(tag >> 16));
     buf_u16le(out, (uint16_t)tag);

@@ -2,6 +2,7 @@
 
 #include <expat.h>
 
+#include "base/hex.h"
 #include "dicom/model_build.h"
 #include "std/tag.h"
 
@@ -181,7 +182,7 @@ static enum err resolve_private(struct reading *r, const char *name, uint32_t *t
 
 static enum err begin_attribute(struct reading *r, const struct given *g) {
     uint32_t tag;
-    if (!g->tag || !model_tag_parse(slice_str(g->tag), &tag))
+    if (!g->tag || !hex_u32(slice_str(g->tag), &tag))
         return wrong(r, "a DicomAttribute without a tag of 8 hexadecimal digits");
     enum err e = OK;
     if (g->creator)

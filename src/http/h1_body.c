@@ -1,19 +1,13 @@
 #include "http/h1_body.h"
 
+#include "base/hex.h"
+
 void h1_body_init_length(struct h1_body *b, uint64_t n) {
     *b = (struct h1_body){.state = n ? H1_BODY_LENGTH : H1_BODY_NONE, .left = n};
 }
 
 void h1_body_init_chunked(struct h1_body *b) {
     *b = (struct h1_body){.state = H1_BODY_SIZE};
-}
-
-static int hex_digit(uint8_t c) {
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
 static bool plain(uint8_t c) { // field-vchar, blank and tab

@@ -1,14 +1,7 @@
 #include "http/target.h"
 
+#include "base/hex.h"
 #include "base/utf8.h"
-
-static int hex_digit(uint8_t c) {
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
 
 // The byte that "%XX" at the beginning of s stands for, or -1.
 static int escaped(struct slice s) {
