@@ -20,6 +20,8 @@ static bool is_mixed(const struct accept *accept) {
     for (size_t i = 0; i < accept->count; i++) {
         const struct media_type *m = &accept->range[i].media;
         struct media_type part;
+        if (accept->range[i].q == 0)
+            break; // the rest is refused
         if (media_is(m, "multipart/related") && media_parse(media_parameter(m, "type"), &part))
             dicom = dicom || is_dicom(&part);
         rendered = rendered || is_rendered(m);
@@ -45,6 +47,52 @@ static bool holds(const struct accept_range *range, const char *offer) {
     return media_slice_is(wanted, text);
 }
 
+static bool is_any(struct slice s) {
+    return slice_eq_str(s, "*");
+}
+
+// How exactly a range names an offer as a whole; 0: not. Of an offer of several part types, and of several
+// transfer syntaxes, one that names a type or a syntax means only some.
+static unsigned exactness(const struct accept_range *range, const char *offer) {
+    struct media_type offered;
+    struct slice part = media_parameter(&range->media, "type");
+    if (!holds(range, offer))
+        return 0;
+    if (is_any(range->media.type))
+        return 1;
+    if (is_any(range->media.subtype))
+        return 2;
+    bug_unless(media_parse(slice_str(offer), &offered));
+    return part.p && !slice_eq_str(part, "*/*") && !is_any(media_parameter(&offered, "type")) ? 4 : 3;
+}
+
+static bool means_some(const struct accept_range *range, const char *offer) {
+    struct media_type offered;
+    bug_unless(media_parse(slice_str(offer), &offered));
+    struct slice transfer = media_parameter(&range->media, "transfer-syntax");
+    struct slice part = media_parameter(&range->media, "type");
+    return (transfer.p && !is_any(transfer)) || (part.p && is_any(media_parameter(&offered, "type")));
+}
+
+// Does this range say how much the offer is wanted, or does a more exact one?
+static bool has_the_say(const struct accept *accept, const struct accept_range *range, const char *offer) {
+    unsigned exact = exactness(range, offer);
+    for (size_t i = 0; exact > 0 && i < accept->count; i++)
+        if (exactness(&accept->range[i], offer) > exact && !means_some(&accept->range[i], offer))
+            return false;
+    return exact > 0;
+}
+
+// Then it may not be to be had so, but in another form that the same range holds.
+static bool is_refused_in_part(const struct accept *accept, const char *offer) {
+    bool refused = false;
+    for (size_t i = 0; i < accept->count; i++) {
+        const struct accept_range *range = &accept->range[i];
+        refused = refused || (range->q == 0 && holds(range, offer) && means_some(range, offer));
+    }
+    return refused;
+}
+
 static void note(const struct accept_range *range, int offer, struct accepted *ret) {
     *ret = (struct accepted){.offer = offer};
     struct slice part = media_parameter(&range->media, "type");
@@ -62,8 +110,20 @@ static void note(const struct accept_range *range, int offer, struct accepted *r
         strcpy(ret->transfer, "?"); // a syntax that nothing has
 }
 
+bool accepted_refuses(const struct accepted *a, const char *media) {
+    for (size_t i = 0; a->accept && i < a->accept->count; i++) {
+        const struct accept_range *range = &a->accept->range[i];
+        if (range->q == 0 && !media_parameter(&range->media, "transfer-syntax").p &&
+            media_slice_is(media_parameter(&range->media, "type"), media))
+            return true;
+    }
+    return false;
+}
+
 bool accepted_takes(const struct accepted *a, const char *media) {
     const char *slash = strchr(a->type, '/');
+    if (accepted_refuses(a, media))
+        return false;
     if (a->type[0] == '\0' || strcmp(a->type, "*/*") == 0)
         return true;
     if (slash && strcmp(slash, "/*") == 0)
@@ -76,9 +136,11 @@ static size_t choose(const struct accept *accept, const char *const *offers, siz
     size_t n = 0;
     for (size_t i = 0; i < accept->count && accept->range[i].q > 0; i++)
         for (size_t k = 0; k < count && n < ACCEPTED_MAX; k++)
-            if (holds(&accept->range[i], offers[k])) {
-                note(&accept->range[i], (int)k, &ret_accepted[n++]);
-                break;
+            if (has_the_say(accept, &accept->range[i], offers[k])) {
+                note(&accept->range[i], (int)k, &ret_accepted[n]);
+                ret_accepted[n++].accept = strncmp(offers[k], "multipart/", 10) == 0 ? accept : NULL;
+                if (!is_refused_in_part(accept, offers[k]))
+                    break;
             }
     return n;
 }
@@ -103,21 +165,25 @@ static struct slice wanted_in_url(struct request *rq) {
 
 size_t request_accepts_some(struct request *rq, const char *const *offers, size_t count,
                             struct accepted ret_accepted[ACCEPTED_MAX]) {
-    struct accept accept;
+    struct accept *accept = arena_alloc(&rq->arena, sizeof *accept);
     struct slice text = wanted_in_url(rq);
     rq->by_accept = true;
+    if (!accept) {
+        answer_error(rq, 503, "busy", "The archive is too busy just now. Try again.");
+        return 0;
+    }
     if (!text.p)
         text = request_header(rq, "accept");
     if (!text.p) {
         answer_error(rq, 406, "accept", "Say in Accept what you can take, such as %s.", offers[0]);
         return 0;
     }
-    accept_parse(text, &accept);
-    if (is_mixed(&accept)) {
+    accept_parse(text, accept);
+    if (is_mixed(accept)) {
         answer_error(rq, 400, "accept", "Accept mixes DICOM and rendered media types.");
         return 0;
     }
-    size_t n = choose(&accept, offers, count, ret_accepted);
+    size_t n = choose(accept, offers, count, ret_accepted);
     if (n == 0)
         answer_error(rq, 406, "accept",
                      "This resource is not to be had in a form that Accept names; there is %s.", offers[0]);

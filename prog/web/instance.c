@@ -135,7 +135,7 @@ bool instance_is_sent_as(const struct instance *x, const struct accepted *a) {
     if (!x->ts->encapsulated)
         return bytes && (any || !named || strcmp(a->transfer, UID_ExplicitVRLittleEndian) == 0);
     bool media = accepted_takes(a, instance_media_type(x));
-    if (!media && !bytes)
+    if ((!media && !bytes) || accepted_refuses(a, instance_media_type(x)))
         return false;
     return any || same || (!named && (media || x->ts->lossy));
 }

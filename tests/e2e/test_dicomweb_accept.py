@@ -1,7 +1,7 @@
 """What a client says it takes, at every resource: PS3.18 8.7.3 to 8.7.8."""
 import pytest
 
-from test_dicomweb_wado import BRAINS, NATIVE, path
+from test_dicomweb_wado import BRAINS, COMPRESSED, NATIVE, path
 from web import JSON, XML, web  # noqa: F401
 from web_data import BRAIN, BRAIN_1
 from web_rows import check, get, parametrize, row
@@ -24,12 +24,21 @@ def of_type(wanted):
     return wanted.split(";")[0]
 
 
+def is_not(refused):
+    def look(answer):
+        got = answer.header("content-type").lower()
+        assert not got.startswith(refused.lower()), got
+    return look
+
+
 def rows_of(name, where, offers):
     first, section = offers[0], "PS3.18 8.7.5"
     yield row(section, name + ": no Accept: 406", get(where, None), status=406)
     yield row("PS3.18 8.7.3.2", name + ": */*", get(where, "*/*"), type=of_type(first))
     yield row(section, name + ": a type nobody has: 406", get(where, "application/x-nothing"), status=406)
     yield row("PS3.18 8.7.8", name + ": wanted with q=0: 406", get(where, first + ";q=0"), status=406)
+    yield row("RFC 9110 12.5.1", name + ": q=0 beside everything", get(where, "*/*, " + first + ";q=0"),
+              check=is_not(first), status=[200, 406])
     yield row("PS3.18 8.7.8", name + ": something less wanted than what there is", get(
         where, "application/x-nothing, %s;q=0.001" % first), type=of_type(first))
     yield row("PS3.18 8.7.5", name + ": no media types are ignored", get(where, ",;, /, a, */x, %s" % first),
@@ -48,7 +57,37 @@ def rows_of(name, where, offers):
             first, offer)), type=of_type(offer))
 
 
-ROWS = [r for name, where, offers in RESOURCES for r in rows_of(name, where, offers)]
+JPEGS = 'multipart/related; type="image/jpeg"'
+FRAME = path(NATIVE) + "/frames/1"
+JPEG_FRAME = path(COMPRESSED) + "/frames/1"
+EXACT = [
+    row("RFC 9110 12.5.1", "one form with q=0, the other is sent", get(
+        path(BRAINS[0]), "application/dicom;q=0, */*"), type="multipart/related"),
+    row("RFC 9110 12.5.1", "everything but files, which is all there is", get(
+        "studies/" + BRAIN, "multipart/related;q=0, application/zip;q=0, */*"), status=406),
+    row("RFC 9110 12.5.1", "multipart/* with q=0", get(path(BRAINS[0]), "multipart/*;q=0, */*"),
+        type="application/dicom"),
+    row("RFC 9110 12.5.1", "wanted less than everything else", get(
+        "studies?PatientID=WEB1", JSON + ";q=0.1, */*;q=0.5"), type="application/json"),
+    row("RFC 9110 12.5.1", "wanted, beside everything with q=0", get(
+        "studies?PatientID=WEB1", "*/*;q=0, " + JSON), type=JSON),
+    row("RFC 9110 12.5.1", "one part type with q=0, the others are not", get(FRAME, JPEGS + ";q=0, */*"),
+        type="multipart/related"),
+    row("RFC 9110 12.5.1", "the part type that there is, with q=0", get(
+        FRAME, OCTETS + ";q=0, application/octet-stream;q=0, */*"), status=406),
+    row("RFC 9110 12.5.1", "the same, of a compressed frame", get(
+        JPEG_FRAME, JPEGS + ";q=0, multipart/related"), status=406),
+    row("RFC 9110 12.5.1", "parts refused, the single part is sent", get(FRAME, OCTETS + ";q=0, */*"),
+        type="application/octet-stream"),
+    row("RFC 9110 12.5.1", "of it others are refused", get(JPEG_FRAME, OCTETS + ";q=0, multipart/related"),
+        type="multipart/related"),
+    row("PS3.18 8.7.4", "refused, a rendered type is not mixed in", get(
+        path(BRAINS[0]), "application/dicom, image/jpeg;q=0"), type="application/dicom"),
+    row("PS3.18 8.7.3.2", "one transfer syntax with q=0 is not all of them", get(
+        path(BRAINS[0]), FILES + ";transfer-syntax=1.2.840.10008.1.2.4.50;q=0, */*"),
+        type="multipart/related"),
+]
+ROWS = EXACT + [r for name, where, offers in RESOURCES for r in rows_of(name, where, offers)]
 
 
 @parametrize(ROWS)
