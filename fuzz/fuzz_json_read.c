@@ -1,19 +1,11 @@
 // Metadata as STOW-RS receives it, in JSON. What is read can be written and read again, and then is the same.
-#include "fuzz.h"
+#include "model.h"
 
 #include "dicom/json.h"
 #include "dicom/json_read.h"
 
-static bool uri(void *ctx, const char *path, const struct dicom_element *e, struct buf *out) {
-    const struct dicom_model *m = ctx;
-    FUZZ_CHECK(e->ref.offset < m->bulk_count);
-    FUZZ_CHECK(strcmp(m->bulk[e->ref.offset].path, path) == 0);
-    buf_append_slice(out, m->bulk[e->ref.offset].uri);
-    return true;
-}
-
 static void write_model(struct dicom_model *m, struct buf *out) {
-    const struct dicom_json_options o = {.uri = uri, .uri_ctx = m};
+    const struct dicom_json_options o = {.uri = model_uri_of, .uri_ctx = m};
     FUZZ_CHECK(dicom_json_write(m->ds, &o, out, NULL) == OK);
 }
 
