@@ -2,6 +2,7 @@
 
 #include "cli.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -51,6 +52,18 @@ bool cli_dir_enter(const char *dir, struct cli_dir *ret_dir) {
                         ret_dir->shown, (unsigned)st.st_uid),
                false;
     return true;
+}
+
+bool cli_dir_is_empty(int dir_fd) {
+    DIR *d = fdopendir(dup(dir_fd));
+    const struct dirent *entry;
+    bool empty = d != NULL;
+    while (d && (entry = readdir(d)))
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            empty = false;
+    if (d)
+        closedir(d);
+    return empty;
 }
 
 enum err cli_make_dir(const char *path, mode_t mode, struct fault *f) {

@@ -24,6 +24,9 @@ bool cli_dir_visit(const char *dir, struct cli_dir *ret_dir);
 // Sets user and group, all three of each; false and errno when that failed or root could be had back.
 bool cli_become(uid_t uid, gid_t gid);
 
+// No entries but "." and ".."; false also when it cannot be read.
+bool cli_dir_is_empty(int dir_fd);
+
 // mkdir, and no failure when it is there already.
 enum err cli_make_dir(const char *path, mode_t mode, struct fault *f);
 

@@ -10,7 +10,6 @@
 #include "conf/conf.h"
 #include "os/fd.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -25,15 +24,7 @@ static int make_out(const char *path) {
     if (mkdir(path, 0777) != 0 && errno != EEXIST)
         return cli_fail("%s: %s", path, strerror(errno)), -1;
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *d = fd >= 0 ? fdopendir(dup(fd)) : NULL;
-    const struct dirent *entry;
-    bool empty = d != NULL;
-    while (d && (entry = readdir(d)))
-        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-            empty = false;
-    if (d)
-        closedir(d);
-    if (empty)
+    if (fd >= 0 && cli_dir_is_empty(fd))
         return fd;
     cli_fail(fd < 0 ? "%s: cannot be opened" : "%s is not an empty folder; name a new one", path);
     os_fd_close(&fd);

@@ -9,7 +9,6 @@
 #include "conf/user.h"
 #include "os/sandbox.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/rand.h>
@@ -51,18 +50,6 @@ static bool settings(const struct cli_args *args, struct conf *ret_conf) {
     return true;
 }
 
-static bool is_empty(const char *path) {
-    DIR *d = opendir(path);
-    const struct dirent *entry;
-    bool empty = d != NULL;
-    while (d && (entry = readdir(d)))
-        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-            empty = false;
-    if (d)
-        closedir(d);
-    return empty;
-}
-
 // Makes DIR, gives it to the archive's user when we are root, and goes there as that user.
 static bool make_home(const char *dir, struct cli_dir *d) {
     umask(077);
@@ -72,7 +59,7 @@ static bool make_home(const char *dir, struct cli_dir *d) {
     if (fd < 0 || !realpath(dir, d->shown))
         return cli_fail("%s: %s", dir, strerror(errno)), false;
     bool there = faccessat(fd, "galena.conf", F_OK, AT_SYMLINK_NOFOLLOW) == 0;
-    bool good = !there && fchdir(fd) == 0 && is_empty(".");
+    bool good = !there && cli_dir_is_empty(fd) && fchdir(fd) == 0;
     if (!good) {
         close(fd);
         if (there)
