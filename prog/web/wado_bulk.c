@@ -134,14 +134,14 @@ static void send_value(struct instance *x, const struct forms *forms, struct dic
         send_run_as_part(x, run, vr, what);
 }
 
-static void send_pixels(struct instance *x, const struct forms *forms, const char *what) {
+static void send_pixels(struct instance *x, const struct forms *forms) {
     struct dicom_ref run = {x->table.offset, x->table.length};
     if (!x->table.present)
         answer_error(x->rq, 404, "not_found", "The instance has no pixel data.");
     else if (x->table.encapsulated)
         send_compressed(x, forms);
     else
-        send_value(x, forms, run, (enum vr)x->table.pixel_vr, what);
+        send_value(x, forms, run, (enum vr)x->table.pixel_vr, "/pixeldata");
 }
 
 // --- the resources
@@ -159,39 +159,32 @@ static void send_element(struct instance *x, const struct forms *forms) {
     if (!e || !e->is_ref)
         answer_error(x->rq, 404, "not_found", "The instance has no bulk data there.");
     else if (e->tag == x->table.pixel_tag && x->table.present && path.count == PATH_BEGIN + 1)
-        send_pixels(x, forms, "/pixeldata");
+        send_pixels(x, forms);
     else
         send_value(x, forms, e->ref, (enum vr)e->vr, "/bulkdata");
 }
 
-void wado_bulkdata(struct request *rq) {
+static void serve(struct request *rq, unsigned with, void (*send)(struct instance *, const struct forms *)) {
     struct instance x;
     struct forms forms;
     struct fault f = {0};
     forms.n = request_accepts_some(rq, offers, 2, forms.v);
     if (forms.n == 0)
         return;
-    enum err e = instance_open(&x, rq, 0, &f);
+    enum err e = instance_open(&x, rq, with, &f);
     if (e == OK)
-        send_element(&x, &forms);
+        send(&x, &forms);
     else
         answer_fault(rq, e, &f);
     instance_close(&x);
 }
 
+void wado_bulkdata(struct request *rq) {
+    serve(rq, 0, send_element);
+}
+
 void wado_pixeldata(struct request *rq) {
-    struct instance x;
-    struct forms forms;
-    struct fault f = {0};
-    forms.n = request_accepts_some(rq, offers, 2, forms.v);
-    if (forms.n == 0)
-        return;
-    enum err e = instance_open(&x, rq, RETRIEVAL_WITH_BODY, &f);
-    if (e == OK)
-        send_pixels(&x, &forms, "/pixeldata");
-    else
-        answer_fault(rq, e, &f);
-    instance_close(&x);
+    serve(rq, RETRIEVAL_WITH_BODY, send_pixels);
 }
 
 // Rendered resources and thumbnails: 10.4.1.1.4. There is nothing here that could draw them.
