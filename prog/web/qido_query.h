@@ -11,8 +11,8 @@ enum { QIDO_DEPTH_MAX = 4 };
 struct qido_query {
     struct identifier id;
     struct find_options options;
-    uint64_t limit, offset; // limit 0: none was given
-    bool limited;
+    uint64_t limit, offset;
+    bool limited; // a limit was given; 0 is one, too
     bool all;   // includefield=all
     bool count; // the answer says how many match altogether
 };

@@ -238,7 +238,10 @@ RETURNED = [
 
 PAGES = [
     row("PS3.18 8.3.4.4", "limit", ALL + "&limit=3", count=3),
-    row("PS3.18 8.3.4.4", "limit=0", ALL + "&limit=0", status=[200, 204, 400]),
+    row("PS3.18 8.3.4.4", "limit=0: none of them", ALL + "&limit=0", status=[200, 204, 400],
+        check=lambda a: a.status != 200 or a.json() == [] or 1 / 0),
+    row("PS3.18 8.3.4.4", "limit=0 of what the index does not decide", "instances?ProtocolName=*&limit=0",
+        status=[200, 204, 400], check=lambda a: a.status != 200 or a.json() == [] or 1 / 0),
     row("PS3.18 8.3.4.4", "offset", ALL + "&offset=1", count=3),
     row("PS3.18 8.3.4.4", "instances in their order", "studies/%s/instances" % BRAIN,
         order={"00200013": [1, 2, 3]}),
