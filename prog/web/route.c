@@ -113,7 +113,8 @@ static const struct route *find(struct request *rq, const struct target *path, s
         if (method_fits(r, rq->http->method))
             return r;
         if (strcmp(r->path, "/*") != 0 || allow->n == 0)
-            buf_printf(allow, "%s%s", allow->n ? ", " : "", r->method);
+            buf_printf(allow, "%s%s%s", allow->n ? ", " : "", r->method,
+                       strcmp(r->method, "GET") == 0 ? ", HEAD" : "");
     }
     return NULL;
 }
