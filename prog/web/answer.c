@@ -139,9 +139,11 @@ static bool make_etag(struct slice body, char ret_etag[ETAG_CHARS + 1]) {
     return true;
 }
 
+// RFC 9110 13.2.1: of other methods nothing is selected that somebody could have already.
 bool answer_not_modified(struct request *rq, struct answer *a) {
-    struct slice known = request_header(rq, "if-none-match");
-    if (!known.p || !a->etag || !etag_listed(known, slice_str(a->etag), true))
+    struct slice known = request_header(rq, "if-none-match"), method = rq->http->method;
+    bool reads = slice_eq_str(method, "GET") || slice_eq_str(method, "HEAD");
+    if (!reads || !known.p || !a->etag || !etag_listed(known, slice_str(a->etag), true))
         return false;
     a->status = 304;
     a->type = NULL;
@@ -197,7 +199,8 @@ bool answer_part_of(struct request *rq, struct answer *a, uint64_t size, struct 
     struct answer_part part = {.from = 0};
     enum range_kind kind = RANGE_ALL;
     answer_header(a, "accept-ranges", SLICE_LIT("bytes"));
-    if (range.p && if_range_holds(request_header(rq, "if-range"), slice_str(a->etag), -1))
+    bool get = slice_eq_str(rq->http->method, "GET"); // RFC 9110 14.2: of GET alone
+    if (get && range.p && if_range_holds(request_header(rq, "if-range"), slice_str(a->etag), -1))
         kind = range_parse(range, size, &part.from, &part.bytes);
     if (kind == RANGE_NONE) {
         refuse_range(rq, size);

@@ -226,6 +226,12 @@ def test_what_was_stored_is_there(bed):  # noqa: F811
     assert found.status == 200 and len(found.json()) == 1
 
 
+def test_conditions_are_of_reading(bed):  # noqa: F811
+    """RFC 9110 13.2.1: what was stored is never "not modified"."""
+    assert bed.stow(fresh()[1], If_None_Match="*").status == 200
+    assert bed("OPTIONS", "/dicomweb", If_None_Match="*").status == 200
+
+
 def test_the_same_again_is_stored_once(bed):  # noqa: F811
     uid, data = fresh()
     assert [bed.stow(data).status for _ in range(3)] == [200] * 3

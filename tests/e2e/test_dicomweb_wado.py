@@ -306,6 +306,8 @@ def test_head_has_the_headers_of_get(web):  # noqa: F811
     assert head.status == 200 and head.body == b""
     for name in ("content-type", "content-length", "etag"):
         assert got.header(name) == head.header(name), name
+    part = web("HEAD", path(BRAINS[0]), Accept=DICOM, Range="bytes=0-9")  # RFC 9110 14.2: of GET alone
+    assert part.status == 200 and part.header("content-length") == got.header("content-length")
 
 
 @pytest.mark.parametrize("what", ["studies/" + BRAIN, "studies/%s/series/%s" % (BRAIN, BRAIN_1)])
