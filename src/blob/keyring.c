@@ -237,7 +237,7 @@ void keyring_derive(struct keyring *k, const char *label, uint8_t ret_key[KEY_BY
     bug_unless(n + 1 + STORE_ID_BYTES <= sizeof info);
     memcpy(info, label, n + 1);
     memcpy(info + n + 1, k->header.store_id, STORE_ID_BYTES);
-    seal_expand(k->sealer, k->root, slice_of(info, n + 1 + STORE_ID_BYTES), ret_key, KEY_BYTES);
+    seal_expand(k->root, slice_of(info, n + 1 + STORE_ID_BYTES), ret_key, KEY_BYTES);
 }
 
 // --- Slots ---------------------------------------------------------------------------------------
@@ -246,7 +246,7 @@ static enum err study_id(struct keyring *k, struct slice study_uid, uint8_t ret_
     if (study_uid.n == 0 || study_uid.n > UID_MAX)
         return ERR_UID;
     uint8_t mac[SEAL_MAC];
-    seal_hmac(k->sealer, k->id_key, study_uid, mac);
+    seal_hmac(k->id_key, study_uid, mac);
     memcpy(ret_id, mac, KEYS_ID);
     return OK;
 }
@@ -260,7 +260,7 @@ static void wrap_key(struct keyring *k, uint16_t epoch, uint32_t slot, const uin
     for (int i = 0; i < 4; i++)
         info[sizeof label + (size_t)i] = (uint8_t)(slot >> 8 * i);
     memcpy(info + sizeof label + 4, id, KEYS_ID);
-    seal_expand(k->sealer, k->header.epochs[epoch], slice_of(info, sizeof info), ret_key, SEAL_KEY);
+    seal_expand(k->header.epochs[epoch], slice_of(info, sizeof info), ret_key, SEAL_KEY);
 }
 
 static struct cached *cache_of(struct keyring *k, uint32_t slot) {

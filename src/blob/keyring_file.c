@@ -40,26 +40,26 @@ bool key_slot_read(const uint8_t p[KEYS_SLOT], struct key_slot *ret) {
 }
 
 // Two keys from the root: one to authenticate the page, one to wrap the epoch keys of this store.
-static void root_keys(struct sealer *s, const uint8_t root[SEAL_KEY], const uint8_t *store_id,
+static void root_keys(const uint8_t root[SEAL_KEY], const uint8_t *store_id,
                       uint8_t ret_mac[SEAL_KEY], uint8_t ret_wrap[SEAL_KEY]) {
     uint8_t info[sizeof "galena/keys/epoch" + STORE_ID_BYTES];
     memcpy(info, "galena/keys/epoch", sizeof "galena/keys/epoch");
     memcpy(info + sizeof "galena/keys/epoch", store_id, STORE_ID_BYTES);
-    seal_expand(s, root, SLICE_LIT("galena/keys/header"), ret_mac, SEAL_KEY);
-    seal_expand(s, root, slice_of(info, sizeof info), ret_wrap, SEAL_KEY);
+    seal_expand(root, SLICE_LIT("galena/keys/header"), ret_mac, SEAL_KEY);
+    seal_expand(root, slice_of(info, sizeof info), ret_wrap, SEAL_KEY);
 }
 
 void key_header_write(struct sealer *s, const uint8_t root[SEAL_KEY], const struct key_header *h,
                       uint8_t ret_page[KEYS_PAGE]) {
     uint8_t mac[SEAL_KEY], wrap[SEAL_KEY];
-    root_keys(s, root, h->store_id, mac, wrap);
+    root_keys(root, h->store_id, mac, wrap);
     memset(ret_page, 0, KEYS_PAGE);
     memcpy(ret_page, magic, sizeof magic);
     memcpy(ret_page + 8, h->store_id, STORE_ID_BYTES);
     put_u16(ret_page + 24, h->n_epochs);
     for (size_t i = 0; i < h->n_epochs; i++)
         seal_wrap(s, wrap, h->epochs[i], ret_page + EPOCHS_AT + i * SEAL_WRAPPED);
-    seal_hmac(s, mac, slice_of(ret_page, MAC_AT), ret_page + MAC_AT);
+    seal_hmac(mac, slice_of(ret_page, MAC_AT), ret_page + MAC_AT);
     OPENSSL_cleanse(mac, sizeof mac);
     OPENSSL_cleanse(wrap, sizeof wrap);
 }
@@ -67,8 +67,8 @@ void key_header_write(struct sealer *s, const uint8_t root[SEAL_KEY], const stru
 bool key_header_read(struct sealer *s, const uint8_t root[SEAL_KEY], const uint8_t page[KEYS_PAGE],
                      struct key_header *ret) {
     uint8_t mac[SEAL_KEY], wrap[SEAL_KEY], want[SEAL_MAC];
-    root_keys(s, root, page + 8, mac, wrap);
-    seal_hmac(s, mac, slice_of(page, MAC_AT), want);
+    root_keys(root, page + 8, mac, wrap);
+    seal_hmac(mac, slice_of(page, MAC_AT), want);
     unsigned n = (unsigned)(page[24] | page[25] << 8);
     bool ok = memcmp(page, magic, sizeof magic) == 0 && seal_same(want, page + MAC_AT, SEAL_MAC) && n > 0 &&
               n <= KEYS_EPOCHS_MAX;

@@ -1,8 +1,10 @@
+#define OPENSSL_SUPPRESS_DEPRECATED // SHA256_*, see hmac()
 #include "blob/seal.h"
 
 #include <errno.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <openssl/sha.h>
 #include <stdlib.h>
 #include <sys/random.h>
 
@@ -10,9 +12,7 @@
 
 struct sealer {
     EVP_CIPHER *gcm, *aes;
-    EVP_MD *sha256;
     EVP_CIPHER_CTX *enc, *dec, *ecb;
-    EVP_MD_CTX *md;
     uint8_t enc_key[SEAL_KEY], dec_key[SEAL_KEY]; // what enc and dec are set to
     bool enc_keyed, dec_keyed;
 };
@@ -23,14 +23,14 @@ struct sealer *sealer_new(void) {
         return NULL;
     s->gcm = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
     s->aes = EVP_CIPHER_fetch(NULL, "AES-256-ECB", NULL);
-    s->sha256 = EVP_MD_fetch(NULL, "SHA2-256", NULL);
     s->enc = EVP_CIPHER_CTX_new();
     s->dec = EVP_CIPHER_CTX_new();
     s->ecb = EVP_CIPHER_CTX_new();
-    s->md = EVP_MD_CTX_new();
-    if (!s->gcm || !s->aes || !s->sha256 || !s->enc || !s->dec || !s->ecb || !s->md ||
+    // Each context is given its cipher once: what comes later needs no memory, so that it cannot fail.
+    if (!s->gcm || !s->aes || !s->enc || !s->dec || !s->ecb ||
         EVP_EncryptInit_ex2(s->enc, s->gcm, NULL, NULL, NULL) != 1 ||
-        EVP_DecryptInit_ex2(s->dec, s->gcm, NULL, NULL, NULL) != 1) {
+        EVP_DecryptInit_ex2(s->dec, s->gcm, NULL, NULL, NULL) != 1 ||
+        EVP_EncryptInit_ex2(s->ecb, s->aes, NULL, NULL, NULL) != 1) {
         sealer_free(s);
         return NULL;
     }
@@ -43,10 +43,8 @@ void sealer_free(struct sealer *s) {
     EVP_CIPHER_CTX_free(s->enc);
     EVP_CIPHER_CTX_free(s->dec);
     EVP_CIPHER_CTX_free(s->ecb);
-    EVP_MD_CTX_free(s->md);
     EVP_CIPHER_free(s->gcm);
     EVP_CIPHER_free(s->aes);
-    EVP_MD_free(s->sha256);
     OPENSSL_cleanse(s, sizeof *s);
     free(s);
 }
@@ -72,38 +70,41 @@ void seal_keys_wipe(struct seal_keys *k) {
     OPENSSL_cleanse(k, sizeof *k);
 }
 
-// HMAC by hand: half the cost of EVP_MAC with a key that changes at every call.
-static void hmac(struct sealer *s, const uint8_t key[SEAL_KEY], const struct slice *parts, size_t n_parts,
+// HMAC by hand, RFC 2104, on the functions of SHA-256 that take no memory. EVP takes some at every beginning,
+// and could then fail: a record that cannot be checked for want of memory must not be taken for damaged.
+static void hmac(const uint8_t key[SEAL_KEY], const struct slice *parts, size_t n_parts,
                  uint8_t ret_mac[SEAL_MAC]) {
+    SHA256_CTX c;
     uint8_t pad[64], inner[SEAL_MAC];
     memset(pad, 0x36, sizeof pad);
     for (size_t i = 0; i < SEAL_KEY; i++)
         pad[i] ^= key[i];
-    bool ok =
-        EVP_DigestInit_ex2(s->md, s->sha256, NULL) == 1 && EVP_DigestUpdate(s->md, pad, sizeof pad) == 1;
+    SHA256_Init(&c);
+    SHA256_Update(&c, pad, sizeof pad);
     for (size_t i = 0; i < n_parts; i++)
-        ok = ok && EVP_DigestUpdate(s->md, parts[i].p, parts[i].n) == 1;
-    ok = ok && EVP_DigestFinal_ex(s->md, inner, NULL) == 1;
+        SHA256_Update(&c, parts[i].p, parts[i].n);
+    SHA256_Final(inner, &c);
     for (size_t i = 0; i < sizeof pad; i++)
         pad[i] ^= 0x36 ^ 0x5c;
-    ok = ok && EVP_DigestInit_ex2(s->md, s->sha256, NULL) == 1 &&
-         EVP_DigestUpdate(s->md, pad, sizeof pad) == 1 && EVP_DigestUpdate(s->md, inner, sizeof inner) == 1 &&
-         EVP_DigestFinal_ex(s->md, ret_mac, NULL) == 1;
-    bug_unless(ok);
+    SHA256_Init(&c);
+    SHA256_Update(&c, pad, sizeof pad);
+    SHA256_Update(&c, inner, sizeof inner);
+    SHA256_Final(ret_mac, &c);
     OPENSSL_cleanse(pad, sizeof pad);
+    OPENSSL_cleanse(&c, sizeof c);
 }
 
-void seal_hmac(struct sealer *s, const uint8_t key[SEAL_KEY], struct slice data, uint8_t ret_mac[SEAL_MAC]) {
-    hmac(s, key, &data, 1, ret_mac);
+void seal_hmac(const uint8_t key[SEAL_KEY], struct slice data, uint8_t ret_mac[SEAL_MAC]) {
+    hmac(key, &data, 1, ret_mac);
 }
 
-void seal_expand(struct sealer *s, const uint8_t prk[SEAL_KEY], struct slice info, uint8_t *ret, size_t n) {
+void seal_expand(const uint8_t prk[SEAL_KEY], struct slice info, uint8_t *ret, size_t n) {
     bug_unless(n <= 255 * SEAL_MAC);
     uint8_t t[SEAL_MAC], counter = 0;
     for (size_t done = 0; done < n;) {
         counter++;
         struct slice parts[3] = {{t, done ? sizeof t : 0}, info, {&counter, 1}};
-        hmac(s, prk, parts, 3, t);
+        hmac(prk, parts, 3, t);
         size_t take = n - done < sizeof t ? n - done : sizeof t;
         memcpy(ret + done, t, take);
         done += take;
@@ -111,7 +112,7 @@ void seal_expand(struct sealer *s, const uint8_t prk[SEAL_KEY], struct slice inf
     OPENSSL_cleanse(t, sizeof t);
 }
 
-void seal_derive(struct sealer *s, const uint8_t kek[SEAL_KEY], const uint8_t salt[SEAL_SALT],
+void seal_derive(const uint8_t kek[SEAL_KEY], const uint8_t salt[SEAL_SALT],
                  struct slice context, struct seal_keys *ret_keys) {
     uint8_t info[sizeof LABEL + SEAL_SALT + SEAL_CONTEXT_MAX];
     bug_unless(context.n <= SEAL_CONTEXT_MAX);
@@ -122,7 +123,7 @@ void seal_derive(struct sealer *s, const uint8_t kek[SEAL_KEY], const uint8_t sa
     memcpy(info + n, context.p, context.n);
     n += context.n;
     uint8_t out[SEAL_KEY + sizeof ret_keys->nonce + SEAL_COMMITMENT];
-    seal_expand(s, kek, slice_of(info, n), out, sizeof out);
+    seal_expand(kek, slice_of(info, n), out, sizeof out);
     memcpy(ret_keys->key, out, SEAL_KEY);
     memcpy(ret_keys->nonce, out + SEAL_KEY, sizeof ret_keys->nonce);
     memcpy(ret_keys->commitment, out + SEAL_KEY + sizeof ret_keys->nonce, SEAL_COMMITMENT);
@@ -216,7 +217,7 @@ bool seal_open_all(struct sealer *s, const struct seal_keys *k, enum seal_range 
 enum { WRAP_BLOCKS = SEAL_KEY / 8, WRAP_STEPS = 6 * WRAP_BLOCKS };
 
 static void wrap_begin(struct sealer *s, const uint8_t key[SEAL_KEY], int encrypt) {
-    bool ok = EVP_CipherInit_ex2(s->ecb, s->aes, key, NULL, encrypt, NULL) == 1 &&
+    bool ok = EVP_CipherInit_ex2(s->ecb, NULL, key, NULL, encrypt, NULL) == 1 &&
               EVP_CIPHER_CTX_set_padding(s->ecb, 0) == 1;
     bug_unless(ok);
 }

@@ -20,7 +20,7 @@ static uint64_t get_le(const uint8_t *p, int n) {
 
 // --- The page -------------------------------------------------------------------------------------
 
-void segment_page_write(struct sealer *s, const struct segment_id *id, const struct segment_page *p,
+void segment_page_write(const struct segment_id *id, const struct segment_page *p,
                         uint8_t ret[SEGMENT_PAGE]) {
     memset(ret, 0, SEGMENT_PAGE);
     memcpy(ret, page_magic, sizeof page_magic);
@@ -28,16 +28,16 @@ void segment_page_write(struct sealer *s, const struct segment_id *id, const str
     put_le(ret + 24, id->number, 4);
     ret[28] = p->closed ? CLOSED : OPEN;
     put_le(ret + 32, p->closed ? p->end : 0, 8);
-    seal_hmac(s, id->mac_key, slice_of(ret, PAGE_MAC_AT), ret + PAGE_MAC_AT);
+    seal_hmac(id->mac_key, slice_of(ret, PAGE_MAC_AT), ret + PAGE_MAC_AT);
 }
 
-bool segment_page_read(struct sealer *s, const struct segment_id *id, const uint8_t p[SEGMENT_PAGE],
+bool segment_page_read(const struct segment_id *id, const uint8_t p[SEGMENT_PAGE],
                        struct segment_page *ret) {
     uint8_t want[SEAL_MAC];
     if (memcmp(p, page_magic, sizeof page_magic) != 0 || memcmp(p + 8, id->store_id, STORE_ID_BYTES) != 0 ||
         get_le(p + 24, 4) != id->number || (p[28] != OPEN && p[28] != CLOSED))
         return false;
-    seal_hmac(s, id->mac_key, slice_of(p, PAGE_MAC_AT), want);
+    seal_hmac(id->mac_key, slice_of(p, PAGE_MAC_AT), want);
     if (!seal_same(want, p + PAGE_MAC_AT, SEAL_MAC))
         return false;
     *ret = (struct segment_page){.closed = p[28] == CLOSED, .end = get_le(p + 32, 8)};
@@ -95,16 +95,16 @@ uint64_t record_front_bytes(const struct record *r) {
 }
 
 // Over everything but the magic, and over where it stands.
-static void record_mac(struct sealer *s, const struct segment_id *id, uint64_t offset,
+static void record_mac(const struct segment_id *id, uint64_t offset,
                        const uint8_t p[RECORD_HEADER], uint8_t ret[SEAL_MAC]) {
     uint8_t in[RECORD_MAC_AT - 4 + 12];
     memcpy(in, p + 4, RECORD_MAC_AT - 4);
     put_le(in + RECORD_MAC_AT - 4, id->number, 4);
     put_le(in + RECORD_MAC_AT, offset, 8);
-    seal_hmac(s, id->mac_key, slice_of(in, sizeof in), ret);
+    seal_hmac(id->mac_key, slice_of(in, sizeof in), ret);
 }
 
-void record_write(struct sealer *s, const struct segment_id *id, uint64_t offset, const struct record *r,
+void record_write(const struct segment_id *id, uint64_t offset, const struct record *r,
                   uint8_t ret[RECORD_HEADER]) {
     uint8_t mac[SEAL_MAC];
     memset(ret, 0, RECORD_HEADER);
@@ -120,7 +120,7 @@ void record_write(struct sealer *s, const struct segment_id *id, uint64_t offset
     memcpy(ret + 64, r->commitment, SEAL_COMMITMENT);
     put_le(ret + 96, r->front_at, 8);
     put_le(ret + 104, r->body_at, 8);
-    record_mac(s, id, offset, ret, mac);
+    record_mac(id, offset, ret, mac);
     memcpy(ret + RECORD_MAC_AT, mac, RECORD_MAC);
 }
 
@@ -136,13 +136,13 @@ static bool layout_ok(const struct record *r) {
     return record_lay_out(&want) && want.bytes == r->bytes && want.front_at == r->front_at;
 }
 
-bool record_read(struct sealer *s, const struct segment_id *id, uint64_t offset,
+bool record_read(const struct segment_id *id, uint64_t offset,
                  const uint8_t p[RECORD_HEADER], struct record *ret) {
     bool dropped = memcmp(p, dropped_magic, sizeof dropped_magic) == 0;
     uint8_t mac[SEAL_MAC];
     if ((!dropped && memcmp(p, live_magic, sizeof live_magic) != 0) || p[4] != VERSION)
         return false;
-    record_mac(s, id, offset, p, mac);
+    record_mac(id, offset, p, mac);
     if (!seal_same(mac, p + RECORD_MAC_AT, RECORD_MAC))
         return false;
     struct record r = {
@@ -162,7 +162,7 @@ bool record_read(struct sealer *s, const struct segment_id *id, uint64_t offset,
     return true;
 }
 
-bool record_keys(struct sealer *s, const struct segment_id *id, uint64_t offset, struct record *r,
+bool record_keys(const struct segment_id *id, uint64_t offset, struct record *r,
                  bool sealing, const uint8_t kek[KEY_BYTES], struct seal_keys *ret_keys) {
     uint8_t context[STORE_ID_BYTES + 4 + 8 + 4];
     memcpy(context, id->store_id, STORE_ID_BYTES);
@@ -170,7 +170,7 @@ bool record_keys(struct sealer *s, const struct segment_id *id, uint64_t offset,
     put_le(context + STORE_ID_BYTES + 4, offset, 8);
     put_le(context + STORE_ID_BYTES + 12, r->slot, 4);
     struct seal_keys k;
-    seal_derive(s, kek, r->salt, slice_of(context, sizeof context), &k);
+    seal_derive(kek, r->salt, slice_of(context, sizeof context), &k);
     if (sealing)
         memcpy(r->commitment, k.commitment, SEAL_COMMITMENT);
     bool ok = seal_same(k.commitment, r->commitment, SEAL_COMMITMENT);

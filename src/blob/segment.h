@@ -47,9 +47,9 @@ struct segment_page {
     bool closed;
     uint64_t end; // when closed
 };
-void segment_page_write(struct sealer *s, const struct segment_id *id, const struct segment_page *p,
+void segment_page_write(const struct segment_id *id, const struct segment_page *p,
                         uint8_t ret[SEGMENT_PAGE]);
-bool segment_page_read(struct sealer *s, const struct segment_id *id, const uint8_t p[SEGMENT_PAGE],
+bool segment_page_read(const struct segment_id *id, const uint8_t p[SEGMENT_PAGE],
                        struct segment_page *ret);
 
 struct record {
@@ -69,15 +69,15 @@ uint64_t record_range_at(const struct record *r, enum seal_range range); // from
 // From the record's start to the end of the summary; 0: they stand behind the body.
 uint64_t record_front_bytes(const struct record *r);
 
-void record_write(struct sealer *s, const struct segment_id *id, uint64_t offset, const struct record *r,
+void record_write(const struct segment_id *id, uint64_t offset, const struct record *r,
                   uint8_t ret[RECORD_HEADER]);
 // False: not a record header of this store, segment and offset.
-bool record_read(struct sealer *s, const struct segment_id *id, uint64_t offset,
+bool record_read(const struct segment_id *id, uint64_t offset,
                  const uint8_t p[RECORD_HEADER], struct record *ret);
 void record_drop_mark(uint8_t ret[4]); // what to write at a record's start to drop it
 
 // Sets r->commitment too when `sealing`; else false when it does not match (another key or place).
-bool record_keys(struct sealer *s, const struct segment_id *id, uint64_t offset, struct record *r,
+bool record_keys(const struct segment_id *id, uint64_t offset, struct record *r,
                  bool sealing, const uint8_t kek[KEY_BYTES], struct seal_keys *ret_keys);
 
 #endif

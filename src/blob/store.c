@@ -193,7 +193,7 @@ enum err store_segment_look(struct store *s, struct segment *g, struct fault *f)
     ssize_t n = blob_os_read(g->fd, page, sizeof page, 0);
     if (n < 0 || fstat(g->fd, &st) != 0)
         return fault_errno(f, "segment");
-    g->foreign = n < SEGMENT_PAGE || !segment_page_read(s->sealer, store_id_of(s, g), page, &p);
+    g->foreign = n < SEGMENT_PAGE || !segment_page_read(store_id_of(s, g), page, &p);
     g->alloc_end = (uint64_t)st.st_size;
     g->closed = !g->foreign && p.closed && p.end >= SEGMENT_PAGE && p.end <= g->alloc_end;
     g->end = g->closed ? p.end : g->alloc_end;

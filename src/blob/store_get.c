@@ -18,7 +18,7 @@ enum err store_record_keys(struct store *s, struct segment *g, uint64_t offset, 
     enum err e = keyring_kek(s->keyring, r->slot, f, kek);
     if (e != OK)
         return e;
-    bool ok = record_keys(s->sealer, store_id_of(s, g), offset, r, false, kek, ret_keys);
+    bool ok = record_keys(store_id_of(s, g), offset, r, false, kek, ret_keys);
     OPENSSL_cleanse(kek, sizeof kek);
     return ok ? OK : ERR_MISMATCH;
 }
@@ -43,7 +43,7 @@ static enum err read_start(struct store *s, const struct blob_ref *ref, uint8_t 
     if (got < 0)
         return fault_errno(f, "reading the store");
     struct record r;
-    if (got < RECORD_HEADER || !record_read(s->sealer, store_id_of(s, g), ref->offset, p, &r) ||
+    if (got < RECORD_HEADER || !record_read(store_id_of(s, g), ref->offset, p, &r) ||
         r.bytes != ref->length)
         return damaged(g, ref->offset, "no header", f);
     if (r.dropped)

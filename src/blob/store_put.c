@@ -82,7 +82,7 @@ static enum err new_keys(struct store *s, struct slice study_uid, struct segment
     if (e != OK)
         return e;
     seal_random(r->salt, sizeof r->salt);
-    bug_unless(record_keys(s->sealer, store_id_of(s, g), offset, r, true, kek, ret_keys));
+    bug_unless(record_keys(store_id_of(s, g), offset, r, true, kek, ret_keys));
     OPENSSL_cleanse(kek, sizeof kek);
     return OK;
 }
@@ -127,7 +127,7 @@ static enum err write_whole(struct store *s, struct segment *g, const struct rec
         return e;
     store_space_zero_ahead(s, g, r->bytes);
     struct out o = {.s = s, .fd = g->fd, .at = g->end};
-    record_write(s->sealer, store_id_of(s, g), g->end, r, out_room(&o, RECORD_HEADER));
+    record_write(store_id_of(s, g), g->end, r, out_room(&o, RECORD_HEADER));
     if (!out_front(&o, k, front) || !out_range(&o, k, SEAL_BODY, body) || !out_padding(&o) || !out_flush(&o))
         return undo(s, g, g->end, f);
     return OK;
@@ -295,7 +295,7 @@ static enum err stream_close(struct store_stream *w, const struct store_front *f
     if ((behind && !out_front(&o, &w->k, front)) || !out_padding(&o) || !out_flush(&o))
         return fault_errno(f, "writing to the store");
     o.at = w->offset;
-    record_write(s->sealer, store_id_of(s, w->g), w->offset, &w->r, out_room(&o, RECORD_HEADER));
+    record_write(store_id_of(s, w->g), w->offset, &w->r, out_room(&o, RECORD_HEADER));
     if ((!behind && !out_front(&o, &w->k, front)) || !out_flush(&o))
         return fault_errno(f, "writing to the store");
     return OK;
@@ -346,7 +346,7 @@ enum err store_drop(struct store *s, const struct blob_ref *ref, struct fault *f
     ssize_t n = blob_os_read(g->fd, p, sizeof p, ref->offset);
     if (n < 0)
         return fault_errno(f, "reading the store");
-    if (n < RECORD_HEADER || !record_read(s->sealer, store_id_of(s, g), ref->offset, p, &r))
+    if (n < RECORD_HEADER || !record_read(store_id_of(s, g), ref->offset, p, &r))
         return fault_set(f, ERR_CORRUPT, "no record at this place");
     if (r.dropped)
         return OK;

@@ -99,7 +99,7 @@ static enum err look_at(struct scan *sc, uint64_t at, enum look *ret_look, uint6
     if (n == 0)
         n = read_some(sc, window, RECORD_HEADER, at); // the bad sector may be further on
     *ret_look = LOOK_NOTHING;
-    if (n < RECORD_HEADER || !record_read(sc->s->sealer, store_id_of(sc->s, sc->g), at, window, &r))
+    if (n < RECORD_HEADER || !record_read(store_id_of(sc->s, sc->g), at, window, &r))
         return OK;
     *ret_bytes = r.bytes;
     if (r.bytes > sc->to - at) { // cut short
@@ -138,7 +138,7 @@ static bool header_at(struct scan *sc, const uint8_t *p, size_t n, uint64_t at) 
             return false;
         p = whole;
     }
-    return record_read(sc->s->sealer, store_id_of(sc->s, sc->g), at, p, &r);
+    return record_read(store_id_of(sc->s, sc->g), at, p, &r);
 }
 
 // Where the next header stands behind `start`, or `to`. *ret_zero: nothing but zeros before it.

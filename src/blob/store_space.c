@@ -119,7 +119,7 @@ static enum err create(struct store *s, struct fault *f, struct segment **ret) {
         e = fault_set(f, ERR_NO_MEMORY, "segment");
     } else {
         store_segment_opened(s, g, fd);
-        segment_page_write(s->sealer, store_id_of(s, g), &(struct segment_page){0}, page);
+        segment_page_write(store_id_of(s, g), &(struct segment_page){0}, page);
         if (!blob_os_write(fd, page, sizeof page, 0))
             e = fault_errno(f, name);
     }

@@ -99,7 +99,7 @@ static void close_full(struct store *s, struct segment *g) {
         g->durable_end != g->end)
         return;
     uint8_t page[SEGMENT_PAGE];
-    segment_page_write(s->sealer, store_id_of(s, g), &(struct segment_page){.closed = true, .end = g->end},
+    segment_page_write(store_id_of(s, g), &(struct segment_page){.closed = true, .end = g->end},
                        page);
     if (!blob_os_write(g->fd, page, sizeof page, 0))
         return;

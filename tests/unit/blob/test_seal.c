@@ -6,6 +6,7 @@
 // after these:
 #include <cmocka.h>
 #include <openssl/core_names.h>
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/kdf.h>
 #include <pthread.h>
@@ -18,11 +19,31 @@ static struct sealer *s;
 static struct seal_keys k;
 static const uint8_t kek[SEAL_KEY] = "0123456789abcdef0123456789abcdef", salt[SEAL_SALT] = "salt";
 
+// What libcrypto asks for, counted.
+static size_t allocations;
+
+static void *counted_malloc(size_t n, const char *file, int line) {
+    (void)file, (void)line;
+    allocations++;
+    return malloc(n);
+}
+
+static void *counted_realloc(void *p, size_t n, const char *file, int line) {
+    (void)file, (void)line;
+    allocations++;
+    return realloc(p, n);
+}
+
+static void counted_free(void *p, const char *file, int line) {
+    (void)file, (void)line;
+    free(p);
+}
+
 static int setup(void **state) {
     (void)state;
     s = sealer_new();
     assert_non_null(s);
-    seal_derive(s, kek, salt, SLICE_LIT("context"), &k);
+    seal_derive(kek, salt, SLICE_LIT("context"), &k);
     return 0;
 }
 
@@ -70,11 +91,11 @@ static void test_derivation_depends_on_everything(void **state) {
     memcpy(salt2, salt, sizeof salt2);
     kek2[31] ^= 1;
     salt2[23] ^= 1;
-    seal_derive(s, kek2, salt, SLICE_LIT("context"), &other);
+    seal_derive(kek2, salt, SLICE_LIT("context"), &other);
     assert_false(seal_same(other.commitment, k.commitment, SEAL_COMMITMENT));
-    seal_derive(s, kek, salt2, SLICE_LIT("context"), &other);
+    seal_derive(kek, salt2, SLICE_LIT("context"), &other);
     assert_false(seal_same(other.commitment, k.commitment, SEAL_COMMITMENT));
-    seal_derive(s, kek, salt, SLICE_LIT("contexu"), &other);
+    seal_derive(kek, salt, SLICE_LIT("contexu"), &other);
     assert_false(seal_same(other.commitment, k.commitment, SEAL_COMMITMENT));
 }
 
@@ -175,7 +196,7 @@ static void test_other_key_after_each_other(void **state) {
     (void)state;
     struct seal_keys other;
     uint8_t kek2[SEAL_KEY] = {1}, one[3 + SEAL_TAG], two[3 + SEAL_TAG], got[3];
-    seal_derive(s, kek2, salt, SLICE_LIT("context"), &other);
+    seal_derive(kek2, salt, SLICE_LIT("context"), &other);
     for (int i = 0; i < 3; i++) { // the key schedule is cached: it must follow
         seal_chunk(s, &k, SEAL_META, 0, (const uint8_t *)"abc", 3, one);
         seal_chunk(s, &other, SEAL_META, 0, (const uint8_t *)"abc", 3, two);
@@ -248,11 +269,33 @@ static void test_hmac(void **state) {
     (void)state;
     static const uint8_t want[4] = {0x5b, 0xdc, 0xc1, 0x46};
     uint8_t key[SEAL_KEY] = "Jefe", mac[SEAL_MAC];
-    seal_hmac(s, key, SLICE_LIT("what do ya want for nothing?"), mac);
+    seal_hmac(key, SLICE_LIT("what do ya want for nothing?"), mac);
     assert_memory_equal(mac, want, sizeof want);
 }
 
+// A sealer that is there needs no memory: nothing it does can fail, no record be taken for damaged.
+static void test_no_memory_is_asked_for(void **state) {
+    (void)state;
+    uint8_t sealed[100 + SEAL_TAG], plain[100] = {1}, wrapped[SEAL_WRAPPED], key[SEAL_KEY], mac[SEAL_MAC];
+    struct seal_keys keys;
+    struct sealer *fresh = sealer_new();
+    assert_non_null(fresh);
+    size_t before = allocations;
+    assert_true(before > 0);
+    for (int i = 0; i < 3; i++) {
+        seal_derive(kek, salt, SLICE_LIT("context"), &keys);
+        seal_hmac(kek, SLICE_LIT("data"), mac);
+        seal_chunk(fresh, &keys, SEAL_BODY, 0, plain, sizeof plain, sealed);
+        assert_true(seal_open_chunk(fresh, &keys, SEAL_BODY, 0, sealed, sizeof sealed, plain));
+        seal_wrap(fresh, kek, keys.key, wrapped);
+        assert_true(seal_unwrap(fresh, kek, wrapped, key));
+    }
+    assert_int_equal(allocations, before);
+    sealer_free(fresh);
+}
+
 int main(void) {
+    CRYPTO_set_mem_functions(counted_malloc, counted_realloc, counted_free);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_derivation),
         cmocka_unit_test(test_derivation_depends_on_everything),
@@ -266,6 +309,7 @@ int main(void) {
         cmocka_unit_test(test_wrap_vector),
         cmocka_unit_test(test_wrap),
         cmocka_unit_test(test_hmac),
+        cmocka_unit_test(test_no_memory_is_asked_for),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

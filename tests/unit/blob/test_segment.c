@@ -41,9 +41,9 @@ static void test_round_trip(void **state) {
         uint8_t p[RECORD_HEADER];
         struct record r = good(body_at[i]), got;
         struct seal_keys k;
-        assert_true(record_keys(s, &id, 4096, &r, true, kek, &k));
-        record_write(s, &id, 4096, &r, p);
-        assert_true(record_read(s, &id, 4096, p, &got));
+        assert_true(record_keys(&id, 4096, &r, true, kek, &k));
+        record_write(&id, 4096, &r, p);
+        assert_true(record_read(&id, 4096, p, &got));
         assert_true(got.bytes == r.bytes && got.front_at == r.front_at && got.body_at == r.body_at);
         assert_true(got.slot == r.slot && !got.dropped);
         assert_memory_equal(got.plain, r.plain, sizeof r.plain);
@@ -51,7 +51,7 @@ static void test_round_trip(void **state) {
         assert_memory_equal(got.commitment, r.commitment, sizeof r.commitment);
         assert_int_equal(record_front_bytes(&r) != 0, i != 3);
         record_drop_mark(p);
-        assert_true(record_read(s, &id, 4096, p, &got));
+        assert_true(record_read(&id, 4096, p, &got));
         assert_true(got.dropped);
     }
 }
@@ -76,17 +76,17 @@ static void test_header_elsewhere(void **state) {
     (void)state;
     uint8_t p[RECORD_HEADER];
     struct record r = good(0), got;
-    record_write(s, &id, 4096, &r, p);
+    record_write(&id, 4096, &r, p);
     struct segment_id other = id;
     other.number = 8;
-    assert_false(record_read(s, &other, 4096, p, &got));
+    assert_false(record_read(&other, 4096, p, &got));
     other = id;
     other.mac_key[0] ^= 1;
-    assert_false(record_read(s, &other, 4096, p, &got));
-    assert_false(record_read(s, &id, 4096 + 64, p, &got));
+    assert_false(record_read(&other, 4096, p, &got));
+    assert_false(record_read(&id, 4096 + 64, p, &got));
     for (size_t i = 0; i < RECORD_HEADER; i++) {
         p[i] ^= 0x20;
-        assert_false(record_read(s, &id, 4096, p, &got));
+        assert_false(record_read(&id, 4096, p, &got));
         p[i] ^= 0x20;
     }
 }
@@ -125,8 +125,8 @@ static void test_impossible_layouts(void **state) {
         r.plain[SEAL_FRAMES] += rows[i].frames;
         r.front_at += rows[i].front_at;
         r.body_at += rows[i].body_at;
-        record_write(s, &id, 4096, &r, p);
-        if (record_read(s, &id, 4096, p, &got) != (i == 0))
+        record_write(&id, 4096, &r, p);
+        if (record_read(&id, 4096, p, &got) != (i == 0))
             fail_msg("%s", rows[i].name);
     }
 }
@@ -138,27 +138,27 @@ static void test_keys_are_bound(void **state) {
     memset(&k, 7, sizeof k);
     untouched = k;
     struct seal_keys right;
-    assert_true(record_keys(s, &id, 4096, &r, true, kek, &right));
+    assert_true(record_keys(&id, 4096, &r, true, kek, &right));
     struct segment_id other = id;
     uint8_t kek2[KEY_BYTES] = "kez";
     other.number++;
-    assert_false(record_keys(s, &other, 4096, &r, false, kek, &k));
+    assert_false(record_keys(&other, 4096, &r, false, kek, &k));
     other = id;
     other.store_id[15] ^= 1;
-    assert_false(record_keys(s, &other, 4096, &r, false, kek, &k));
-    assert_false(record_keys(s, &id, 4160, &r, false, kek, &k));
-    assert_false(record_keys(s, &id, 4096, &r, false, kek2, &k));
+    assert_false(record_keys(&other, 4096, &r, false, kek, &k));
+    assert_false(record_keys(&id, 4160, &r, false, kek, &k));
+    assert_false(record_keys(&id, 4096, &r, false, kek2, &k));
     r.slot++;
-    assert_false(record_keys(s, &id, 4096, &r, false, kek, &k));
+    assert_false(record_keys(&id, 4096, &r, false, kek, &k));
     r.slot--;
     r.salt[0] ^= 1;
-    assert_false(record_keys(s, &id, 4096, &r, false, kek, &k));
+    assert_false(record_keys(&id, 4096, &r, false, kek, &k));
     r.salt[0] ^= 1;
     r.commitment[31] ^= 1;
-    assert_false(record_keys(s, &id, 4096, &r, false, kek, &k));
+    assert_false(record_keys(&id, 4096, &r, false, kek, &k));
     r.commitment[31] ^= 1;
     assert_memory_equal(&k, &untouched, sizeof k);
-    assert_true(record_keys(s, &id, 4096, &r, false, kek, &k));
+    assert_true(record_keys(&id, 4096, &r, false, kek, &k));
     assert_memory_equal(&k, &right, sizeof k);
 }
 
@@ -167,18 +167,18 @@ static void test_page(void **state) {
     uint8_t p[SEGMENT_PAGE];
     struct segment_page got;
     for (int closed = 0; closed < 2; closed++) {
-        segment_page_write(s, &id, &(struct segment_page){.closed = closed, .end = 123456}, p);
-        assert_true(segment_page_read(s, &id, p, &got));
+        segment_page_write(&id, &(struct segment_page){.closed = closed, .end = 123456}, p);
+        assert_true(segment_page_read(&id, p, &got));
         assert_int_equal(got.closed, closed);
         assert_int_equal(got.end, closed ? 123456 : 0);
         for (size_t i = 0; i < 96; i++) {
             p[i] ^= 1;
-            assert_false(segment_page_read(s, &id, p, &got));
+            assert_false(segment_page_read(&id, p, &got));
             p[i] ^= 1;
         }
         struct segment_id other = id;
         other.number++;
-        assert_false(segment_page_read(s, &other, p, &got));
+        assert_false(segment_page_read(&other, p, &got));
     }
 }
 
