@@ -2,7 +2,8 @@
 //
 // While one round is at the disk, the loop goes on and the next round gathers: a second thread
 // calls fdatasync and nothing else. When every store under way is waiting for this very round,
-// handing it over would only cost two wake-ups, so the loop does it itself.
+// handing it over would only cost two wake-ups, so the loop does it itself. So it does when a job waits for a
+// moment without a round: under load there would be none.
 #include <pthread.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -89,7 +90,7 @@ void commit_start(struct archive *a) {
     a->pending = NULL;
     a->pending_end = &a->pending;
     uint64_t one = 1;
-    if (someone_is_storing(a) && write(a->sync_start_fd, &one, sizeof one) == sizeof one)
+    if (someone_is_storing(a) && !jobs_wait(a) && write(a->sync_start_fd, &one, sizeof one) == sizeof one)
         return;
     store_sync_run(a->store);
     end_round(a);

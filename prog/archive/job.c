@@ -33,6 +33,13 @@ void jobs_run(struct archive *a) {
     }
 }
 
+bool jobs_wait(const struct archive *a) {
+    for (const struct job *j = a->jobs; j; j = j->next)
+        if (j->last == JOB_WAITS)
+            return true;
+    return false;
+}
+
 void jobs_forget(struct archive *a, struct session *s) {
     for (struct job *j = a->jobs; j; j = j->next)
         if (j->session == s)

@@ -3,6 +3,8 @@
 #ifndef ARCHIVE_JOB_H
 #define ARCHIVE_JOB_H
 
+#include <stdbool.h>
+
 struct archive;
 struct session;
 
@@ -28,6 +30,7 @@ void job_leave(struct job *j);                           // its session may go o
 void jobs_run(struct archive *a);                        // one step of each
 void jobs_forget(struct archive *a, struct session *s);  // the session ends; its work may go on
 void jobs_end(struct archive *a);                        // all, undone
+bool jobs_wait(const struct archive *a);                 // does one, for something else?
 int jobs_timeout_ms(const struct archive *a,
                     int other); // how long the loop may wait; other: for all else, or -1
 

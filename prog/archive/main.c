@@ -153,7 +153,7 @@ static void handle(struct archive *a, const struct watch *w) {
 }
 
 static int timeout_ms(const struct archive *a) {
-    if (!a->index_dirty)
+    if (!a->index_dirty || a->syncing) // the end of the round wakes us
         return jobs_timeout_ms(a, -1);
     int64_t left = a->index_commit_due_ms - os_clock_ms();
     return jobs_timeout_ms(a, left < 0 ? 0 : (int)left);
@@ -167,10 +167,10 @@ static void loop(struct archive *a) {
             handle(a, events[i].data.ptr);
             commit_check_index(a);
         }
+        commit_index(a, false); // between two rounds: under load one follows upon the other
         commit_start(a);
         jobs_run(a);
         commit_check_index(a);
-        commit_index(a, false);
         sessions_bury(a);
     }
 }

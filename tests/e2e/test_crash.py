@@ -41,6 +41,10 @@ def test_power_losses_lose_nothing():
     assert " 0 findings" in run("power", "--images", "16", "--per-history", "16")
 
 
+def test_a_slow_disk_starves_nobody():
+    assert "0 findings" in run("slow", "--seconds", "6")
+
+
 @pytest.mark.skipif(SANITIZED, reason="the sanitizer keeps what is freed")
 def test_a_short_soak_has_only_right_answers():
     assert " 0 wrong answers" in run("soak", "--minutes", "2", "--seconds", "4", "--csv", os.devnull)

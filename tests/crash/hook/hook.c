@@ -95,6 +95,8 @@ int hook_due(enum hook_kind kind, const void *from) {
     if (!b)
         return 0;
     uint32_t n = ++b->counts[hook_role][kind];
+    if (kind == HOOK_SYNC && hook_role == HOOK_ARCHIVE && b->sync_us > 0)
+        usleep(b->sync_us);
     if (!b->armed || b->role != hook_role || b->kind != kind || n < b->nth || (n > b->nth && !b->forever))
         return 0;
     if (b->fired++ == 0) {

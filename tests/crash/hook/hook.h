@@ -1,6 +1,6 @@
 // A library that stands between the real programs and the C library, for the tests alone: it makes the n-th
-// call of a kind fail in one role, or writes down what the archive asks of the disk. The programs that are
-// built beside it are linked with it; those that are installed are not.
+// call of a kind fail in one role, or writes down what the archive asks of the disk, or makes that slow. The
+// programs that are built beside it are linked with it; those that are installed are not.
 //
 // It is told what to do through a file beside the programs, hook.ctl, that is mapped before they confine
 // themselves; without that file it only passes calls on. hook.log, if there is one, takes the record.
@@ -40,6 +40,7 @@ struct hook_block {
     _Atomic uint64_t fired_at; // where it was called, from the program's beginning
     _Atomic uint32_t recording;
     _Atomic uint64_t log_end;  // of hook.log
+    _Atomic uint32_t sync_us;  // so long each sync of the archive takes at least
 };
 extern struct hook_block *hook_block;
 extern enum hook_role hook_role;

@@ -22,7 +22,7 @@ class Block(ctypes.Structure):
                 ("armed", ctypes.c_uint32), ("role", ctypes.c_uint32), ("kind", ctypes.c_uint32),
                 ("nth", ctypes.c_uint32), ("error", ctypes.c_int32), ("forever", ctypes.c_uint32),
                 ("fired", ctypes.c_uint32), ("fired_pid", ctypes.c_uint32), ("fired_at", ctypes.c_uint64),
-                ("recording", ctypes.c_uint32), ("log_end", ctypes.c_uint64)]
+                ("recording", ctypes.c_uint32), ("log_end", ctypes.c_uint64), ("sync_us", ctypes.c_uint32)]
 
 
 class Hook:
