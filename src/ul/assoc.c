@@ -422,11 +422,12 @@ enum err ul_assoc_send_command(struct ul_assoc *a, uint8_t context, const struct
         return e;
     struct buf raw = BUF_INIT(DIMSE_COMMAND_BYTES_MAX);
     dimse_command_encode(c, &raw);
-    bool ok = buf_ok(&raw);
-    if (ok)
+    if (buf_ok(&raw))
         send_pieces(a, context, true, buf_slice(&raw), true);
+    else
+        buf_fail(&a->out, buf_error(&raw)); // the other side must not wait for it
     buf_fini(&raw);
-    return ok && buf_ok(&a->out) ? OK : fault_set(f, ERR_NO_MEMORY, "a command set");
+    return buf_check(&a->out, f, "a command set");
 }
 
 enum err ul_assoc_send_data(struct ul_assoc *a, uint8_t context, struct slice data, bool last,
