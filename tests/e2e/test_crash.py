@@ -31,7 +31,8 @@ def test_calls_that_fail_are_told_and_lose_nothing():
 
 @pytest.mark.skipif(SANITIZED, reason="the sanitizer has its own allocator, and its time")
 def test_an_answer_that_has_no_memory_is_not_waited_for():
-    said = run("faults", "--spread", "0", "--only", "C-STORE", "--role", "dimse", "--kind", "alloc", "--seed", "1")
+    said = run("faults", "--spread", "0", "--only", "C-STORE", "--role", "dimse", "--kind", "alloc",
+               "--seed", "1")
     assert " 0 findings" in said
 
 
