@@ -25,6 +25,7 @@ struct inner {
     struct dicomdir *dir;
     struct scu *scu;
     unsigned *numbers; // files written so far, of each series
+    size_t from, to;   // of the list: what the C-GET under way asks for, all of one series
     size_t written;
 };
 
@@ -107,8 +108,9 @@ static size_t propose(struct inner *in, size_t from, struct arena *arena, struct
     return i;
 }
 
+// Other series may have one with the same UID.
 static struct export_object *find_object(struct inner *in, const struct dimse_command *rq) {
-    for (size_t i = 0; i < in->list.object_count; i++)
+    for (size_t i = in->from; i < in->to; i++)
         if (strcmp(in->list.objects[i].sop_instance, rq->affected_instance) == 0)
             return &in->list.objects[i];
     return NULL;
@@ -249,6 +251,8 @@ static enum err get(struct inner *in, size_t from, size_t to, struct fault *f) {
         ul_assoc_find(scu_assoc(in->scu), UID_StudyRootQueryRetrieveInformationModelGet, NULL);
     if (!context)
         return fault_set(f, ERR_DENIED, "the archive does not hand out objects here");
+    in->from = from;
+    in->to = to;
     enum err e = send_get(in, context, from, to, f);
     struct buf ignored = BUF_INIT(1 << 20);
     while (e == OK) {

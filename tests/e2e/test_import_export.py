@@ -212,6 +212,20 @@ def test_export_of_nothing(archive, tmp_path, study, says):
     assert not (tmp_path / "out").exists()
 
 
+def test_export_of_one_uid_in_two_series(archive, tmp_path):
+    """Both are kept (objects are known by study, series and instance), so both go out."""
+    image = pydicom.dcmread(IMAGE)
+    image.StudyInstanceUID = "1.9.7"
+    for n in (1, 2):
+        image.SeriesInstanceUID = "1.9.7.%d" % n
+        image.save_as(tmp_path / ("%d.dcm" % n))
+    assert "Stored 2." in galena("import", archive.dir, str(tmp_path))
+    out = tmp_path / "out"
+    assert "Exported 2 objects" in galena("export", archive.dir, str(out), "--study", "1.9.7")
+    got = {pydicom.dcmread(out / "DICOM" / ("S000000%d" % n) / "I0000001").SeriesInstanceUID for n in (1, 2)}
+    assert got == {"1.9.7.1", "1.9.7.2"}
+
+
 @needs_corpus
 def test_export_of_every_study_of_the_corpus(fresh, tmp_path):
     galena("import", fresh.dir, CORPUS, status=1)  # some of its files are broken on purpose
