@@ -181,10 +181,29 @@ struct suspect {
     uint64_t at, bytes;
 };
 
+// Beside a running archive it may have been in the making, or about to be dropped. It is neither any more when
+// something follows it, or when its mark has been seen: a second look tells.
+static enum err look_again(struct scan *sc, struct suspect *bad) {
+    enum look look = LOOK_BAD;
+    uint64_t bytes;
+    enum err e = sc->s->options.read_only && bad->bytes > 0 ? look_at(sc, bad->at, &look, &bytes) : OK;
+    if (look == LOOK_RECORD)
+        bad->bytes = 0;
+    return e;
+}
+
 static enum err tell_suspect(struct scan *sc, struct suspect *bad, bool last) {
-    enum err e = tell(sc, last && sc->lenient ? STORE_TORN : STORE_DAMAGED, bad->at, bad->bytes);
+    enum err e = look_again(sc, bad);
+    if (e == OK)
+        e = tell(sc, last && sc->lenient ? STORE_TORN : STORE_DAMAGED, bad->at, bad->bytes);
     bad->bytes = 0;
     return e;
+}
+
+static bool has_come(struct scan *sc, uint64_t at) { // beside a running archive: since it was looked at
+    uint8_t p[RECORD_HEADER];
+    return sc->s->options.read_only && read_some(sc, p, sizeof p, at) == sizeof p &&
+           header_at(sc, p, sizeof p, at);
 }
 
 // No header at `at`: goes on to the next one, telling of what lies between.
@@ -193,6 +212,8 @@ static enum err pass_gap(struct scan *sc, struct suspect *bad, uint64_t *at) {
     uint64_t next = find_header(sc, *at, &only_zero);
     bool last = next >= sc->to;
     enum err e = tell_suspect(sc, bad, last);
+    if (e != OK || (!last && has_come(sc, *at)))
+        return e;
     if (last) {
         sc->rest_zero = only_zero && sc->end == *at;
         if (e == OK && !(only_zero && sc->lenient))
