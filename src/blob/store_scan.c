@@ -181,8 +181,8 @@ struct suspect {
     uint64_t at, bytes;
 };
 
-// Beside a running archive it may have been in the making, or about to be dropped. It is neither any more when
-// something follows it, or when its mark has been seen: a second look tells.
+// Beside a running archive it may have been in the making, or about to be dropped. It is neither once
+// something follows it: a second look tells.
 static enum err look_again(struct scan *sc, struct suspect *bad) {
     enum look look = LOOK_BAD;
     uint64_t bytes;

@@ -1,9 +1,12 @@
 // The store on a failing disk. Whatever call fails, and whenever: what was acknowledged stays, what was
 // refused is not there, and once the disk works again so does the store, without a restart.
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "bed.h"
+#include "blob/os.h"
 #include "blob/segment.h"
 
 static struct bed b;
@@ -382,6 +385,59 @@ static void test_read_errors_later(void **state) {
 
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+// A record that the archive beside us is writing: it is whole by the time that what follows it is looked at.
+static struct late {
+    int fd;
+    uint8_t bytes[128];
+    uint64_t at, record, next; // where they belong, the record begins, and ends
+    unsigned looks; // at its header
+    ssize_t (*real)(int fd, void *p, size_t n, off_t at);
+} late;
+
+static ssize_t late_pread(int fd, void *p, size_t n, off_t at) {
+    ssize_t got = late.real(fd, p, n, at);
+    late.looks += (uint64_t)at == late.record;
+    if ((uint64_t)at >= late.next || late.looks > 1)
+        assert_int_equal(pwrite(late.fd, late.bytes, sizeof late.bytes, (off_t)late.at), sizeof late.bytes);
+    return got;
+}
+
+static void test_a_record_in_the_making(void **state) {
+    (void)state;
+    static const struct thing t[3] = {{0, 3000, 40, 20}, {8, 3000, 0, 0}, {16, 77, 70, 0}};
+    static const uint8_t zeros[sizeof late.bytes];
+    struct store_options ro = {.read_only = true};
+    struct blob_ref refs[3];
+    char path[400];
+    for (unsigned i = 0; i < 3; i++)
+        BED_OK(thing_put(&b, &t[i], bf, &refs[i]));
+    BED_OK(store_sync(b.store, bf));
+    bed_path(&b, 1, path);
+    late.fd = open(path, O_RDWR);
+    late.record = refs[1].offset;
+    late.next = refs[2].offset;
+    const uint64_t places[] = {refs[1].offset, refs[1].offset + 2000}; // its header, its body
+    for (unsigned i = 0; i < 4; i++) {
+        struct store *other = NULL;
+        bool comes = i < 2;
+        late.at = places[i % 2];
+        late.looks = 0;
+        assert_int_equal(pread(late.fd, late.bytes, sizeof zeros, (off_t)late.at), sizeof zeros);
+        assert_int_equal(pwrite(late.fd, zeros, sizeof zeros, (off_t)late.at), sizeof zeros);
+        BED_OK(store_open(b.store_dir, b.keyring, &ro, bf, &other));
+        late.real = blob_os.pread;
+        blob_os.pread = comes ? late_pread : blob_os.pread;
+        bed_forget(&b);
+        BED_OK(store_scan(other, 0, 0, STORE_SCAN_ALL, bed_on_found, &b, bf));
+        blob_os.pread = late.real;
+        assert_int_equal(b.n_objects, comes ? 3 : 2);
+        assert_int_equal(b.n_damaged, comes ? 0 : 1);
+        assert_int_equal(pwrite(late.fd, late.bytes, sizeof zeros, (off_t)late.at), sizeof zeros);
+        store_close(other);
+    }
+    close(late.fd);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         T(test_write_full),
@@ -400,6 +456,7 @@ int main(void) {
         T(test_full_disk),
         T(test_read_errors_at_start),
         T(test_read_errors_later),
+        T(test_a_record_in_the_making),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
