@@ -74,6 +74,12 @@ static void stats(struct archive *a) {
     (void)ipc_send(a->supervisor.fd, IPC_STATS_REPLY, &m, NULL, 0);
 }
 
+static void auth_gone(struct archive *a) {
+    watch_close(a, &a->auth); // the supervisor starts another
+    associate_on_auth_gone(a);
+    signing_on_auth_gone(a);
+}
+
 static void on_supervisor(struct archive *a) {
     struct ipc_msg m;
     struct fault f = {0};
@@ -94,7 +100,8 @@ static void on_supervisor(struct archive *a) {
         dialling_on_dialed(a, &m);
         break;
     case IPC_AUTH_CHANNEL:
-        watch_close(a, &a->auth);
+        if (a->auth.fd >= 0) // we have not heard yet that the last one is gone
+            auth_gone(a);
         (void)watch_add(a, &a->auth, WATCH_AUTH, ipc_msg_take_fd(&m, 0), NULL); // closed: another is started
         break;
     case IPC_RELOAD:
@@ -118,9 +125,7 @@ static void on_auth(struct archive *a) {
             associate_on_auth(a, &m.u.auth_result);
         explicit_bzero(a->buffer, IPC_MAX_BYTES); // secrets of sessions and tokens
     } else if (e != ERR_BUSY) {
-        watch_close(a, &a->auth); // the supervisor starts another
-        associate_on_auth_gone(a);
-        signing_on_auth_gone(a);
+        auth_gone(a);
     }
 }
 

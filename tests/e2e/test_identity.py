@@ -3,6 +3,7 @@ import base64
 import hashlib
 import os
 import re
+import socket
 import statistics
 import time
 
@@ -390,6 +391,37 @@ def test_auth_ends_and_another_comes():
         b.start_auth()
         assert b.identify(got["session"], worker=worker)[1]["error"] != 0
         assert b.sign_in("ann")["error"] == 0
+        b.alive().stop()
+    finally:
+        b.remove()
+
+
+class OnlyArchive(AuthBed):
+    """The test is auth, too."""
+
+    def start(self):
+        ipc.Bed.start(self)
+        return self
+
+    def auth_channel(self):
+        mine, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.supervisor.send("AUTH_CHANNEL", [theirs.fileno()])
+        theirs.close()
+        return ipc.Channel(mine)
+
+
+def test_another_auth_before_the_end_of_the_last_was_heard():
+    """What that one was asked is answered all the same."""
+    b = OnlyArchive().start()
+    try:
+        first = b.auth_channel()
+        worker = b.web()
+        worker.send("IDENTIFY", kind=BEARER, credential="x")
+        assert first.receive()[0] == "AUTH_IDENTIFY"
+        second = b.auth_channel()
+        assert worker.receive()[1]["error"] != 0
+        worker.send("IDENTIFY", kind=BEARER, credential="x")
+        assert second.receive()[0] == "AUTH_IDENTIFY"
         b.alive().stop()
     finally:
         b.remove()
