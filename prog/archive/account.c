@@ -130,14 +130,26 @@ static enum err store(struct archive *a, const struct ipc_auth_store *m, struct 
 
 void account_on_store(struct archive *a, const struct ipc_auth_store *m) {
     struct fault f = {0};
+    if (a->kept_count == KEPT_MAX) { // auth waits for each of so many
+        session_log(a, NULL, OS_LOG_ERROR, "auth has more kept than it may");
+        return;
+    }
     enum err e = store(a, m, &f);
     if (e != OK)
         session_log(a, NULL, OS_LOG_ERROR, "an account cannot be changed: %s",
                     f.detail[0] ? f.detail : err_text(e));
     a->accounts_changed_ms = os_clock_ms();
-    struct ipc_auth_stored answer = {.request = m->request, .error = (uint16_t)e};
-    if (a->auth.fd >= 0)
-        (void)ipc_send(a->auth.fd, IPC_AUTH_STORED, &answer, NULL, 0);
+    a->kept[a->kept_count++] = (struct ipc_auth_stored){.request = m->request, .error = (uint16_t)e};
+    account_tell_auth(a);
+}
+
+// It must hear of each: a token that is no more on disk would be good for it still.
+void account_tell_auth(struct archive *a) {
+    size_t n = 0;
+    while (n < a->kept_count && ipc_send(a->auth.fd, IPC_AUTH_STORED, &a->kept[n], NULL, 0) == OK)
+        n++;
+    a->kept_count -= n;
+    memmove(a->kept, a->kept + n, a->kept_count * sizeof *a->kept);
 }
 
 // The supervisor has read users and tokens before it told us to reload: perhaps just before we changed them.

@@ -28,6 +28,7 @@ enum {
     INDEX_COMMIT_MS = 1000,
     STORES_WAITING_MAX = 16, // of one session
     CHANNELS_MAX = 16, // of one web connection
+    KEPT_MAX = 64,     // as many changes auth has the archive keep at once
 };
 
 struct session;
@@ -66,7 +67,7 @@ struct signing {
     uint8_t asked_kind, kind; // of credential: 0 nobody's, 1 a session's, 2 a token's, 3 the provider's token
     uint8_t asked_digest[32], digest[32]; // of the credential, SHA-256
     uint64_t recheck;   // number of the question whether it is still good; 0: none is open
-    bool stale;         // to be asked at the next message
+    int64_t stale_ms;   // since when that is to be asked; 0: it is not
     int64_t check_ms;   // likewise, from then on
 };
 
@@ -130,6 +131,9 @@ struct archive {
     uint64_t next_request;
     struct remembered *remembered;
     int64_t accounts_changed_ms;
+    bool recheck_more; // of the stale ones, when auth has answered some
+    struct ipc_auth_stored kept[KEPT_MAX]; // what auth has not been told yet, because it does not read
+    size_t kept_count;
     uint64_t stored, identical, beside, refused, queries, retrieved;
     bool stopping, failed; // failed: ends with an error, to be started again
     bool index_damaged;    // to be removed before that
@@ -179,6 +183,7 @@ struct slice signing_source(const struct archive *a, const struct session *s, st
 bool signing_on_auth(struct archive *a, const struct ipc_msg *m); // false: no answer to a web session
 void signing_on_auth_gone(struct archive *a);
 void signing_forget(struct archive *a, struct slice user); // empty: everyone
+void signing_recheck_more(struct archive *a); // of those that are stale, now that auth has answered
 // A message has come: is whose request this is still good? The session may end by it.
 void signing_on_message(struct archive *a, struct session *s, enum ipc_type type);
 void account_on_list(struct archive *a, struct session *s, uint8_t what);
@@ -188,6 +193,7 @@ void account_on_password(struct archive *a, struct session *s, const struct ipc_
 void account_on_totp(struct archive *a, struct session *s, uint8_t what, struct slice code,
                      struct slice password);
 void account_on_store(struct archive *a, const struct ipc_auth_store *m);
+void account_tell_auth(struct archive *a); // what it has not been told yet, now that it reads
 void account_on_reload(struct archive *a);
 void storing_on_body(struct archive *a, struct session *s, const struct ipc_store_body *m);
 void storing_on_commit(struct archive *a, struct session *s, const struct ipc_store_commit *m);

@@ -76,6 +76,7 @@ static void stats(struct archive *a) {
 
 static void auth_gone(struct archive *a) {
     watch_close(a, &a->auth); // the supervisor starts another
+    a->kept_count = 0;        // it reads what is on disk
     associate_on_auth_gone(a);
     signing_on_auth_gone(a);
 }
@@ -124,6 +125,8 @@ static void on_auth(struct archive *a) {
         if (!signing_on_auth(a, &m))
             associate_on_auth(a, &m.u.auth_result);
         explicit_bzero(a->buffer, IPC_MAX_BYTES); // secrets of sessions and tokens
+        account_tell_auth(a);
+        signing_recheck_more(a);
     } else if (e != ERR_BUSY) {
         auth_gone(a);
     }

@@ -11,6 +11,7 @@
 #include "os/clock.h"
 
 enum { KIND_COOKIE = 1, KIND_BEARER = 2, REMEMBER_MS = 10000, REMEMBERED_MAX = 4096 };
+enum { RECHECKS_AT_ONCE = 64 }; // auth's channel has room for others' questions besides
 enum { CREDENTIAL_SESSION = 1, CREDENTIAL_TOKEN, CREDENTIAL_JWT }; // AUTH_IDENTITY.kind
 
 struct remembered {
@@ -43,10 +44,42 @@ static void recheck(struct archive *a, struct session *s) {
                                     .kind = s->who.kind == CREDENTIAL_SESSION ? KIND_COOKIE : KIND_BEARER,
                                     .passive = s->who.passive,
                                     .digest = slice_of(s->who.digest, sizeof s->who.digest)};
-    if (a->auth.fd < 0 || ipc_send(a->auth.fd, IPC_AUTH_IDENTIFY, &ask, NULL, 0) != OK)
-        session_end(a, s, "whether it may go on cannot be found out");
-    else
+    enum err e = a->auth.fd < 0 ? ERR_PEER_GONE : ipc_send(a->auth.fd, IPC_AUTH_IDENTIFY, &ask, NULL, 0);
+    if (e == OK) {
         s->who.recheck = ask.request;
+        s->who.stale_ms = 0;
+    } else if (e == ERR_BUSY && os_clock_ms() - s->who.stale_ms < REMEMBER_MS) {
+        a->recheck_more = true; // as soon as it reads
+    } else {
+        session_end(a, s, "whether it may go on cannot be found out");
+    }
+}
+
+static void make_stale(struct session *s) {
+    if (s->who.stale_ms == 0)
+        s->who.stale_ms = os_clock_ms();
+}
+
+static bool can_be_rechecked(const struct session *s) {
+    return s->who.kind == CREDENTIAL_SESSION || s->who.kind == CREDENTIAL_TOKEN;
+}
+
+void signing_recheck_more(struct archive *a) {
+    unsigned open = 0;
+    if (!a->recheck_more || a->auth.fd < 0)
+        return;
+    for (const struct session *s = a->sessions; s; s = s->next)
+        open += s->who.recheck != 0;
+    a->recheck_more = false;
+    for (struct session *s = a->sessions, *next; s && !a->recheck_more; s = next) {
+        next = s->next;
+        if (s->who.stale_ms == 0 || s->who.recheck != 0 || s->who.ask != ASK_NOTHING || !can_be_rechecked(s))
+            continue; // what one asks just now may be its own end: that it shall hear
+        if (open++ < RECHECKS_AT_ONCE)
+            recheck(a, s);
+        else
+            a->recheck_more = true;
+    }
 }
 
 static void forget_all_of(struct archive *a, struct slice user) {
@@ -57,26 +90,21 @@ static void forget_all_of(struct archive *a, struct slice user) {
 
 void signing_forget(struct archive *a, struct slice user) {
     forget_all_of(a, user);
-    for (struct session *s = a->sessions, *next; s; s = next) {
-        next = s->next;
-        bool checkable = s->who.kind == CREDENTIAL_SESSION || s->who.kind == CREDENTIAL_TOKEN;
-        if (!checkable || (user.n > 0 && !slice_eq_str(user, s->user)))
-            continue;
-        if (s->who.ask == ASK_NOTHING)
-            recheck(a, s);
-        else // what it asks may be its own end: that it shall hear
-            s->who.stale = true;
-    }
+    for (struct session *s = a->sessions; s; s = s->next)
+        if (can_be_rechecked(s) && (user.n == 0 || slice_eq_str(user, s->user)))
+            make_stale(s);
+    a->recheck_more = true;
+    signing_recheck_more(a);
 }
 
 // An honest worker begins each request with IDENTIFY. One that does not shall not have what its user once
 // had for as long as its connection lasts. Of a token of the provider nothing is kept that could be asked
 // about: what it began goes on, nothing else begins.
 void signing_on_message(struct archive *a, struct session *s, enum ipc_type type) {
-    bool due = s->who.kind && (s->who.stale || os_clock_ms() >= s->who.check_ms);
+    bool due = s->who.kind && (s->who.stale_ms || os_clock_ms() >= s->who.check_ms);
     if (!due || s->who.recheck != 0 || type == IPC_RELEASE)
         return;
-    s->who.stale = false;
+    make_stale(s);
     if (s->who.kind != CREDENTIAL_JWT)
         recheck(a, s);
     else if (s->phase == IPC_PHASE_READY)
@@ -439,7 +467,8 @@ void signing_on_auth_gone(struct archive *a) {
     forget_all_of(a, slice_of(NULL, 0)); // all sessions ended with it; requests under way go on
     for (struct session *s = a->sessions, *next; s; s = next) {
         next = s->next;
-        s->who.stale = s->who.stale || s->who.recheck != 0; // that question will not be answered any more
+        if (s->who.recheck != 0) // that question will not be answered any more
+            make_stale(s);
         s->who.recheck = 0;
         if (s->phase == IPC_PHASE_ASKING && s->who.ask != ASK_NOTHING)
             signing_refuse(a, s, answered(s), ERR_BUSY, "Signing in is not possible just now. Try again.");

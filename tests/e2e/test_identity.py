@@ -427,6 +427,45 @@ def test_another_auth_before_the_end_of_the_last_was_heard():
         b.remove()
 
 
+def test_auth_hears_what_is_on_disk_however_much_it_is_asked():
+    """Else a token that was revoked would be good for it still, and its bearer would wait for ever."""
+    b = OnlyArchive()
+    b.user("ann")
+    b.start()
+    try:
+        auth = b.auth_channel()
+        crowd = [b.web() for _ in range(400)]
+        for w in crowd:
+            w.send("IDENTIFY", kind=BEARER, credential="x")
+        refused = sum(not w.quiet(1) for w in crowd[-40:])
+        assert refused == 40  # auth's channel is full
+        auth.send("AUTH_STORE", request=77, what=1, name="ann", text="")
+        b.stats()
+        heard = []
+        while ("AUTH_STORED", 77) not in heard:
+            name, got = auth.receive()[:2]
+            heard.append((name, got["request"]))
+            if name == "AUTH_IDENTIFY":
+                auth.send("AUTH_IDENTITY", request=got["request"], error=1)
+        b.alive().stop()
+    finally:
+        b.remove()
+
+
+def test_a_reload_ends_none_of_many_requests(bed):
+    """All of them are asked about, more than auth's channel holds."""
+    got = bed.sign_in("ann")
+    crowd = [bed.identify(got["session"])[0] for _ in range(400)]
+    bed.reload()
+    for w in crowd:
+        assert w.call("SESSIONS")[1]["error"] == 0
+        w.send("RELEASE")
+    other = bed.identify(got["session"], worker=crowd[0])[0]
+    crowd[1:] = [bed.identify(got["session"], worker=w)[0] for w in crowd[1:]]
+    assert done(other, "SIGN_OUT") == 0
+    assert all(w.ended() for w in crowd[1:])
+
+
 def test_a_request_that_asks_something_loses_it_too(bed):
     bed.user("ira", "reader")
     bed.reload()
