@@ -8,7 +8,9 @@
 //
 // NaN and the infinities of FL and FD, which no JSON number says, are the strings "NaN", "inf", "-inf".
 //
-// Text is UTF-8, so Specific Character Set is written as ISO_IR 192 where the data set had one.
+// Text is UTF-8, so Specific Character Set is written as ISO_IR 192 where the data set had one. UTF-8 is the
+// model's default (F.2), but not that of the data sets which are made of it: so it is written, too, where
+// there was none and text that is not ASCII. Where all is ASCII nothing is added.
 #ifndef DICOM_JSON_H
 #define DICOM_JSON_H
 

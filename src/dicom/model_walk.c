@@ -20,13 +20,44 @@ static void enter(struct model_level *l, const struct dicom_dataset *ds, const s
         l->charset = *outer;
 }
 
+static bool is_beyond_ascii(const struct dicom_element *e) {
+    uint8_t high = 0;
+    if (e->tag == TAG_SpecificCharacterSet)
+        return e->value.n > 0;
+    for (size_t i = 0; !e->is_ref && std_vr_info(e->vr)->charset && i < e->value.n; i++)
+        high |= e->value.p[i];
+    return high >= 0x80;
+}
+
+static void begin(struct model_walk *w, const struct dicom_dataset *ds) {
+    w->depth = 0;
+    w->undeclared = false;
+    enter(&w->levels[0], ds, &dicom_charset_ascii);
+}
+
+// No character set is named at the top, and there is something for which one has to be.
+static bool is_undeclared(struct model_walk *w, const struct dicom_dataset *ds) {
+    const struct dicom_element *e = dicom_dataset_find(ds, TAG_SpecificCharacterSet);
+    if (w->options->keep_charset || (e && e->value.n > 0))
+        return false;
+    enum model_step step;
+    do {
+        step = model_walk_next(w, &e);
+        if (step == MODEL_ELEMENT && is_beyond_ascii(e))
+            return true;
+    } while (step != MODEL_END && step != MODEL_TOO_DEEP);
+    return false;
+}
+
 void model_walk_init(struct model_walk *w, const struct dicom_dataset *ds,
                      const struct dicom_json_options *o) {
     static const struct dicom_json_options plain;
     w->options = o ? o : &plain;
     w->text = BUF_INIT(TEXT_MAX);
-    w->depth = 0;
-    enter(&w->levels[0], ds, &dicom_charset_ascii);
+    begin(w, ds);
+    bool undeclared = is_undeclared(w, ds);
+    begin(w, ds);
+    w->undeclared = undeclared;
 }
 
 void model_walk_fini(struct model_walk *w) {
@@ -60,11 +91,30 @@ static enum model_step leave(struct model_walk *w) {
     return MODEL_SEQUENCE_END;
 }
 
+// At its place among the others, and in the place of an empty one.
+static bool is_place_for_charset(const struct model_walk *w, const struct dicom_element *next) {
+    return w->undeclared && w->depth == 0 && (!next || next->tag >= TAG_SpecificCharacterSet);
+}
+
+static enum model_step declare(struct model_walk *w, const struct dicom_element *next,
+                               const struct dicom_element **ret_e) {
+    static const uint8_t term[] = "ISO_IR 192";
+    static const struct dicom_element utf8 = {
+        .tag = TAG_SpecificCharacterSet, .vr = VR_CS, .value = {term, sizeof term - 1}};
+    w->undeclared = false;
+    w->levels[0].next += next && next->tag == TAG_SpecificCharacterSet;
+    *ret_e = &utf8;
+    return MODEL_ELEMENT;
+}
+
 enum model_step model_walk_next(struct model_walk *w, const struct dicom_element **ret_e) {
     struct model_level *l = &w->levels[w->depth];
     const struct dicom_element *e;
     do {
-        e = dicom_dataset_at(l->ds, l->next++);
+        e = dicom_dataset_at(l->ds, l->next);
+        if (is_place_for_charset(w, e))
+            return declare(w, e, ret_e);
+        l->next++;
         if (!e)
             return leave(w);
     } while (is_left_out(e));

@@ -1,7 +1,8 @@
 // The way through a data set and the items of its sequences that both models take, JSON and XML, without
 // recursion. Private to dicom/json.c and dicom/xml_write.c.
 //
-// Left out: group lengths and group 0002 (PS3.18 10.4.1.1.2), group 0000.
+// Left out: group lengths and group 0002 (PS3.18 10.4.1.1.2), group 0000. Put in: Specific Character Set,
+// where the data set has none, or an empty one, and text that is not ASCII.
 #ifndef DICOM_MODEL_WALK_H
 #define DICOM_MODEL_WALK_H
 
@@ -21,6 +22,7 @@ struct model_walk {
     const struct dicom_json_options *options;
     struct buf text; // scratch
     size_t depth;
+    bool undeclared; // Specific Character Set is still to be put in
     struct model_level levels[DICOM_DEPTH_MAX + 1];
 };
 

@@ -133,6 +133,39 @@ static const struct {
        "\x10\x00\x20\x00LO\x02\0\xe4 "),
      "{\"00080005\":{\"vr\":\"CS\",\"Value\":[\"ISO_IR 192\"]},"
       "\"00100020\":{\"vr\":\"LO\",\"Value\":[\"\xc3\xa4\"]}}"},
+    {"no character set, but text beyond ASCII: it is named, in its place",
+     S("\x08\x00\x00\x00UL\x04\0\x01\0\0\0"
+       "\x08\x00\x60\x00"
+       "CS\x02\0CT"
+       "\x10\x00\x20\x00LO\x02\0\xe4 "),
+     "{\"00080005\":{\"vr\":\"CS\",\"Value\":[\"ISO_IR 192\"]},"
+     "\"00080060\":{\"vr\":\"CS\",\"Value\":[\"CT\"]},"
+     "\"00100020\":{\"vr\":\"LO\",\"Value\":[\"\xc3\xa4\"]}}"},
+    {"an empty one, and text beyond ASCII",
+     S("\x08\x00\x05\x00"
+       "CS\0\0"
+       "\x10\x00\x20\x00LO\x02\0\xc3\xa4"),
+     "{\"00080005\":{\"vr\":\"CS\",\"Value\":[\"ISO_IR 192\"]},"
+     "\"00100020\":{\"vr\":\"LO\",\"Value\":[\"\xc3\xa4\"]}}"},
+    {"an empty one, and none of that",
+     S("\x08\x00\x05\x00"
+       "CS\0\0"
+       "\x10\x00\x20\x00LO\x02\0x "),
+     "{\"00080005\":{\"vr\":\"CS\"},\"00100020\":{\"vr\":\"LO\",\"Value\":[\"x\"]}}"},
+    {"the text is in an item",
+     S(SQ_UNDEFINED ITEM_UNDEFINED "\x10\x00\x20\x00LO\x02\0\xe4 " ITEM_END SQ_END),
+     "{\"00080005\":{\"vr\":\"CS\",\"Value\":[\"ISO_IR 192\"]},\"00400275\":{\"vr\":\"SQ\",\"Value\":["
+     "{\"00100020\":{\"vr\":\"LO\",\"Value\":[\"\xc3\xa4\"]}}]}}"},
+    {"an item has its own, the whole has none",
+     S(SQ_UNDEFINED ITEM_UNDEFINED "\x08\x00\x05\x00"
+                                   "CS\x0a\0ISO_IR 100"
+                                   "\x10\x00\x20\x00LO\x02\0\xe4 " ITEM_END SQ_END),
+     "{\"00080005\":{\"vr\":\"CS\",\"Value\":[\"ISO_IR 192\"]},\"00400275\":{\"vr\":\"SQ\",\"Value\":["
+     "{\"00080005\":{\"vr\":\"CS\",\"Value\":[\"ISO_IR 192\"]},"
+     "\"00100020\":{\"vr\":\"LO\",\"Value\":[\"\xc3\xa4\"]}}]}}"},
+    {"bytes are no text",
+     S("\x09\x00\x10\x10OB\0\0\x02\0\0\0\xff\xff"),
+     "{\"00091010\":{\"vr\":\"OB\",\"InlineBinary\":\"//8=\"}}"},
     {"an item has its own character set, the next one its parent's",
      S("\x08\x00\x05\x00"
        "CS\x0a\0ISO_IR 100" SQ_UNDEFINED ITEM_UNDEFINED "\x08\x00\x05\x00"
