@@ -433,9 +433,9 @@ def gen_command(spec, tags):
         for what, these in (("must", must), ("may", may)):
             inc.append("static const uint32_t %s_%s[] = {%s};\n"
                        % (what, name, ", ".join("0x%08Xu" % t for t in these) or "UINT32_MAX"))
-        table.append("    {{CMD_%s, %s}, must_%s, may_%s, %d, %d},\n"
+        table.append("    {{DIMSE_%s, %s}, must_%s, may_%s, %d, %d},\n"
                      % (name, c_str(row[1]), name, name, len(must), len(may)))
-        inc.append("_Static_assert(CMD_%s == 0x%04X, \"command.h and spec/dimse_cmd.tsv differ\");\n"
+        inc.append("_Static_assert(DIMSE_%s == 0x%04X, \"command.h and spec/dimse_cmd.tsv differ\");\n"
                    % (name, field))
     inc += ["\nstatic const struct command_row command_rows[] = {\n", *table, "};\n"]
     return {"command.inc": "".join(inc)}

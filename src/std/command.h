@@ -7,22 +7,20 @@
 #include "std/vr.h"
 
 // Command Field (0000,0100), PS3.7 Table E.1-1.
-enum std_command {
-    CMD_C_STORE_RQ = 0x0001, CMD_C_STORE_RSP = 0x8001,
-    CMD_C_GET_RQ = 0x0010, CMD_C_GET_RSP = 0x8010,
-    CMD_C_FIND_RQ = 0x0020, CMD_C_FIND_RSP = 0x8020,
-    CMD_C_MOVE_RQ = 0x0021, CMD_C_MOVE_RSP = 0x8021,
-    CMD_C_ECHO_RQ = 0x0030, CMD_C_ECHO_RSP = 0x8030,
-    CMD_N_EVENT_REPORT_RQ = 0x0100, CMD_N_EVENT_REPORT_RSP = 0x8100,
-    CMD_N_GET_RQ = 0x0110, CMD_N_GET_RSP = 0x8110,
-    CMD_N_SET_RQ = 0x0120, CMD_N_SET_RSP = 0x8120,
-    CMD_N_ACTION_RQ = 0x0130, CMD_N_ACTION_RSP = 0x8130,
-    CMD_N_CREATE_RQ = 0x0140, CMD_N_CREATE_RSP = 0x8140,
-    CMD_N_DELETE_RQ = 0x0150, CMD_N_DELETE_RSP = 0x8150,
-    CMD_C_CANCEL_RQ = 0x0FFF,
+enum dimse_field {
+    DIMSE_C_STORE_RQ = 0x0001, DIMSE_C_STORE_RSP = 0x8001,
+    DIMSE_C_GET_RQ = 0x0010, DIMSE_C_GET_RSP = 0x8010,
+    DIMSE_C_FIND_RQ = 0x0020, DIMSE_C_FIND_RSP = 0x8020,
+    DIMSE_C_MOVE_RQ = 0x0021, DIMSE_C_MOVE_RSP = 0x8021,
+    DIMSE_C_ECHO_RQ = 0x0030, DIMSE_C_ECHO_RSP = 0x8030,
+    DIMSE_N_EVENT_REPORT_RQ = 0x0100, DIMSE_N_EVENT_REPORT_RSP = 0x8100,
+    DIMSE_N_GET_RQ = 0x0110, DIMSE_N_GET_RSP = 0x8110,
+    DIMSE_N_SET_RQ = 0x0120, DIMSE_N_SET_RSP = 0x8120,
+    DIMSE_N_ACTION_RQ = 0x0130, DIMSE_N_ACTION_RSP = 0x8130,
+    DIMSE_N_CREATE_RQ = 0x0140, DIMSE_N_CREATE_RSP = 0x8140,
+    DIMSE_N_DELETE_RQ = 0x0150, DIMSE_N_DELETE_RSP = 0x8150,
+    DIMSE_C_CANCEL_RQ = 0x0FFF,
 };
-
-enum { CMD_NO_DATA_SET = 0x0101 }; // Command Data Set Type: none follows; anything else: one does
 
 enum cmd_use {
     CMD_USE_NONE,        // does not belong into this message
@@ -31,7 +29,7 @@ enum cmd_use {
 };
 
 struct std_command_info {
-    uint16_t field;      // enum std_command
+    uint16_t field;      // enum dimse_field
     const char *name;    // "C-STORE-RQ"
 };
 

@@ -45,53 +45,29 @@ static const struct element elements[] = {
 };
 enum { ELEMENT_COUNT = sizeof elements / sizeof *elements };
 
-enum data_set_rule { DATA_SET_MUST, DATA_SET_MAY, DATA_SET_NONE };
-
-struct message {
+// PS3.7 9.3 and 10.3: these messages always have a data set, or never; the others may.
+static const struct data_set_rule {
     uint16_t field;
-    uint16_t data_set;
-    const char *name;
-    uint32_t needs;
+    bool always;
+} data_set_rules[] = {
+    {DIMSE_C_STORE_RQ, true},
+    {DIMSE_C_STORE_RSP, false},
+    {DIMSE_C_GET_RQ, true},
+    {DIMSE_C_FIND_RQ, true},
+    {DIMSE_C_MOVE_RQ, true},
+    {DIMSE_C_ECHO_RQ, false},
+    {DIMSE_C_ECHO_RSP, false},
+    {DIMSE_N_GET_RQ, false},
+    {DIMSE_N_SET_RQ, true},
+    {DIMSE_N_DELETE_RQ, false},
+    {DIMSE_N_DELETE_RSP, false},
+    {DIMSE_C_CANCEL_RQ, false},
 };
 
-#define RQ (DIMSE_HAS_MESSAGE_ID)
-#define RSP (DIMSE_HAS_RESPONDED_TO | DIMSE_HAS_STATUS)
-#define AFFECTED (DIMSE_HAS_AFFECTED_CLASS)
-#define REQUESTED (DIMSE_HAS_REQUESTED_CLASS | DIMSE_HAS_REQUESTED_INSTANCE)
-
-// What each message must have, PS3.7 9.3 and 10.3. Left out on purpose, because real senders leave
-// it out and nothing hangs on it: Priority, and the SOP class of responses.
-static const struct message messages[] = {
-    {DIMSE_C_STORE_RQ, DATA_SET_MUST, "C-STORE-RQ", RQ | AFFECTED | DIMSE_HAS_AFFECTED_INSTANCE},
-    {DIMSE_C_STORE_RSP, DATA_SET_NONE, "C-STORE-RSP", RSP},
-    {DIMSE_C_GET_RQ, DATA_SET_MUST, "C-GET-RQ", RQ | AFFECTED},
-    {DIMSE_C_GET_RSP, DATA_SET_MAY, "C-GET-RSP", RSP},
-    {DIMSE_C_FIND_RQ, DATA_SET_MUST, "C-FIND-RQ", RQ | AFFECTED},
-    {DIMSE_C_FIND_RSP, DATA_SET_MAY, "C-FIND-RSP", RSP},
-    {DIMSE_C_MOVE_RQ, DATA_SET_MUST, "C-MOVE-RQ", RQ | AFFECTED | DIMSE_HAS_MOVE_DESTINATION},
-    {DIMSE_C_MOVE_RSP, DATA_SET_MAY, "C-MOVE-RSP", RSP},
-    {DIMSE_C_ECHO_RQ, DATA_SET_NONE, "C-ECHO-RQ", RQ | AFFECTED},
-    {DIMSE_C_ECHO_RSP, DATA_SET_NONE, "C-ECHO-RSP", RSP},
-    {DIMSE_N_EVENT_REPORT_RQ, DATA_SET_MAY, "N-EVENT-REPORT-RQ",
-     RQ | AFFECTED | DIMSE_HAS_AFFECTED_INSTANCE | DIMSE_HAS_EVENT_TYPE},
-    {DIMSE_N_EVENT_REPORT_RSP, DATA_SET_MAY, "N-EVENT-REPORT-RSP", RSP},
-    {DIMSE_N_GET_RQ, DATA_SET_NONE, "N-GET-RQ", RQ | REQUESTED},
-    {DIMSE_N_GET_RSP, DATA_SET_MAY, "N-GET-RSP", RSP},
-    {DIMSE_N_SET_RQ, DATA_SET_MUST, "N-SET-RQ", RQ | REQUESTED},
-    {DIMSE_N_SET_RSP, DATA_SET_MAY, "N-SET-RSP", RSP},
-    {DIMSE_N_ACTION_RQ, DATA_SET_MAY, "N-ACTION-RQ", RQ | REQUESTED | DIMSE_HAS_ACTION_TYPE},
-    {DIMSE_N_ACTION_RSP, DATA_SET_MAY, "N-ACTION-RSP", RSP},
-    {DIMSE_N_CREATE_RQ, DATA_SET_MAY, "N-CREATE-RQ", RQ | AFFECTED},
-    {DIMSE_N_CREATE_RSP, DATA_SET_MAY, "N-CREATE-RSP", RSP},
-    {DIMSE_N_DELETE_RQ, DATA_SET_NONE, "N-DELETE-RQ", RQ | REQUESTED},
-    {DIMSE_N_DELETE_RSP, DATA_SET_NONE, "N-DELETE-RSP", RSP},
-    {DIMSE_C_CANCEL_RQ, DATA_SET_NONE, "C-CANCEL-RQ", DIMSE_HAS_RESPONDED_TO},
-};
-
-static const struct message *message_find(uint16_t field) {
-    for (size_t i = 0; i < sizeof messages / sizeof *messages; i++)
-        if (messages[i].field == field)
-            return &messages[i];
+static const struct data_set_rule *data_set_rule(uint16_t field) {
+    for (size_t i = 0; i < sizeof data_set_rules / sizeof *data_set_rules; i++)
+        if (data_set_rules[i].field == field)
+            return &data_set_rules[i];
     return NULL;
 }
 
@@ -103,7 +79,7 @@ static const struct element *element_find(uint16_t number) {
 }
 
 const char *dimse_field_name(uint16_t field) {
-    const struct message *m = message_find(field);
+    const struct std_command_info *m = std_command_find(field);
     return m ? m->name : "unknown";
 }
 
@@ -187,7 +163,20 @@ static enum err decode_element(struct rd *r, struct dimse_command *c, struct fau
     return e;
 }
 
-static enum err missing(uint32_t lacking, const struct message *m, struct fault *f) {
+// What the standard calls mandatory, without Priority: real senders leave it out and nothing hangs on it.
+static uint32_t needs_of(uint16_t field) {
+    const uint32_t *tags = NULL;
+    uint32_t needs = 0;
+    size_t n = std_command_mandatory(field, &tags);
+    for (size_t i = 0; i < n; i++) {
+        const struct element *el = element_find((uint16_t)tags[i]);
+        needs |= el ? el->has : 0;
+    }
+    return needs & ~(uint32_t)DIMSE_HAS_PRIORITY;
+}
+
+static enum err missing(const struct dimse_command *c, uint32_t lacking, struct fault *f) {
+    const struct std_command_info *m = std_command_find(c->field);
     for (size_t i = 0; i < ELEMENT_COUNT; i++)
         if (elements[i].has & lacking)
             return fault_set(f, ERR_PROTOCOL, "%s without element (0000,%04X)", m ? m->name : "command",
@@ -196,16 +185,13 @@ static enum err missing(uint32_t lacking, const struct message *m, struct fault 
 }
 
 static enum err check(const struct dimse_command *c, struct fault *f) {
-    uint32_t needs = DIMSE_HAS_FIELD | DIMSE_HAS_DATA_SET_TYPE;
-    const struct message *m = c->has & DIMSE_HAS_FIELD ? message_find(c->field) : NULL;
-    if (m)
-        needs |= m->needs;
+    uint32_t needs = DIMSE_HAS_FIELD | DIMSE_HAS_DATA_SET_TYPE | needs_of(c->field);
+    const struct data_set_rule *rule = data_set_rule(c->field);
     if ((c->has & needs) != needs)
-        return missing(needs & ~c->has, m, f);
-    if (m && m->data_set == DATA_SET_NONE && dimse_has_data_set(c))
-        return fault_set(f, ERR_PROTOCOL, "%s announces a data set", m->name);
-    if (m && m->data_set == DATA_SET_MUST && !dimse_has_data_set(c))
-        return fault_set(f, ERR_PROTOCOL, "%s announces no data set", m->name);
+        return missing(c, needs & ~c->has, f);
+    if (rule && rule->always != dimse_has_data_set(c))
+        return fault_set(f, ERR_PROTOCOL, "%s announces %s data set", dimse_field_name(c->field),
+                         rule->always ? "no" : "a");
     return OK;
 }
 

@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/uid.h"
+#include "std/command.h"
 #include "ul/pdu.h"
 
 enum {
@@ -18,20 +19,6 @@ enum {
     DIMSE_DATA_SET = 0x0001,           // what we write when there is one; any other value means the same
 };
 
-enum dimse_field {
-    DIMSE_C_STORE_RQ = 0x0001, DIMSE_C_STORE_RSP = 0x8001,
-    DIMSE_C_GET_RQ = 0x0010, DIMSE_C_GET_RSP = 0x8010,
-    DIMSE_C_FIND_RQ = 0x0020, DIMSE_C_FIND_RSP = 0x8020,
-    DIMSE_C_MOVE_RQ = 0x0021, DIMSE_C_MOVE_RSP = 0x8021,
-    DIMSE_C_ECHO_RQ = 0x0030, DIMSE_C_ECHO_RSP = 0x8030,
-    DIMSE_N_EVENT_REPORT_RQ = 0x0100, DIMSE_N_EVENT_REPORT_RSP = 0x8100,
-    DIMSE_N_GET_RQ = 0x0110, DIMSE_N_GET_RSP = 0x8110,
-    DIMSE_N_SET_RQ = 0x0120, DIMSE_N_SET_RSP = 0x8120,
-    DIMSE_N_ACTION_RQ = 0x0130, DIMSE_N_ACTION_RSP = 0x8130,
-    DIMSE_N_CREATE_RQ = 0x0140, DIMSE_N_CREATE_RSP = 0x8140,
-    DIMSE_N_DELETE_RQ = 0x0150, DIMSE_N_DELETE_RSP = 0x8150,
-    DIMSE_C_CANCEL_RQ = 0x0FFF,
-};
 enum { DIMSE_RSP = 0x8000 };           // the bit that makes a response of a request
 
 enum { // PS3.7 9.1.1.1.4

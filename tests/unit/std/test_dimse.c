@@ -91,17 +91,17 @@ static void commands(void **state) {
         const char *name;
         size_t mandatory;
     } cases[] = {
-        {CMD_C_STORE_RQ, "C-STORE-RQ", 7},
-        {CMD_C_STORE_RSP, "C-STORE-RSP", 5},
-        {CMD_C_GET_RQ, "C-GET-RQ", 6},
-        {CMD_C_FIND_RQ, "C-FIND-RQ", 6},
-        {CMD_C_FIND_RSP, "C-FIND-RSP", 5},
-        {CMD_C_MOVE_RQ, "C-MOVE-RQ", 7},
-        {CMD_C_ECHO_RQ, "C-ECHO-RQ", 5},
-        {CMD_C_ECHO_RSP, "C-ECHO-RSP", 5},
-        {CMD_C_CANCEL_RQ, "C-CANCEL-RQ", 4},
-        {CMD_N_ACTION_RQ, "N-ACTION-RQ", 7},
-        {CMD_N_EVENT_REPORT_RQ, "N-EVENT-REPORT-RQ", 7},
+        {DIMSE_C_STORE_RQ, "C-STORE-RQ", 7},
+        {DIMSE_C_STORE_RSP, "C-STORE-RSP", 5},
+        {DIMSE_C_GET_RQ, "C-GET-RQ", 6},
+        {DIMSE_C_FIND_RQ, "C-FIND-RQ", 6},
+        {DIMSE_C_FIND_RSP, "C-FIND-RSP", 5},
+        {DIMSE_C_MOVE_RQ, "C-MOVE-RQ", 7},
+        {DIMSE_C_ECHO_RQ, "C-ECHO-RQ", 5},
+        {DIMSE_C_ECHO_RSP, "C-ECHO-RSP", 5},
+        {DIMSE_C_CANCEL_RQ, "C-CANCEL-RQ", 4},
+        {DIMSE_N_ACTION_RQ, "N-ACTION-RQ", 7},
+        {DIMSE_N_EVENT_REPORT_RQ, "N-EVENT-REPORT-RQ", 7},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         assert_string_equal(std_command_find(cases[i].field)->name, cases[i].name);
@@ -123,20 +123,20 @@ static void elements(void **state) {
         uint32_t tag;
         enum cmd_use use;
     } cases[] = {
-        {CMD_C_STORE_RQ, TAG_AffectedSOPInstanceUID, CMD_USE_MANDATORY},
-        {CMD_C_STORE_RQ, TAG_MoveOriginatorMessageID, CMD_USE_CONDITIONAL},
-        {CMD_C_STORE_RQ, TAG_Status, CMD_USE_NONE},
-        {CMD_C_STORE_RQ, TAG_MoveDestination, CMD_USE_NONE},
-        {CMD_C_STORE_RSP, TAG_Status, CMD_USE_MANDATORY},
-        {CMD_C_STORE_RSP, TAG_AffectedSOPClassUID, CMD_USE_CONDITIONAL},
-        {CMD_C_STORE_RSP, TAG_Priority, CMD_USE_NONE},
-        {CMD_C_MOVE_RQ, TAG_MoveDestination, CMD_USE_MANDATORY},
-        {CMD_C_MOVE_RSP, TAG_NumberOfRemainingSuboperations, CMD_USE_CONDITIONAL},
-        {CMD_C_FIND_RSP, TAG_NumberOfRemainingSuboperations, CMD_USE_NONE},
-        {CMD_C_CANCEL_RQ, TAG_MessageIDBeingRespondedTo, CMD_USE_MANDATORY},
-        {CMD_C_CANCEL_RQ, TAG_MessageID, CMD_USE_NONE},
-        {CMD_C_ECHO_RQ, TAG_PatientName, CMD_USE_NONE},
-        {CMD_N_ACTION_RQ, TAG_RequestedSOPInstanceUID, CMD_USE_MANDATORY},
+        {DIMSE_C_STORE_RQ, TAG_AffectedSOPInstanceUID, CMD_USE_MANDATORY},
+        {DIMSE_C_STORE_RQ, TAG_MoveOriginatorMessageID, CMD_USE_CONDITIONAL},
+        {DIMSE_C_STORE_RQ, TAG_Status, CMD_USE_NONE},
+        {DIMSE_C_STORE_RQ, TAG_MoveDestination, CMD_USE_NONE},
+        {DIMSE_C_STORE_RSP, TAG_Status, CMD_USE_MANDATORY},
+        {DIMSE_C_STORE_RSP, TAG_AffectedSOPClassUID, CMD_USE_CONDITIONAL},
+        {DIMSE_C_STORE_RSP, TAG_Priority, CMD_USE_NONE},
+        {DIMSE_C_MOVE_RQ, TAG_MoveDestination, CMD_USE_MANDATORY},
+        {DIMSE_C_MOVE_RSP, TAG_NumberOfRemainingSuboperations, CMD_USE_CONDITIONAL},
+        {DIMSE_C_FIND_RSP, TAG_NumberOfRemainingSuboperations, CMD_USE_NONE},
+        {DIMSE_C_CANCEL_RQ, TAG_MessageIDBeingRespondedTo, CMD_USE_MANDATORY},
+        {DIMSE_C_CANCEL_RQ, TAG_MessageID, CMD_USE_NONE},
+        {DIMSE_C_ECHO_RQ, TAG_PatientName, CMD_USE_NONE},
+        {DIMSE_N_ACTION_RQ, TAG_RequestedSOPInstanceUID, CMD_USE_MANDATORY},
         {0x0002, TAG_CommandField, CMD_USE_NONE},
         {0x8FFF, TAG_CommandField, CMD_USE_NONE},
     };
