@@ -1,9 +1,9 @@
 // Text in any character set: a first line with (0008,0005), a second with the VR, then the value.
 #include "fuzz.h"
 
+#include "base/fold.h"
 #include "base/utf8.h"
 #include "dicom/charset.h"
-#include "dicom/pn.h"
 
 static void check_split(const struct dicom_charset *cs, enum vr vr, struct slice raw, struct slice utf8) {
     size_t values = 0, separators = 0;
@@ -48,7 +48,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n) {
     check_split(&cs, vr, raw, buf_slice(&utf8));
     if (notes == 0)
         check_back(&cs, vr, buf_slice(&utf8));
-    dicom_pn_fold(buf_slice(&utf8), &folded);
+    fold_name(buf_slice(&utf8), &folded);
     FUZZ_CHECK(buf_ok(&folded) && utf8_valid(buf_slice(&folded)));
     struct buf label = BUF_INIT(1024);
     dicom_charset_label(&cs, &label);

@@ -3,7 +3,6 @@
 #include "base/utf8.h"
 #include "fold_gen.h"
 
-enum { NAME_GROUPS = 3 };
 enum { REPLACEMENT = 0xFFFD, VOICED = 0x3099, SEMI_VOICED = 0x309A, BREVE = 0x0306 };
 
 _Static_assert((int)FOLD_MAX_GROWTH <= (int)FOLD_GROWTH_MAX, "base/fold.h promises less");
@@ -119,15 +118,10 @@ void fold_text(struct slice utf8, struct buf *out) {
     }
 }
 
-// Appends one component; folded, runs of blanks count as one and those round it don't count.
-static void component(struct slice s, bool fold, struct buf *out) {
-    s = slice_trim(s, " ");
-    if (!fold) {
-        buf_append_slice(out, s);
-        return;
-    }
+// Appends one component: runs of blanks count as one, and those round it don't count.
+static void component(struct slice s, struct buf *out) {
     size_t from = out->n, to = from;
-    fold_text(s, out);
+    fold_text(slice_trim(s, " "), out);
     if (!buf_ok(out))
         return;
     for (size_t i = from; i < out->n; i++)
@@ -139,7 +133,7 @@ static void component(struct slice s, bool fold, struct buf *out) {
 }
 
 // Appends one group; returns where its last component that is not empty ends.
-static size_t group(struct slice s, bool fold, struct buf *out) {
+static size_t group(struct slice s, struct buf *out) {
     size_t end = out->n;
     bool first = true;
     do {
@@ -147,20 +141,20 @@ static size_t group(struct slice s, bool fold, struct buf *out) {
             buf_u8(out, '^');
         first = false;
         size_t from = out->n;
-        component(slice_split(s, '^', &s), fold, out);
+        component(slice_split(s, '^', &s), out);
         if (out->n > from)
             end = out->n;
     } while (s.p);
     return end;
 }
 
-static void tidy(struct slice utf8, bool fold, struct buf *out) {
+void fold_name(struct slice utf8, struct buf *out) {
     size_t end = out->n;
-    for (int i = 0; i < NAME_GROUPS; i++) {
+    for (int i = 0; i < FOLD_NAME_GROUPS; i++) {
         if (i > 0)
             buf_u8(out, '=');
         size_t from = out->n;
-        size_t to = group(slice_split(utf8, '=', &utf8), fold, out);
+        size_t to = group(slice_split(utf8, '=', &utf8), out);
         if (!buf_ok(out))
             return;
         out->n = to;
@@ -171,12 +165,4 @@ static void tidy(struct slice utf8, bool fold, struct buf *out) {
     }
     if (buf_ok(out))
         out->n = end;
-}
-
-void fold_name_tidy(struct slice utf8, struct buf *out) {
-    tidy(utf8, false, out);
-}
-
-void fold_name(struct slice utf8, struct buf *out) {
-    tidy(utf8, true, out);
 }

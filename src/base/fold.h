@@ -16,13 +16,15 @@
 #include "base/buf.h"
 #include "base/slice.h"
 
-enum { FOLD_GROWTH_MAX = 4 }; // bytes of folded text for one
+enum {
+    FOLD_GROWTH_MAX = 4,  // bytes of folded text for one
+    FOLD_NAME_GROUPS = 3, // alphabetic, ideographic, phonetic; what is behind them is left out
+};
 
 // Appends text folded, without looking for components.
 void fold_text(struct slice utf8, struct buf *out);
 // Appends one name (PS3.5 6.2.1: groups separated by '=', components by '^') folded and tidied: blanks round
 // components, trailing empty components and groups dropped. '*' and '?' pass through.
 void fold_name(struct slice utf8, struct buf *out);
-void fold_name_tidy(struct slice utf8, struct buf *out); // tidied only
 
 #endif

@@ -314,13 +314,6 @@ const struct conf_peer *conf_peers_by_address(const struct conf_peers *p, const 
     return NULL;
 }
 
-const struct conf_peer *conf_peers_by_name(const struct conf_peers *p, const char *name) {
-    for (size_t i = 0; i < p->n; i++)
-        if (strcmp(p->v[i].name, name) == 0)
-            return &p->v[i];
-    return NULL;
-}
-
 const struct conf_peer *conf_peers_destination(const struct conf_peers *p, struct slice ae) {
     for (size_t i = 0; i < p->n; i++)
         if (conf_addr_is_set(&p->v[i].address) && is_called(&p->v[i], ae))

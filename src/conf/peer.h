@@ -57,7 +57,6 @@ const struct conf_peer *conf_peers_by_certificate(const struct conf_peers *p,
 // The peer of the plain lane with this AE title at this address. Without `ae`: any peer there.
 const struct conf_peer *conf_peers_by_address(const struct conf_peers *p, const struct sockaddr *from,
                                               struct slice ae);
-const struct conf_peer *conf_peers_by_name(const struct conf_peers *p, const char *name);
 // Another peer with this one's AE title on a lane of this one: nobody could tell them apart. NULL: none.
 const struct conf_peer *conf_peers_rival(const struct conf_peers *all, const struct conf_peer *p);
 // A C-MOVE destination: the peer with this AE title that has an address.

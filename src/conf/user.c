@@ -179,10 +179,3 @@ void conf_users_fini(struct conf_users *u) {
     free(u->problems);
     *u = (struct conf_users){0};
 }
-
-const struct conf_user *conf_users_by_name(const struct conf_users *u, struct slice name) {
-    for (size_t i = 0; i < u->n; i++)
-        if (slice_eq_str(name, u->v[i].name))
-            return &u->v[i];
-    return NULL;
-}

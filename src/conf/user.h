@@ -41,7 +41,6 @@ struct conf_users {
 
 enum err conf_users_load(const char *dir, struct conf_users *ret_users, struct fault *f);
 void conf_users_fini(struct conf_users *u);
-const struct conf_user *conf_users_by_name(const struct conf_users *u, struct slice name);
 
 enum err conf_user_load(const char *dir, const char *name, struct conf_user *ret_user, struct fault *f);
 enum err conf_user_save(const char *dir, const struct conf_user *u, struct fault *f);

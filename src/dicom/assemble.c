@@ -50,11 +50,6 @@ void dicom_assembler_free(struct dicom_assembler *a) {
     free(a);
 }
 
-void dicom_assembler_freep(struct dicom_assembler **a) {
-    dicom_assembler_free(*a);
-    *a = NULL;
-}
-
 static void put_item_tag(struct buf *out, uint32_t tag, uint32_t length) {
     buf_u16le(out, (uint16_t)(tag >> 16));
     buf_u16le(out, (uint16_t)tag);

@@ -34,7 +34,6 @@ struct dicom_assembler;
 // The data set must live as long. NULL: no memory.
 struct dicom_assembler *dicom_assembler_new(const struct dicom_dataset *ds);
 void dicom_assembler_free(struct dicom_assembler *a);
-void dicom_assembler_freep(struct dicom_assembler **a); // for CLEANUP()
 
 // ERR_NO_MEMORY; ERR_DEPTH; ERR_LIMIT: a value of 4 GB or more.
 enum err dicom_assembler_next(struct dicom_assembler *a, struct fault *f, struct dicom_piece *ret_piece);

@@ -72,15 +72,6 @@ struct slice dicom_dataset_creator(const struct dicom_dataset *ds, uint32_t tag)
     return dicom_dataset_trimmed(ds, (tag & 0xFFFF0000u) | block);
 }
 
-const struct dicom_element *dicom_dataset_find_private(const struct dicom_dataset *ds, uint16_t group,
-                                                       struct slice creator, uint8_t element) {
-    uint32_t base = (uint32_t)group << 16;
-    for (size_t i = lower_bound(ds, base | 0x10); i < ds->count && ds->elements[i].tag <= (base | 0xFF); i++)
-        if (slice_eq(trimmed(ds->elements[i].value), creator))
-            return find(ds, base | (ds->elements[i].tag & 0xFF) << 8 | element);
-    return NULL;
-}
-
 size_t dicom_items_count(const struct dicom_element *e) {
     return e->items ? e->items->count : 0;
 }

@@ -40,9 +40,6 @@ size_t dicom_dataset_count(const struct dicom_dataset *ds);
 const struct dicom_element *dicom_dataset_at(const struct dicom_dataset *ds, size_t i);
 const struct dicom_element *dicom_dataset_find(const struct dicom_dataset *ds, uint32_t tag); // or NULL
 
-// Private elements by creator (PS3.5 7.8.1): `element` is the low byte, e.g. 0x0C for (0019,xx0C).
-const struct dicom_element *dicom_dataset_find_private(const struct dicom_dataset *ds, uint16_t group,
-                                                       struct slice creator, uint8_t element);
 // The creator that reserved the block of a private element, trimmed; empty when there is none.
 struct slice dicom_dataset_creator(const struct dicom_dataset *ds, uint32_t tag);
 

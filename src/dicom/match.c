@@ -1,10 +1,10 @@
 // Keys of a query to kinds and operands. Applying them to values is in match_value.c.
 #include "dicom/match.h"
 
+#include "base/fold.h"
 #include "base/glob.h"
 #include "base/uid.h"
 #include "dicom/number.h"
-#include "dicom/pn.h"
 #include "std/tag.h"
 
 // A key under way.
@@ -157,7 +157,7 @@ static enum err add_name_variants(struct parse *p, struct slice folded) {
     struct buf variant = BUF_INIT(2 * DICOM_MATCH_MAX_OPERAND_BYTES);
     size_t from = p->count;
     enum err e = OK;
-    for (unsigned tails = 1u << DICOM_PN_GROUPS; e == OK && tails-- > 0;) {
+    for (unsigned tails = 1u << FOLD_NAME_GROUPS; e == OK && tails-- > 0;) {
         buf_reset(&variant);
         put_tails(folded, tails, &variant);
         if (!buf_ok(&variant))
@@ -173,7 +173,7 @@ static enum err add_name(struct parse *p, struct slice s) {
     if (s.n > DICOM_MATCH_MAX_OPERAND_BYTES)
         return fail(p, ERR_LIMIT, "value too long");
     struct buf folded = BUF_INIT(DICOM_MATCH_MAX_OPERAND_BYTES);
-    dicom_pn_fold(s, &folded);
+    fold_name(s, &folded);
     enum err e = buf_ok(&folded) ? OK : fail(p, buf_error(&folded), "value too long");
     struct slice name = buf_slice(&folded);
     if (e == OK && glob_has_wildcard(name))

@@ -6,7 +6,7 @@
 // normalised values are compared by base/glob.h on either side.
 //
 // What the standard leaves open, and what Galena does:
-//   - PN: compared folded (dicom/pn.h), so neither case nor diacritics matter; without wildcards the whole
+//   - PN: compared folded (base/fold.h), so neither case nor diacritics matter; without wildcards the whole
 //     name must be equal, trailing empty components ignored; a key of one group matches any group of the name
 //     (山田* finds Yamada^Tarou=山田^太郎), a key with '=' group by group.
 //   - Other text: case-sensitive, blanks that the VR calls insignificant ignored.

@@ -2,11 +2,11 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "base/fold.h"
 #include "base/glob.h"
 #include "base/uid.h"
 #include "dicom/match.h"
 #include "dicom/number.h"
-#include "dicom/pn.h"
 
 enum { NAME_MAX_BYTES = 64 * 1024 }; // of one folded name; longer ones match nothing
 
@@ -71,7 +71,7 @@ static bool put_one(enum vr vr, struct slice s, int zone_min, struct buf *out) {
     case VR_DS:
         return dicom_number_normalise(s, out);
     case VR_PN:
-        dicom_pn_fold(s, out);
+        fold_name(s, out);
         return true;
     case VR_UI:
         buf_append_slice(out, uid_trim(s));

@@ -125,11 +125,6 @@ void dicom_reader_free(struct dicom_reader *r) {
     free(r);
 }
 
-void dicom_reader_freep(struct dicom_reader **r) {
-    dicom_reader_free(*r);
-    *r = NULL;
-}
-
 enum err dicom_reader_reset(struct dicom_reader *r, const struct dicom_reader_options *o, void *ctx) {
     r->ctx = ctx;
     return begin(r, o);

@@ -87,7 +87,6 @@ struct dicom_reader;
 // The handler's ctx must live as long as the reader. NULL when there is no memory.
 struct dicom_reader *dicom_reader_new(const struct dicom_reader_options *o, dicom_event_fn *fn, void *ctx);
 void dicom_reader_free(struct dicom_reader *r);
-void dicom_reader_freep(struct dicom_reader **r); // for CLEANUP()
 // Begins another data set with the same memory (a connection stores many).
 enum err dicom_reader_reset(struct dicom_reader *r, const struct dicom_reader_options *o, void *ctx);
 

@@ -78,11 +78,6 @@ void dicom_summary_free(struct dicom_summary *s) {
     free(s);
 }
 
-void dicom_summary_freep(struct dicom_summary **s) {
-    dicom_summary_free(*s);
-    *s = NULL;
-}
-
 void dicom_summary_reset(struct dicom_summary *s) {
     buf_reset(&s->out);
     buf_reset(&s->values);

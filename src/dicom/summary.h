@@ -71,7 +71,6 @@ struct dicom_summary;
 // `picks` is the caller's and must live as long. NULL: no memory. max_bytes 0: DICOM_SUMMARY_MAX_BYTES.
 struct dicom_summary *dicom_summary_new(const struct dicom_pick *picks, size_t pick_count, size_t max_bytes);
 void dicom_summary_free(struct dicom_summary *s);
-void dicom_summary_freep(struct dicom_summary **s); // for CLEANUP()
 void dicom_summary_reset(struct dicom_summary *s); // for the next object
 
 // The reader's handler; ctx is the summary.

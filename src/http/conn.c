@@ -520,10 +520,6 @@ bool http_conn_closed(const struct http_conn *c) {
            (!c->linger || c->eof || c->lingered > LINGER_BYTES_MAX || c->now_ms >= c->linger_until_ms);
 }
 
-enum http_version http_conn_version(const struct http_conn *c) {
-    return c->proto == PROTO_H2 ? HTTP_2 : HTTP_1_1;
-}
-
 const struct fault *http_conn_fault(const struct http_conn *c) {
     return &c->fault;
 }

@@ -143,7 +143,6 @@ void http_conn_shutdown(struct http_conn *c, int64_t now_ms); // no more request
 bool http_conn_closed(const struct http_conn *c);             // CLOSED was told and all is sent: close it
 int64_t http_conn_deadline(const struct http_conn *c); // INT64_MAX: none; now: http_conn_next() has events
 void http_conn_tick(struct http_conn *c, int64_t now_ms);     // expires timers; then pull events
-enum http_version http_conn_version(const struct http_conn *c); // HTTP_1_1 before it is known
 // Why it ended, for a log; OK: in good order. No text from the client in it.
 const struct fault *http_conn_fault(const struct http_conn *c);
 

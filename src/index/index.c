@@ -270,25 +270,6 @@ enum err index_remove(const char *index_dir, struct fault *f) {
     return OK;
 }
 
-enum err index_migrate_dry_run(const char *index_dir, const uint8_t key[INDEX_KEY_BYTES], struct fault *f,
-                               struct index_migration *ret_migration) {
-    struct index *ix = NULL;
-    int from = 0;
-    struct index_options options = {.read_only = true};
-    enum err e = index_alloc(index_dir, &options, f, &ix);
-    if (e != OK)
-        return e;
-    if (access(ix->path, F_OK) == 0) {
-        e = open_db(ix, key, &options, f);
-        if (e == OK)
-            e = schema_migrate(ix->db, schema_steps, schema_version, true, f, &from);
-    }
-    index_close(ix);
-    if (e == OK)
-        *ret_migration = (struct index_migration){from, (int)schema_version};
-    return e;
-}
-
 // --- Transactions -------------------------------------------------------------------------------
 
 void index_forget(struct index *ix) {
@@ -314,10 +295,6 @@ enum err index_begin(struct index *ix, struct fault *f) {
 
 enum index_health index_health(const struct index *ix) {
     return ix->damaged ? INDEX_DAMAGED : ix->lost ? INDEX_LOST : INDEX_SOUND;
-}
-
-bool index_is_dirty(const struct index *ix) {
-    return ix->in_transaction;
 }
 
 // A checkpoint that fails harms nothing: the log is longer until the next one.
@@ -393,19 +370,6 @@ enum err index_set_mark(struct index *ix, const struct index_mark *mark, struct 
     int rc = sqlite3_step(s);
     sqlite3_reset(s);
     return rc == SQLITE_DONE ? OK : index_fail(ix, rc, "saving a mark", f);
-}
-
-enum err index_drop_mark(struct index *ix, uint32_t segment, struct fault *f) {
-    sqlite3_stmt *s = NULL;
-    enum err e = index_begin(ix, f);
-    if (e == OK)
-        e = index_statement(ix, ST_MARK_DROP, f, &s);
-    if (e != OK)
-        return e;
-    sqlite3_bind_int64(s, 1, segment);
-    int rc = sqlite3_step(s);
-    sqlite3_reset(s);
-    return rc == SQLITE_DONE ? OK : index_fail(ix, rc, "dropping a mark", f);
 }
 
 static enum err mark_append(struct index_mark **marks, size_t *count, size_t *cap, sqlite3_stmt *s,

@@ -60,13 +60,6 @@ enum err index_open(const char *index_dir, const uint8_t key[INDEX_KEY_BYTES],
 void index_close(struct index *ix); // rolls back what is not committed; end queries first. NULL is fine.
 enum err index_remove(const char *index_dir, struct fault *f); // deletes its files
 
-struct index_migration {
-    int from, to; // schema versions; equal: nothing to do
-};
-// What index_open() would do, tried out and rolled back.
-enum err index_migrate_dry_run(const char *index_dir, const uint8_t key[INDEX_KEY_BYTES], struct fault *f,
-                               struct index_migration *ret_migration);
-
 // --- Changes ------------------------------------------------------------------------------------
 
 // Where an object lies (the same fields as blob/store.h, which the index does not know).
@@ -147,7 +140,7 @@ uint64_t index_deletion_count(const struct index_deletion *d); // records listed
 // The next deletion that was ready when the index was closed, behind those that are open; NULL: none.
 enum err index_deletion_resume(struct index *ix, struct fault *f, struct index_deletion **ret_deletion);
 
-// How far the index knows a segment.
+// How far the index knows a segment. The mark of one that is gone stays: the store gives no number twice.
 struct index_mark {
     uint32_t segment;
     uint64_t end;
@@ -155,14 +148,12 @@ struct index_mark {
     uint64_t dead_bytes;
 };
 enum err index_set_mark(struct index *ix, const struct index_mark *mark, struct fault *f);
-enum err index_drop_mark(struct index *ix, uint32_t segment, struct fault *f);
 // All marks, ascending; *ret_marks is malloc'd, the caller's.
 enum err index_get_marks(struct index *ix, struct fault *f, struct index_mark **ret_marks, size_t *ret_count);
 
 enum err index_commit(struct index *ix, struct fault *f);   // nothing to commit: OK
 enum err index_commit_durable(struct index *ix, struct fault *f); // the same, and it survives a power loss
 enum err index_rollback(struct index *ix, struct fault *f);
-bool index_is_dirty(const struct index *ix); // something waits for index_commit()
 
 // Can the owner go on with it? Worth asking after any failure: errors of one object or query leave it sound.
 enum index_health {
@@ -260,14 +251,6 @@ struct index_arrival {
 typedef enum err index_arrival_fn(void *arg, const struct index_arrival *a);
 enum err index_each_arrival(struct index *ix, uint64_t from_hour, index_arrival_fn *fn, void *arg,
                             struct fault *f);
-
-// The records kept beside others. Returning anything but OK stops with it.
-struct index_beside {
-    struct slice study, series, sop_instance;
-    struct index_ref served, beside;
-};
-typedef enum err index_beside_fn(void *arg, const struct index_beside *b);
-enum err index_each_beside(struct index *ix, index_beside_fn *fn, void *arg, struct fault *f);
 
 struct index_info {
     uint64_t patients, studies, series, instances, beside;

@@ -56,34 +56,6 @@ enum err index_find(struct index *ix, struct slice study, struct slice series, s
     return e;
 }
 
-static enum err beside_row(sqlite3_stmt *s, index_beside_fn *fn, void *arg) {
-    char uids[3][65];
-    struct slice text[3];
-    for (int i = 0; i < 3; i++)
-        text[i] = slice_of(uids[i], uid_unpack(column_slice(s, i), uids[i]));
-    struct index_beside b = {.study = text[0], .series = text[1], .sop_instance = text[2],
-                             .served = column_ref(s, 3), .beside = column_ref(s, 7)};
-    return fn(arg, &b);
-}
-
-enum err index_each_beside(struct index *ix, index_beside_fn *fn, void *arg, struct fault *f) {
-    static const char sql[] =
-        "SELECT StudyInstanceUID,SeriesInstanceUID,SOPInstanceUID,i.segment,i.front_bytes,i.offset,i.length,"
-        "b.segment,b.front_bytes,b.offset,b.length FROM beside AS b "
-        "CROSS JOIN instance AS i ON i.id=b.instance "
-        "CROSS JOIN series ON series.id=i.series CROSS JOIN study ON study.id=series.study ORDER BY b.id";
-    sqlite3_stmt *s = NULL;
-    enum err e = OK;
-    int rc = sqlite3_prepare_v2(ix->db, sql, -1, &s, NULL);
-    if (rc == SQLITE_OK)
-        while (e == OK && (rc = sqlite3_step(s)) == SQLITE_ROW)
-            e = beside_row(s, fn, arg);
-    sqlite3_finalize(s);
-    if (e != OK)
-        return e;
-    return rc == SQLITE_DONE ? OK : index_fail(ix, rc, "reading records beside", f);
-}
-
 // --- Deleting -----------------------------------------------------------------------------------
 
 static enum err run_on(struct index *ix, enum stmt_id id, int64_t first, int64_t second, struct fault *f,

@@ -75,7 +75,6 @@ static const char *const texts[ST_COUNT_] = {
     [ST_BESIDE_ADD] = "INSERT INTO beside(instance,SOPClassUID,AvailableTransferSyntaxUID," REF ",digest)"
                       "VALUES(?,?,?,?,?,?,?,?)",
     [ST_MARK_SET] = "INSERT OR REPLACE INTO mark(segment,end,objects,dead_bytes)VALUES(?,?,?,?)",
-    [ST_MARK_DROP] = "DELETE FROM mark WHERE segment=?",
     [ST_MARKS] = "SELECT segment,end,objects,dead_bytes FROM mark ORDER BY segment",
     [ST_TOTAL_GET] = "SELECT patients,studies,series,instances,beside FROM total",
     [ST_TOTAL_SET] = "UPDATE total SET patients=?,studies=?,series=?,instances=?,beside=?",

@@ -556,10 +556,6 @@ void vfs_seal_free(struct vfs_seal *v) {
     OPENSSL_clear_free(v, sizeof *v);
 }
 
-const char *vfs_seal_name(const struct vfs_seal *v) {
-    return v->name;
-}
-
 // --- A connection -------------------------------------------------------------------------------
 
 static int is_wal_callback(void *arg, int n, char **values, char **names) {

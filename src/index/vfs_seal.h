@@ -30,7 +30,6 @@ struct vfs_seal;
 // Registers a VFS of its own with this key (copied, wiped on free).
 enum err vfs_seal_new(const uint8_t key[VFS_SEAL_KEY_BYTES], struct fault *f, struct vfs_seal **ret_vfs);
 void vfs_seal_free(struct vfs_seal *v); // after the last connection was closed; NULL is fine
-const char *vfs_seal_name(const struct vfs_seal *v);
 
 // Opens a connection and sets it up as above. `path`: of the database, its folder exists. SQLite's
 // result code; *ret_db may be set on failure too (for its message) and is the caller's to close.

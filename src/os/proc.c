@@ -155,23 +155,3 @@ enum err os_proc_harden(unsigned fd_max, struct fault *f) {
     signal(SIGPIPE, SIG_IGN);
     return OK;
 }
-
-enum err os_proc_private_bytes(pid_t pid, size_t *ret_bytes, struct fault *f) {
-    char path[64], line[256];
-    if (pid > 0)
-        snprintf(path, sizeof path, "/proc/%d/smaps_rollup", (int)pid);
-    else
-        snprintf(path, sizeof path, "/proc/self/smaps_rollup");
-    FILE *file = fopen(path, "re");
-    if (!file)
-        return fault_errno(f, "smaps_rollup");
-    size_t sum_kib = 0;
-    while (fgets(line, sizeof line, file)) {
-        unsigned long kib;
-        if (sscanf(line, "Private_Clean: %lu", &kib) == 1 || sscanf(line, "Private_Dirty: %lu", &kib) == 1)
-            sum_kib += kib;
-    }
-    fclose(file);
-    *ret_bytes = sum_kib * 1024;
-    return OK;
-}

@@ -42,7 +42,5 @@ enum err os_proc_harden(unsigned fd_max, struct fault *f);
 // Dies with the parent. os_proc_spawn asks for it; to be repeated after fork and after a change of user.
 enum err os_proc_die_with_parent(struct fault *f);
 
-// Private memory (Private_Clean + Private_Dirty of smaps_rollup) in bytes; pid 0: ourselves.
-enum err os_proc_private_bytes(pid_t pid, size_t *ret_bytes, struct fault *f);
 
 #endif

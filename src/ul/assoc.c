@@ -2,8 +2,6 @@
 
 #include <stdlib.h>
 
-const struct ul_timers ul_timers_default = {.artim_ms = 30000, .idle_ms = 600000, .total_ms = 0};
-
 static struct ul_assoc *assoc_new(const struct ul_timers *timers, int64_t now_ms) {
     struct ul_assoc *a = calloc(1, sizeof *a);
     if (!a)

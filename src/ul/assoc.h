@@ -31,7 +31,6 @@ struct ul_timers {                     // 0 = none
     int64_t idle_ms;                   // a whole PDU must arrive within this, or something be sent
     int64_t total_ms;                  // longest life of an association
 };
-extern const struct ul_timers ul_timers_default; // 30 s, 10 min, none
 
 enum ul_event_kind {
     UL_EV_NONE,

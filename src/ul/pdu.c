@@ -46,14 +46,6 @@ const char *ul_abort_text(struct ul_refusal r) {
     return refusal_text(abort_texts, sizeof abort_texts / sizeof *abort_texts, r);
 }
 
-const char *ul_context_result_text(uint8_t result) {
-    static const char *const texts[] = { // Table 9-18
-        "accepted", "refused (user rejection)", "refused (no reason)", "abstract syntax not supported",
-        "transfer syntaxes not supported",
-    };
-    return result < sizeof texts / sizeof *texts ? texts[result] : "refused (unknown result)";
-}
-
 bool ul_ae_parse(struct slice raw, char ret_title[UL_AE_MAX + 1]) {
     ret_title[0] = 0;
     // Senders written in C pad with NUL where the standard wants blanks.
@@ -69,11 +61,6 @@ bool ul_ae_parse(struct slice raw, char ret_title[UL_AE_MAX + 1]) {
     memcpy(ret_title, s.p, s.n);
     ret_title[s.n] = 0;
     return true;
-}
-
-bool ul_ae_valid(const char *title) {
-    char parsed[UL_AE_MAX + 1];
-    return ul_ae_parse(slice_str(title), parsed) && strcmp(parsed, title) == 0;
 }
 
 static uint32_t load32be(const uint8_t *p) {

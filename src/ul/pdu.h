@@ -136,12 +136,10 @@ enum {
 // The standard's words for a reject or an abort, for log lines.
 const char *ul_reject_text(struct ul_refusal r);
 const char *ul_abort_text(struct ul_refusal r);
-const char *ul_context_result_text(uint8_t result);
 
 // A title, PS3.5 6.2 AE: 1 to 16 characters of the default repertoire, no backslash, no control
 // characters, not all blanks; the blanks around it do not count. False leaves ret_title empty.
 bool ul_ae_parse(struct slice raw, char ret_title[UL_AE_MAX + 1]);
-bool ul_ae_valid(const char *title);
 
 struct ul_pdu_header {
     uint8_t type;

@@ -182,7 +182,6 @@ static void requests(void **state) {
             assert_int_equal(k.answer[j].code, 0);
         }
         assert_int_equal(s.gone, 0);
-        assert_int_equal(http_conn_version(s.c), HTTP_2);
         assert_int_equal(http_conn_deadline(s.c), s.now + http_limits_default.idle_ms);
         client_fini(&k);
         server_fini(&s);

@@ -168,30 +168,6 @@ static void the_caller_compares(void **state) {
     counts(1, 1, 1, 1, 31);
 }
 
-static void count_beside(const struct index_beside *b, int *n) {
-    assert_true(slice_eq_str(b->study, "1.2.1"));
-    assert_true(slice_eq_str(b->series, "1.2.1.1"));
-    assert_true(slice_eq_str(b->sop_instance, "1.2.1.1.1"));
-    assert_true(b->served.offset < b->beside.offset);
-    ++*n;
-}
-
-static enum err on_beside(void *arg, const struct index_beside *b) {
-    count_beside(b, arg);
-    return OK;
-}
-
-static void those_beside_are_on_record(void **state) {
-    (void)state;
-    int n = 0;
-    struct fault f = {0};
-    add(1, 1, 1, "A", "1", NULL);
-    add(1, 1, 1, "A", "2", NULL);
-    add(1, 1, 1, "A", "3", NULL);
-    assert_int_equal(index_each_beside(ix, on_beside, &n, &f), OK);
-    assert_int_equal(n, 2);
-}
-
 static void first_value_wins_and_gaps_are_filled(void **state) {
     (void)state;
     struct bed_object b;
@@ -292,7 +268,7 @@ static void malformed_objects_change_nothing(void **state) {
     bed_object_init(&b, 1, 1, 1);
     assert_int_equal(index_object_check(&b.o, NULL), OK);
     assert_int_equal(outcome, INDEX_BESIDE);
-    assert_false(index_is_dirty(ix));
+    assert_false(ix->in_transaction);
     counts(0, 0, 0, 0, 0);
 }
 
@@ -363,10 +339,10 @@ static void rollback_forgets(void **state) {
     struct fault f = {0};
     add(1, 1, 1, "A", "", NULL);
     bed_commit(ix);
-    assert_false(index_is_dirty(ix));
+    assert_false(ix->in_transaction);
     add(1, 1, 2, "A", "", NULL);
     add(2, 1, 1, "B", "", NULL);
-    assert_true(index_is_dirty(ix));
+    assert_true(ix->in_transaction);
     assert_int_equal(index_rollback(ix, &f), OK);
     counts(1, 1, 1, 1, 0);
     add(1, 1, 2, "A", "", NULL);
@@ -540,7 +516,6 @@ int main(void) {
         TEST(same_again),
         TEST(same_record_again_is_known),
         TEST(the_caller_compares),
-        TEST(those_beside_are_on_record),
         TEST(first_value_wins_and_gaps_are_filled),
         TEST(patients_are_id_and_issuer),
         TEST(an_id_that_comes_later_moves_the_study),

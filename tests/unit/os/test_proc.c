@@ -131,14 +131,6 @@ static void test_signals(void **state) {
     assert_int_equal(os_signal_next(fd), 0);
 }
 
-static void test_private_bytes(void **state) {
-    (void)state;
-    size_t bytes = 0;
-    assert_int_equal(os_proc_private_bytes(0, &bytes, NULL), OK);
-    assert_true(bytes > 10000);
-    assert_true(os_proc_private_bytes(0x7FFFFFFF, &bytes, NULL) != OK);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_only_given_descriptors),
@@ -148,7 +140,6 @@ int main(void) {
         cmocka_unit_test(test_sibling_is_our_parents_child),
         cmocka_unit_test(test_harden),
         cmocka_unit_test(test_signals),
-        cmocka_unit_test(test_private_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,4 @@
-// Names: PS3.5 6.2.1, and Galena's rule for comparing them (dicom/pn.h).
+// Names: PS3.5 6.2.1, and Galena's rule for comparing them (base/fold.h).
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,8 +7,8 @@
 
 #include <cmocka.h>
 
+#include "base/fold.h"
 #include "base/utf8.h"
-#include "dicom/pn.h"
 
 // Folded to the same.
 static const char *const equal[][2] = {
@@ -89,7 +89,7 @@ static const char *const different[][2] = {
 
 static struct buf folded(const char *s) {
     struct buf b = BUF_INIT(1000);
-    dicom_pn_fold(slice_str(s), &b);
+    fold_name(slice_str(s), &b);
     assert_true(buf_ok(&b));
     return b;
 }
@@ -123,8 +123,8 @@ static void test_every_character(void **state) {
             continue;
         struct buf b = BUF_ON(out),
                    d = BUF_ON(again);
-        dicom_text_fold(slice_of(in, n), &b);
-        dicom_text_fold(buf_slice(&b), &d);
+        fold_text(slice_of(in, n), &b);
+        fold_text(buf_slice(&b), &d);
         bool special = false;
         for (size_t i = 0; i < b.n && c > 0x7F; i++)
             special |= memchr("*?^=\\", out[i], 5) != NULL;
@@ -133,79 +133,56 @@ static void test_every_character(void **state) {
     }
 }
 
-static void test_normalise(void **state) {
+static void test_tidy(void **state) {
     (void)state;
     static const char *const rows[][2] = {
         {"", ""},
-        {"Doe^Jane", "Doe^Jane"},
-        {"Doe^Jane^^", "Doe^Jane"},
-        {" Doe ^ Jane ^ ", "Doe^Jane"},
-        {"^Jane", "^Jane"},
+        {"Doe^Jane", "doe^jane"},
+        {"Doe^Jane^^", "doe^jane"},
+        {" Doe ^ Jane ^ ", "doe^jane"},
+        {"^Jane", "^jane"},
         {"^^^^", ""},
         {"==", ""},
         {"=山田^太郎=", "=山田^太郎"},
         {"a^b=c^d=e^f", "a^b=c^d=e^f"},
         {"a=b=c=d", "a=b=c"}, // there is no fourth group
         {"a^b^c^d^e^f", "a^b^c^d^e^f"},
-        {"^^^Dr.^", "^^^Dr."},
-        {"DOE*", "DOE*"},
+        {"^^^Dr.^", "^^^dr."},
+        {"DOE*", "doe*"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct buf b = BUF_INIT(100);
         buf_append_str(&b, "kept ");
-        dicom_pn_normalise(slice_str(rows[i][0]), &b);
+        fold_name(slice_str(rows[i][0]), &b);
         if (!slice_eq_str(slice_sub(buf_slice(&b), 5, b.n), rows[i][1]))
             fail_msg("'%s': '%.*s'", rows[i][0], SLICE_FMT(buf_slice(&b)));
         buf_fini(&b);
     }
 }
 
-static void test_split(void **state) {
-    (void)state;
-    struct dicom_pn pn;
-    dicom_pn_split(slice_str("Adams^John Robert Quincy^^Rev.^B.A. M.Div. =山田^太郎^^=や"), &pn);
-    assert_true(slice_eq_str(pn.part[0][0], "Adams"));
-    assert_true(slice_eq_str(pn.part[0][1], "John Robert Quincy"));
-    assert_true(slice_eq_str(pn.part[0][2], ""));
-    assert_true(slice_eq_str(pn.part[0][3], "Rev."));
-    assert_true(slice_eq_str(pn.part[0][4], "B.A. M.Div."));
-    assert_true(slice_eq_str(pn.group[1], "山田^太郎"));
-    assert_true(slice_eq_str(pn.part[1][1], "太郎"));
-    assert_true(slice_eq_str(pn.part[1][4], ""));
-    assert_true(slice_eq_str(pn.group[2], "や"));
-    assert_false(pn.excess);
-    dicom_pn_split(slice_str("a^b^c^d^e^f"), &pn);
-    assert_true(slice_eq_str(pn.part[0][4], "e^f"));
-    assert_true(pn.excess);
-    dicom_pn_split(slice_str("a=b=c=d"), &pn);
-    assert_true(pn.excess);
-    dicom_pn_split(slice_str(""), &pn);
-    assert_int_equal(pn.group[0].n, 0);
-    assert_false(pn.excess);
-}
-
 // What is not UTF-8, or too long for the caller's buffer.
 static void test_hostile(void **state) {
     (void)state;
     struct buf b = BUF_INIT(100);
-    dicom_pn_fold(slice_str("a\xFF\xC3^\xE5\xB1"), &b);
+    fold_name(slice_str("a\xFF\xC3^\xE5\xB1"), &b);
     assert_true(utf8_valid(buf_slice(&b)));
     buf_fini(&b);
     struct buf small = BUF_INIT(3);
-    dicom_pn_fold(slice_str("abcd^e=f"), &small);
+    fold_name(slice_str("abcd^e=f"), &small);
     assert_false(buf_ok(&small));
     assert_true(small.n <= 3);
     buf_fini(&small);
     struct buf exact = BUF_INIT(4);
-    dicom_pn_fold(slice_str("ABCD"), &exact);
+    fold_name(slice_str("ABCD"), &exact);
     assert_true(buf_ok(&exact));
     buf_fini(&exact);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_fold),      cmocka_unit_test(test_every_character),
-        cmocka_unit_test(test_normalise), cmocka_unit_test(test_split),
+        cmocka_unit_test(test_fold),
+        cmocka_unit_test(test_every_character),
+        cmocka_unit_test(test_tidy),
         cmocka_unit_test(test_hostile),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
