@@ -91,6 +91,25 @@ inBrowser('only the last search counts', {}, async (bed, page) => {
   assert.ok((await names(page)).every((n) => n.startsWith('Rossi')));
 });
 
+inBrowser('words searched for are for whoever searched', {}, async (bed, page) => {
+  await bed.signIn();
+  await find(page, 'meier');
+  const another = async (user) => {
+    bed.set({ end_sessions: true });
+    await page.evaluate(() => { location.hash = '#/account'; });
+    await page.waitForSelector('input[name=password]');
+    await page.fill('input[name=username]', user);
+    await page.fill('input[name=password]', 'first light');
+    await page.click('button[type=submit]');
+    await page.waitForSelector('#top nav');
+    await page.goBack();
+    await page.waitForSelector('.study');
+    return page.inputValue('#search');
+  };
+  assert.equal(await another('doctor'), 'meier');
+  assert.equal(await another('reader'), '');
+});
+
 inBrowser('filters', {}, async (bed, page) => {
   await bed.signIn();
   await page.waitForSelector('.study');

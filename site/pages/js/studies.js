@@ -11,6 +11,7 @@ import { locale, t } from './i18n.js';
 import { Merge } from './merge.js';
 import { emptyArchive, nothingFound } from './nothing.js';
 import { understand } from './query.js';
+import { state } from './session.js';
 import { StudyList } from './study_list.js';
 import { formatDate } from './dicom.js';
 import { arrivals } from './upload.js';
@@ -20,7 +21,13 @@ const PAGE = 50;
 const DEBOUNCE_MS = 150;
 const FIELDS = '00081030,00080050,00080090,00080061,00201206,00201208';
 
-let kept = null; // the words of the last visit, while this page lives
+let kept = null; // the words of the last visit, while this page lives, and by whom
+
+// Another user of the same browser is not told for whom somebody looked before.
+function lastWords() {
+  const last = history.state?.search || kept;
+  return last?.by === state.me.user ? last : {};
+}
 
 async function fetchPage(keys, limit, offset, signal, more) {
   const parameters = { ...keys, limit, offset, includefield: FIELDS };
@@ -43,7 +50,7 @@ function forgiving(several) {
 class Studies {
   constructor(parameters) {
     this.uids = (parameters.get('uid') || '').split(',').filter((u) => /^[0-9.]{1,64}$/.test(u));
-    this.filters = new Filters(history.state?.search || kept || {}, () => this.changed());
+    this.filters = new Filters(lastWords(), () => this.changed());
     this.list = new StudyList({ more: () => this.more(), leave: () => this.input.focus(),
       deleted: () => this.count() });
     this.input = this.searchBox();
@@ -96,7 +103,7 @@ class Studies {
   }
 
   changed() {
-    kept = this.filters.state();
+    kept = { ...this.filters.state(), by: state.me?.user };
     history.replaceState({ ...history.state, search: kept }, '');
     this.load();
   }
