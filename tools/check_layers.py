@@ -14,6 +14,7 @@ import sys
 LAYERS = {
     "base": set(),
     "os": {"base"},
+    "digest": {"base"},
     "std": {"base"},
     "conf": {"base"},
     "http": {"base"},
@@ -25,7 +26,7 @@ LAYERS = {
     "ipc": {"base", "os", "std"},
     "worker": {"base", "os", "std", "ipc", "dicom"},
     "index": {"base", "os", "std", "ipc"},
-    "blob": {"base", "os", "std", "ipc"},
+    "blob": {"base", "os", "std", "ipc", "digest"},
 }
 
 # A program may use any library, but what holds the keys parses nothing that comes from outside.

@@ -5,8 +5,8 @@
 // one page cost one question. auth says when it is not true any more (AUTH_FORGET); a reload forgets
 // everything.
 #include "archive.h"
+#include "digest/digest.h"
 
-#include <openssl/evp.h>
 
 #include "os/clock.h"
 
@@ -207,12 +207,9 @@ static void become(struct archive *a, struct session *s, const struct remembered
 }
 
 void signing_on_identify(struct archive *a, struct session *s, const struct ipc_identify *m) {
-    uint8_t digest[32];
+    uint8_t digest[DIGEST_SHA256_BYTES];
     int64_t now_ms = os_clock_ms();
-    if (EVP_Digest(m->credential.p, m->credential.n, digest, NULL, EVP_sha256(), NULL) != 1) {
-        signing_refuse(a, s, ASK_IDENTITY, ERR_NO_MEMORY, "");
-        return;
-    }
+    digest_sha256(m->credential, digest);
     s->who.asked_passive = m->passive != 0;
     const struct remembered *r = place_of(a, digest);
     bool known = r && r->used && r->asked_kind == m->kind && memcmp(r->digest, digest, sizeof digest) == 0;

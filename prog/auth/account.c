@@ -59,7 +59,7 @@ static void put_lines(struct auth *a, const struct ipc_auth_list *m, struct buf 
     for (size_t i = 0; m->what == LIST_SESSIONS && i < SESSIONS_MAX && b->n < LINES_MAX - ROOM; i++) {
         const struct session *s = &a->sessions.v[i];
         if (s->used && slice_eq_str(m->user, s->user) && sessions_left_ms(&a->sessions, s, os_clock_ms()) > 0)
-            put_session(b, s, slice_eq(m->digest, slice_of(s->digest, DIGEST_BYTES)));
+            put_session(b, s, slice_eq(m->digest, slice_of(s->digest, DIGEST_SHA256_BYTES)));
     }
 }
 
@@ -128,7 +128,7 @@ static void make_token(struct keeping *k, const struct ipc_auth_token_create *m)
     t->expires_s = t->created_s + (int64_t)m->days * 86400;
     memcpy(k->secret, "gal_", 4);
     secrets_make(k->secret + 4, t->digest);
-    secrets_digest(slice_str(k->secret), t->digest);
+    digest_sha256(slice_str(k->secret), t->digest);
 }
 
 void account_on_token(struct auth *a, const struct ipc_auth_token_create *m) {
@@ -156,7 +156,7 @@ static void queue_for(struct auth *a, struct job *job, struct slice user, struct
     job->device = true;
     job->due_ms = throttle_due_ms(&a->throttle, job->who, now_ms);
     bool fits = user.n <= sizeof job->user && password.n <= sizeof job->password &&
-                digest.n == DIGEST_BYTES && source.n <= sizeof job->source;
+                digest.n == DIGEST_SHA256_BYTES && source.n <= sizeof job->source;
     if (!fits || job->due_ms > now_ms || !queue_has_room(&a->queue, job->lane, true, QUEUE_OF_LANE)) {
         auth_done(job->request, ERR_BUSY, "Too many wrong passwords. Wait a little.");
         return;

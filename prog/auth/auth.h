@@ -34,7 +34,7 @@ struct keeping {
     enum auth_keep what;
     char name[CONF_NAME_MAX + 1]; // of the user, or the token's id
     char text[CONF_HASH_MAX + 1];
-    uint8_t digest[DIGEST_BYTES]; // of the session that goes on after a new password
+    uint8_t digest[DIGEST_SHA256_BYTES]; // of the session that goes on after a new password
     int64_t totp_step;
     struct conf_token token;
     char secret[SECRET_CHARS + 5];
@@ -62,7 +62,8 @@ void auth_forget(const char *user);
 
 // --- identify.c
 void identify_on_question(struct auth *a, const struct ipc_auth_identify *m);
-void identify_stamp(struct slice hash, uint8_t ret_stamp[DIGEST_BYTES]); // what a session remembers of it
+// What a session remembers of it.
+void identify_stamp(struct slice hash, uint8_t ret_stamp[DIGEST_SHA256_BYTES]);
 struct session *identify_session(struct auth *a, struct slice digest); // still good, of a user that still is
 
 // --- sign_in.c

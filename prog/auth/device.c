@@ -6,13 +6,13 @@
 enum { HOUR_MS = 3600000, MAC_BYTES = 32 };
 
 static void mac_of(const uint8_t id[DEVICE_ID_BYTES], struct slice user, struct slice hash,
-                   uint8_t ret_mac[DIGEST_BYTES]) {
-    uint8_t key[DIGEST_BYTES], text[DEVICE_ID_BYTES + 256] = {0};
-    secrets_mac(hash, SLICE_LIT("a device of this user"), key);
+                   uint8_t ret_mac[DIGEST_SHA256_BYTES]) {
+    uint8_t key[DIGEST_SHA256_BYTES], text[DEVICE_ID_BYTES + 256] = {0};
+    digest_hmac_sha256(hash, SLICE_LIT("a device of this user"), key);
     memcpy(text, id, DEVICE_ID_BYTES);
     size_t n = user.n < 256 ? user.n : 256;
     memcpy(text + DEVICE_ID_BYTES, user.p, n);
-    secrets_mac(slice_of(key, sizeof key), slice_of(text, DEVICE_ID_BYTES + n), ret_mac);
+    digest_hmac_sha256(slice_of(key, sizeof key), slice_of(text, DEVICE_ID_BYTES + n), ret_mac);
     explicit_bzero(key, sizeof key);
 }
 
@@ -27,7 +27,7 @@ void device_make(struct slice user, struct slice hash, int64_t wall_ms, char ret
 
 bool device_check(struct slice proof, struct slice user, struct slice hash, int64_t wall_ms,
                   uint8_t ret_id[DEVICE_ID_BYTES]) {
-    uint8_t got[DEVICE_ID_BYTES + MAC_BYTES], mac[DIGEST_BYTES];
+    uint8_t got[DEVICE_ID_BYTES + MAC_BYTES], mac[DIGEST_SHA256_BYTES];
     size_t n = 0;
     if (hash.n == 0 || !base64url_decode(proof, got, sizeof got, &n) || n != sizeof got)
         return false;

@@ -8,13 +8,13 @@
 
 enum { KIND_COOKIE = 1, KIND_BEARER = 2 };
 
-void identify_stamp(struct slice hash, uint8_t ret_stamp[DIGEST_BYTES]) {
-    secrets_digest(hash, ret_stamp);
+void identify_stamp(struct slice hash, uint8_t ret_stamp[DIGEST_SHA256_BYTES]) {
+    digest_sha256(hash, ret_stamp);
 }
 
 // A session of a user who was removed, or got another password since, is none.
 static bool is_current(const struct auth *a, const struct session *s) {
-    uint8_t stamp[DIGEST_BYTES];
+    uint8_t stamp[DIGEST_SHA256_BYTES];
     if (s->provider)
         return a->settings.issuer[0] != '\0';
     const struct user *u = users_find(&a->users, slice_str(s->user));

@@ -34,7 +34,7 @@ static void has_password(struct auth *a, const struct keeping *k) {
     struct user *u = users_find(&a->users, slice_str(k->name));
     if (!u || !users_set_hash(u, slice_str(k->text)))
         return;
-    struct session *current = sessions_find(&a->sessions, slice_of(k->digest, DIGEST_BYTES), 0);
+    struct session *current = sessions_find(&a->sessions, slice_of(k->digest, DIGEST_SHA256_BYTES), 0);
     if (current)
         identify_stamp(u->hash, current->stamp);
     sessions_end_of_user(&a->sessions, u->name, current);

@@ -102,11 +102,11 @@ static void put_redirect(struct buf *b, const struct settings *s) {
 
 static void put_challenge(struct buf *b, const struct oidc *o, const char *state) {
     char text[SECRET_CHARS + 1], challenge[SECRET_CHARS + 1];
-    uint8_t digest[DIGEST_BYTES];
+    uint8_t digest[DIGEST_SHA256_BYTES];
     oidc_state_derive(o->key, slice_str(state), "nonce", text);
     put_parameter(b, "nonce", slice_str(text));
     oidc_state_derive(o->key, slice_str(state), "verifier", text);
-    secrets_digest(slice_str(text), digest);
+    digest_sha256(slice_str(text), digest);
     base64url_encode(slice_of(digest, sizeof digest), challenge);
     put_parameter(b, "code_challenge", slice_str(challenge));
     put_parameter(b, "code_challenge_method", SLICE_LIT("S256"));

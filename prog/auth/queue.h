@@ -31,7 +31,7 @@ struct job {
     size_t user_n, password_n, fresh_n, code_n, source_n;
     uint8_t user[QUEUE_NAME_MAX], password[QUEUE_PASSWORD_MAX], fresh[QUEUE_PASSWORD_MAX], code[16],
         source[80];
-    uint8_t digest[DIGEST_BYTES]; // of the session that asks
+    uint8_t digest[DIGEST_SHA256_BYTES]; // of the session that asks
 };
 
 struct queue {

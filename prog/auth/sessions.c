@@ -7,7 +7,7 @@ bool sessions_init(struct sessions *t) {
     return t->v != NULL;
 }
 
-static struct session **bucket_of(struct sessions *t, const uint8_t digest[DIGEST_BYTES]) {
+static struct session **bucket_of(struct sessions *t, const uint8_t digest[DIGEST_SHA256_BYTES]) {
     uint32_t at;
     memcpy(&at, digest, sizeof at);
     return &t->bucket[at % SESSIONS_BUCKETS];
@@ -69,10 +69,10 @@ struct session *sessions_new(struct sessions *t, const struct session *spec, int
 }
 
 struct session *sessions_find(struct sessions *t, struct slice digest, int64_t now_ms) {
-    if (digest.n != DIGEST_BYTES)
+    if (digest.n != DIGEST_SHA256_BYTES)
         return NULL;
     struct session *s = *bucket_of(t, digest.p);
-    while (s && !secrets_equal(slice_of(s->digest, DIGEST_BYTES), digest))
+    while (s && !secrets_equal(slice_of(s->digest, DIGEST_SHA256_BYTES), digest))
         s = s->next;
     if (!s || sessions_left_ms(t, s, now_ms) > 0)
         return s;

@@ -21,11 +21,11 @@ enum {
 struct session {
     struct session *next; // in its bucket
     bool used;
-    uint8_t digest[DIGEST_BYTES];
+    uint8_t digest[DIGEST_SHA256_BYTES];
     char id[ID_CHARS + 1];
     char user[SESSION_USER_MAX + 1];
     char source[SESSION_SOURCE_MAX + 1];
-    uint8_t stamp[DIGEST_BYTES]; // of the password hash it was made with: another password ends it
+    uint8_t stamp[DIGEST_SHA256_BYTES]; // of the password hash it was made with: another password ends it
     bool second_factor;          // was asked for
     bool provider; // the sign-in provider vouched for the user: roles and physician are its word
     uint32_t roles;

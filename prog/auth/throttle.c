@@ -6,13 +6,13 @@
 
 static uint64_t tag_of(const struct throttle *t, char kind, struct slice a, struct slice b) {
     struct buf text = BUF_INIT(4096);
-    uint8_t mac[DIGEST_BYTES];
+    uint8_t mac[DIGEST_SHA256_BYTES];
     uint64_t tag;
     buf_u8(&text, (uint8_t)kind);
     buf_u32le(&text, (uint32_t)a.n);
     buf_append_slice(&text, a);
     buf_append_slice(&text, b);
-    secrets_mac(slice_of(t->key, sizeof t->key), buf_slice(&text), mac);
+    digest_hmac_sha256(slice_of(t->key, sizeof t->key), buf_slice(&text), mac);
     buf_fini(&text);
     memcpy(&tag, mac, sizeof tag);
     return tag ? tag : 1;

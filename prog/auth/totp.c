@@ -3,8 +3,6 @@
 #include "base/err.h"
 #include "secrets.h"
 
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
 
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 
@@ -43,11 +41,10 @@ bool base32_decode(struct slice text, uint8_t *dst, size_t cap, size_t *ret_n) {
 
 // RFC 4226 5.3: dynamic truncation.
 uint32_t totp_code(const uint8_t *secret, size_t n, int64_t step) {
-    uint8_t counter[8], mac[20];
+    uint8_t counter[8], mac[DIGEST_SHA1_BYTES];
     for (int i = 0; i < 8; i++)
         counter[i] = (uint8_t)((uint64_t)step >> (56 - 8 * i));
-    if (!HMAC(EVP_sha1(), secret, (int)n, counter, sizeof counter, mac, NULL))
-        bug("HMAC failed");
+    digest_hmac_sha1(slice_of(secret, n), slice_of(counter, sizeof counter), mac);
     const uint8_t *p = mac + (mac[19] & 15);
     uint32_t word = (uint32_t)(p[0] & 0x7f) << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
     return word % 1000000;
@@ -106,34 +103,34 @@ bool totp_uri(const char *secret_text, struct slice issuer, struct slice user,
     return ok;
 }
 
-static size_t place_of(const uint8_t user[DIGEST_BYTES]) {
+static size_t place_of(const uint8_t user[DIGEST_SHA256_BYTES]) {
     size_t at;
     memcpy(&at, user, sizeof at);
     return at % TOTP_USED_MAX;
 }
 
 int64_t totp_used_last(const struct totp_used *used, struct slice user) {
-    uint8_t digest[DIGEST_BYTES];
-    secrets_digest(user, digest);
+    uint8_t digest[DIGEST_SHA256_BYTES];
+    digest_sha256(user, digest);
     for (size_t i = 0, at = place_of(digest); i < 8; i++, at = (at + 1) % TOTP_USED_MAX)
-        if (memcmp(used->v[at].user, digest, DIGEST_BYTES) == 0)
+        if (memcmp(used->v[at].user, digest, DIGEST_SHA256_BYTES) == 0)
             return used->v[at].step;
     return INT64_MIN;
 }
 
 // Eight places for each name; the one that was used longest ago makes room.
 void totp_used_note(struct totp_used *used, struct slice user, int64_t step) {
-    uint8_t digest[DIGEST_BYTES];
-    secrets_digest(user, digest);
+    uint8_t digest[DIGEST_SHA256_BYTES];
+    digest_sha256(user, digest);
     size_t best = place_of(digest);
     for (size_t i = 0, at = best; i < 8; i++, at = (at + 1) % TOTP_USED_MAX) {
-        if (memcmp(used->v[at].user, digest, DIGEST_BYTES) == 0) {
+        if (memcmp(used->v[at].user, digest, DIGEST_SHA256_BYTES) == 0) {
             best = at;
             break;
         }
         if (used->v[at].step < used->v[best].step)
             best = at;
     }
-    memcpy(used->v[best].user, digest, DIGEST_BYTES);
+    memcpy(used->v[best].user, digest, DIGEST_SHA256_BYTES);
     used->v[best].step = step;
 }

@@ -5,13 +5,13 @@
 #include "base/hex.h"
 
 #include "dicom/json.h"
+#include "digest/digest.h"
 #include "http/date.h"
 #include "http/encoding.h"
 #include "http/range.h"
 #include "os/clock.h"
 #include "route.h"
 
-#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -120,23 +120,13 @@ void answer_break(struct request *rq) {
     rq->gone = true;
 }
 
-// Fetched before the workers fork: OpenSSL's first use sets up a lot, and without memory for it, crashes.
-static EVP_MD *sha256;
-
-enum err answer_preload(struct fault *f) {
-    sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
-    return sha256 ? OK : fault_set(f, ERR_NO_MEMORY, "OpenSSL's SHA-256");
-}
-
 // A digest of the content: the same bytes, the same tag. A weak one, as it is the same with gzip and without
-// (RFC 9110 8.8.1). False: no memory.
-static bool make_etag(struct slice body, char ret_etag[ETAG_CHARS + 1]) {
-    uint8_t digest[EVP_MAX_MD_SIZE];
-    if (EVP_Digest(body.p, body.n, digest, NULL, sha256, NULL) != 1)
-        return false;
+// (RFC 9110 8.8.1).
+static void make_etag(struct slice body, char ret_etag[ETAG_CHARS + 1]) {
+    uint8_t digest[DIGEST_SHA256_BYTES];
+    digest_sha256(body, digest);
     char *p = stpcpy(ret_etag, "W/\"");
     strcpy(hex_encode(digest, 16, p), "\"");
-    return true;
 }
 
 // RFC 9110 13.2.1: of other methods nothing is selected that somebody could have already.
@@ -167,8 +157,10 @@ static void compress(struct answer *a, struct slice *body, struct buf *out) {
 
 void answer_whole(struct request *rq, struct answer *a, struct slice body) {
     char etag[ETAG_CHARS + 1];
-    if (a->status == 200 && !a->etag && make_etag(body, etag))
+    if (a->status == 200 && !a->etag) {
+        make_etag(body, etag);
         a->etag = etag;
+    }
     if (a->status == 200 && answer_not_modified(rq, a))
         return;
     struct buf smaller = BUF_INIT(body.n + GZIP_ROOM_BYTES);

@@ -84,8 +84,6 @@ int main(void) {
     if (e == OK)
         e = incoming_preload(&f);
     if (e == OK)
-        e = answer_preload(&f);
-    if (e == OK)
         e = site_load(SITE_FD, VIEWER_FD, &f);
     if (e == OK)
         e = os_sandbox_enter_template(OS_ROLE_WEB, &f);

@@ -121,7 +121,6 @@ struct answer {
     struct http_field extra[ANSWER_HEADERS_MAX];
     size_t extra_count;
 };
-enum err answer_preload(struct fault *f);                // once, before the first answer
 extern const struct http_field answer_standing_fields[]; // that every answer has
 extern const size_t answer_standing_count;
 void answer_header(struct answer *a, const char *name, struct slice value); // value: the caller's until sent

@@ -12,6 +12,7 @@
 #include "base/uid.h"
 #include "blob/keyring_file.h"
 #include "blob/os.h"
+#include "digest/digest.h"
 
 enum {
     CACHE = 512,          // unwrapped keys, direct-mapped by slot number
@@ -246,7 +247,7 @@ static enum err study_id(struct keyring *k, struct slice study_uid, uint8_t ret_
     if (study_uid.n == 0 || study_uid.n > UID_MAX)
         return ERR_UID;
     uint8_t mac[SEAL_MAC];
-    seal_hmac(k->id_key, study_uid, mac);
+    digest_hmac_sha256(slice_of(k->id_key, SEAL_KEY), study_uid, mac);
     memcpy(ret_id, mac, KEYS_ID);
     return OK;
 }

@@ -3,6 +3,8 @@
 #include <openssl/crypto.h>
 #include <stdlib.h>
 
+#include "digest/digest.h"
+
 static const uint8_t magic[8] = "GALKEYS1";
 enum { MAC_AT = KEYS_PAGE - SEAL_MAC, EPOCHS_AT = 32, SLOT_VERSION = 1 };
 
@@ -59,7 +61,7 @@ void key_header_write(struct sealer *s, const uint8_t root[SEAL_KEY], const stru
     put_u16(ret_page + 24, h->n_epochs);
     for (size_t i = 0; i < h->n_epochs; i++)
         seal_wrap(s, wrap, h->epochs[i], ret_page + EPOCHS_AT + i * SEAL_WRAPPED);
-    seal_hmac(mac, slice_of(ret_page, MAC_AT), ret_page + MAC_AT);
+    digest_hmac_sha256(slice_of(mac, SEAL_KEY), slice_of(ret_page, MAC_AT), ret_page + MAC_AT);
     OPENSSL_cleanse(mac, sizeof mac);
     OPENSSL_cleanse(wrap, sizeof wrap);
 }
@@ -68,7 +70,7 @@ bool key_header_read(struct sealer *s, const uint8_t root[SEAL_KEY], const uint8
                      struct key_header *ret) {
     uint8_t mac[SEAL_KEY], wrap[SEAL_KEY], want[SEAL_MAC];
     root_keys(root, page + 8, mac, wrap);
-    seal_hmac(mac, slice_of(page, MAC_AT), want);
+    digest_hmac_sha256(slice_of(mac, SEAL_KEY), slice_of(page, MAC_AT), want);
     unsigned n = (unsigned)(page[24] | page[25] << 8);
     bool ok = memcmp(page, magic, sizeof magic) == 0 && seal_same(want, page + MAC_AT, SEAL_MAC) && n > 0 &&
               n <= KEYS_EPOCHS_MAX;

@@ -1,12 +1,12 @@
-#define OPENSSL_SUPPRESS_DEPRECATED // SHA256_*, see hmac()
 #include "blob/seal.h"
 
 #include <errno.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/sha.h>
 #include <stdlib.h>
 #include <sys/random.h>
+
+#include "digest/digest.h"
 
 #define LABEL "galena/sealed-object@v1+AEAD_AES_256_GCM"
 
@@ -70,41 +70,13 @@ void seal_keys_wipe(struct seal_keys *k) {
     OPENSSL_cleanse(k, sizeof *k);
 }
 
-// HMAC by hand, RFC 2104, on the functions of SHA-256 that take no memory. EVP takes some at every beginning,
-// and could then fail: a record that cannot be checked for want of memory must not be taken for damaged.
-static void hmac(const uint8_t key[SEAL_KEY], const struct slice *parts, size_t n_parts,
-                 uint8_t ret_mac[SEAL_MAC]) {
-    SHA256_CTX c;
-    uint8_t pad[64], inner[SEAL_MAC];
-    memset(pad, 0x36, sizeof pad);
-    for (size_t i = 0; i < SEAL_KEY; i++)
-        pad[i] ^= key[i];
-    SHA256_Init(&c);
-    SHA256_Update(&c, pad, sizeof pad);
-    for (size_t i = 0; i < n_parts; i++)
-        SHA256_Update(&c, parts[i].p, parts[i].n);
-    SHA256_Final(inner, &c);
-    for (size_t i = 0; i < sizeof pad; i++)
-        pad[i] ^= 0x36 ^ 0x5c;
-    SHA256_Init(&c);
-    SHA256_Update(&c, pad, sizeof pad);
-    SHA256_Update(&c, inner, sizeof inner);
-    SHA256_Final(ret_mac, &c);
-    OPENSSL_cleanse(pad, sizeof pad);
-    OPENSSL_cleanse(&c, sizeof c);
-}
-
-void seal_hmac(const uint8_t key[SEAL_KEY], struct slice data, uint8_t ret_mac[SEAL_MAC]) {
-    hmac(key, &data, 1, ret_mac);
-}
-
 void seal_expand(const uint8_t prk[SEAL_KEY], struct slice info, uint8_t *ret, size_t n) {
-    bug_unless(n <= 255 * SEAL_MAC);
-    uint8_t t[SEAL_MAC], counter = 0;
+    bug_unless(n <= 255 * DIGEST_SHA256_BYTES);
+    uint8_t t[DIGEST_SHA256_BYTES], counter = 0;
     for (size_t done = 0; done < n;) {
         counter++;
         struct slice parts[3] = {{t, done ? sizeof t : 0}, info, {&counter, 1}};
-        hmac(prk, parts, 3, t);
+        digest_hmac_sha256_parts(slice_of(prk, SEAL_KEY), parts, 3, t);
         size_t take = n - done < sizeof t ? n - done : sizeof t;
         memcpy(ret + done, t, take);
         done += take;

@@ -92,9 +92,6 @@ bool seal_open_chunk(struct sealer *s, const struct seal_keys *k, enum seal_rang
 bool seal_open_all(struct sealer *s, const struct seal_keys *k, enum seal_range range, struct slice sealed,
                    uint8_t *dst);
 
-// HMAC-SHA-256 in one call (key ids, header MACs).
-void seal_hmac(const uint8_t key[SEAL_KEY], struct slice data,
-               uint8_t ret_mac[SEAL_MAC]);
 // HKDF-Expand-SHA256 to n ≤ 255·32 bytes.
 void seal_expand(const uint8_t prk[SEAL_KEY], struct slice info, uint8_t *ret, size_t n);
 // AES-256 key wrap (RFC 3394) of 32 bytes to 40: needs no nonce, so that a slot may be rewritten.

@@ -1,6 +1,7 @@
 #include "blob/segment.h"
 
 #include "blob/store.h"
+#include "digest/digest.h"
 
 static const uint8_t page_magic[8] = "GALSEG1\n";
 static const uint8_t live_magic[4] = "GREC", dropped_magic[4] = "GDED";
@@ -28,7 +29,7 @@ void segment_page_write(const struct segment_id *id, const struct segment_page *
     put_le(ret + 24, id->number, 4);
     ret[28] = p->closed ? CLOSED : OPEN;
     put_le(ret + 32, p->closed ? p->end : 0, 8);
-    seal_hmac(id->mac_key, slice_of(ret, PAGE_MAC_AT), ret + PAGE_MAC_AT);
+    digest_hmac_sha256(slice_of(id->mac_key, SEAL_KEY), slice_of(ret, PAGE_MAC_AT), ret + PAGE_MAC_AT);
 }
 
 bool segment_page_read(const struct segment_id *id, const uint8_t p[SEGMENT_PAGE],
@@ -37,7 +38,7 @@ bool segment_page_read(const struct segment_id *id, const uint8_t p[SEGMENT_PAGE
     if (memcmp(p, page_magic, sizeof page_magic) != 0 || memcmp(p + 8, id->store_id, STORE_ID_BYTES) != 0 ||
         get_le(p + 24, 4) != id->number || (p[28] != OPEN && p[28] != CLOSED))
         return false;
-    seal_hmac(id->mac_key, slice_of(p, PAGE_MAC_AT), want);
+    digest_hmac_sha256(slice_of(id->mac_key, SEAL_KEY), slice_of(p, PAGE_MAC_AT), want);
     if (!seal_same(want, p + PAGE_MAC_AT, SEAL_MAC))
         return false;
     *ret = (struct segment_page){.closed = p[28] == CLOSED, .end = get_le(p + 32, 8)};
@@ -101,7 +102,7 @@ static void record_mac(const struct segment_id *id, uint64_t offset,
     memcpy(in, p + 4, RECORD_MAC_AT - 4);
     put_le(in + RECORD_MAC_AT - 4, id->number, 4);
     put_le(in + RECORD_MAC_AT, offset, 8);
-    seal_hmac(id->mac_key, slice_of(in, sizeof in), ret);
+    digest_hmac_sha256(slice_of(id->mac_key, SEAL_KEY), slice_of(in, sizeof in), ret);
 }
 
 void record_write(const struct segment_id *id, uint64_t offset, const struct record *r,

@@ -114,13 +114,13 @@ static void test_base64url(void **state) {
 
 static struct sessions t;
 
-static struct session *sign_in(const char *user, int64_t now_ms, uint8_t digest[DIGEST_BYTES]) {
+static struct session *sign_in(const char *user, int64_t now_ms, uint8_t digest[DIGEST_SHA256_BYTES]) {
     struct session spec = {0};
     char text[SECRET_CHARS + 1];
     snprintf(spec.user, sizeof spec.user, "%s", user);
     struct session *s = sessions_new(&t, &spec, now_ms, now_ms, text);
     assert_int_equal(strlen(text), SECRET_CHARS);
-    secrets_digest(slice_str(text), digest);
+    digest_sha256(slice_str(text), digest);
     return s;
 }
 
@@ -132,7 +132,7 @@ static void start_sessions(void) {
 
 static void test_session_life(void **state) {
     (void)state;
-    uint8_t digest[DIGEST_BYTES];
+    uint8_t digest[DIGEST_SHA256_BYTES];
     struct slice key = slice_of(digest, sizeof digest);
     start_sessions();
     struct session *s = sign_in("ann", 100, digest);
@@ -150,7 +150,7 @@ static void test_session_life(void **state) {
 
 static void test_session_ends(void **state) {
     (void)state;
-    uint8_t a[DIGEST_BYTES], b[DIGEST_BYTES], c[DIGEST_BYTES];
+    uint8_t a[DIGEST_SHA256_BYTES], b[DIGEST_SHA256_BYTES], c[DIGEST_SHA256_BYTES];
     start_sessions();
     struct session *one = sign_in("ann", 100, a);
     struct session *two = sign_in("ann", 100, b);
@@ -165,7 +165,7 @@ static void test_session_ends(void **state) {
 
 static void test_session_bounds(void **state) {
     (void)state;
-    uint8_t first[DIGEST_BYTES], other[DIGEST_BYTES], bob[DIGEST_BYTES];
+    uint8_t first[DIGEST_SHA256_BYTES], other[DIGEST_SHA256_BYTES], bob[DIGEST_SHA256_BYTES];
     start_sessions();
     (void)sign_in("bob", 100, bob);
     (void)sign_in("ann", 101, first);
