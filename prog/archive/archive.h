@@ -69,6 +69,7 @@ struct signing {
     uint64_t recheck;   // number of the question whether it is still good; 0: none is open
     int64_t stale_ms;   // since when that is to be asked; 0: it is not
     int64_t check_ms;   // likewise, from then on
+    bool uploads;       // it has begun to store before that
 };
 
 struct remembered; // signing.c

@@ -99,15 +99,17 @@ void signing_forget(struct archive *a, struct slice user) {
 
 // An honest worker begins each request with IDENTIFY. One that does not shall not have what its user once
 // had for as long as its connection lasts. Of a token of the provider nothing is kept that could be asked
-// about: what it began goes on, nothing else begins.
+// about: what it began goes on, an upload with all its objects; nothing else begins.
 void signing_on_message(struct archive *a, struct session *s, enum ipc_type type) {
+    bool stores = type == IPC_STORE_BODY || type == IPC_STORE_COMMIT || type == IPC_STORE_ABORT;
     bool due = s->who.kind && (s->who.stale_ms || os_clock_ms() >= s->who.check_ms);
+    s->who.uploads |= stores && !due;
     if (!due || s->who.recheck != 0 || type == IPC_RELEASE)
         return;
     make_stale(s);
     if (s->who.kind != CREDENTIAL_JWT)
         recheck(a, s);
-    else if (s->phase == IPC_PHASE_READY)
+    else if (s->phase == IPC_PHASE_READY && !(stores && s->who.uploads))
         session_end(a, s, "its token has expired");
 }
 

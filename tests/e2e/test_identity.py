@@ -11,6 +11,7 @@ import pytest
 
 import ipc
 from authbed import BEARER, COOKIE, PASSWORD, AuthBed, settings_of, totp
+from test_rogue_worker import commit, store
 
 STORE, QUERY, RETRIEVE, DELETE, ADMIN = 2, 4, 8, 16, 32
 NO_SUCH_OBJECT = 11
@@ -422,6 +423,34 @@ def test_another_auth_before_the_end_of_the_last_was_heard():
         assert worker.receive()[1]["error"] != 0
         worker.send("IDENTIFY", kind=BEARER, credential="x")
         assert second.receive()[0] == "AUTH_IDENTIFY"
+        b.alive().stop()
+    finally:
+        b.remove()
+
+
+def test_an_upload_outlives_the_providers_token_it_came_with():
+    """And nothing else does."""
+    b = OnlyArchive().start()
+    try:
+        auth = b.auth_channel()
+
+        def robot(token):
+            worker = b.web()
+            worker.send("IDENTIFY", kind=BEARER, credential=token)
+            asked = auth.receive()[1]
+            auth.send("AUTH_IDENTITY", request=asked["request"], kind=3, user="oidc:robot", roles=2,
+                      rights=0xffffffff, expires_s=1)
+            assert worker.receive()[1]["rights"] & STORE
+            return worker.get_ring()
+
+        uploads, late = robot("a.b.c"), robot("d.e.f")
+        store(uploads, "1.3.7.1", b"in time", study="1.3.7")
+        time.sleep(1.2)
+        store(uploads, "1.3.7.2", b"and on", study="1.3.7")
+        late.send("STORE_COMMIT", **commit("1.3.7.3", "1.3.7", 1))
+        assert late.ended()
+        uploads.send("LOCATE", root=1, level=3, conditions_bytes=0)
+        assert uploads.ended()
         b.alive().stop()
     finally:
         b.remove()
