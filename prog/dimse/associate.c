@@ -13,15 +13,10 @@ static void reject(struct worker *w, struct ul_refusal why) {
     (void)link_flush(&w->client);
 }
 
-static struct slice printable(struct slice s) {
-    return s.n > 192 ? slice_of(NULL, 0) : s;
-}
-
 static struct ipc_associate question(const struct ul_associate *rq) {
     struct ipc_associate m = {.calling = slice_str(rq->calling),
                               .called = slice_str(rq->called),
-                              .identity_type = rq->identity.type,
-                              .application = printable(rq->implementation_version)};
+                              .identity_type = rq->identity.type};
     if (rq->identity.type == UL_IDENTITY_USERNAME || rq->identity.type == UL_IDENTITY_USERNAME_PASSCODE)
         m.user = slice_sub(rq->identity.primary, 0, 256);
     if (rq->identity.type == UL_IDENTITY_USERNAME_PASSCODE)

@@ -131,9 +131,7 @@ static bool tell_archive(struct gate *g) {
     unsigned n = 0;
     if (!x || X509_digest(x, EVP_sha256(), digest, &n) != 1 || n != sizeof digest)
         return false;
-    char subject[256];
-    subject_text(x, subject, sizeof subject);
-    struct ipc_proven m = {.fingerprint = slice_of(digest, n), .subject = slice_str(subject)};
+    struct ipc_proven m = {.fingerprint = slice_of(digest, n)};
     bool told = ipc_send(g->archive, IPC_PROVEN, &m, NULL, 0) == OK;
     os_fd_close(&g->archive); // we have nothing more to say to it, whatever happens to us
     return told;

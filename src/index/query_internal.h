@@ -24,7 +24,6 @@ enum {
     KEYS_PER_STEP = 8192,    // left out by their key alone, likewise
     WORK_PER_STEP = 4 << 20, // bytes of patterns times bytes of values, likewise
     GATHERED_MAX = 1 << 20,  // ids of a query; more are walked by date
-    GATHERED_FEW = 4096,     // not worth a thought
     GATHERED_ALL_MAX_BYTES = 64 << 20, // of all queries
     FIXED_COLUMNS = 11,      // of the SELECT, before those of attributes
     TRY_ROWS = 4000,         // looked at by date before another way is taken
