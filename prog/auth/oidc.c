@@ -14,6 +14,7 @@ enum {
     TASKS_MAX = 256,
     TASKS_OF_SOURCE = 4,
     BEARERS_MAX = 192,
+    KEYLESS_MAX = 64, // of them, signed with a key that we do not know: anybody can make such
     TASK_LIFE_MS = 20000,
     RETURNS_MAX = 1024,
     RETURN_MAX = 512,
@@ -335,6 +336,21 @@ static void redeem(struct auth *a, struct task *t) {
 
 // --- the steps of a task
 
+// Perhaps the provider has a new key. True: it is being asked, and the task waits for that.
+static bool waits_for_keys(struct auth *a, struct task *t) {
+    int64_t now_ms = os_clock_ms();
+    unsigned waiting = 0;
+    for (const struct task *other = a->oidc->task; other < a->oidc->task + TASKS_MAX; other++)
+        waiting += other->used && other->asked_keys && other->kind == TASK_BEARER;
+    bool may_wait = t->kind != TASK_BEARER || waiting < KEYLESS_MAX;
+    if (t->asked_keys || !may_wait ||
+        (a->oidc->provider_fetch == 0 && !provider_may_ask_keys(&a->oidc->provider, now_ms)))
+        return false;
+    t->asked_keys = true;
+    ask_provider(a, PROVIDER_NEEDS_KEYS, now_ms);
+    return a->oidc->provider_fetch != 0;
+}
+
 static void check_token(struct auth *a, struct task *t) {
     char nonce[SECRET_CHARS + 1] = "";
     const struct settings *s = &a->settings;
@@ -350,14 +366,8 @@ static void check_token(struct auth *a, struct task *t) {
                               .nonce = nonce,
                               .now_s = os_clock_wall_ms() / 1000};
     enum err e = jwt_check(&a->oidc->provider.jwks, buf_slice(&t->jwt), &rules, &f, &claims);
-    int64_t now_ms = os_clock_ms();
-    if (e == ERR_NO_SUCH_OBJECT && !t->asked_keys &&
-        (a->oidc->provider_fetch != 0 || provider_may_ask_keys(&a->oidc->provider, now_ms))) {
-        t->asked_keys = true; // perhaps the provider has a new key
-        ask_provider(a, PROVIDER_NEEDS_KEYS, now_ms);
-        if (a->oidc->provider_fetch != 0)
-            return;
-    }
+    if (e == ERR_NO_SUCH_OBJECT && waits_for_keys(a, t))
+        return;
     if (e != OK) {
         refuse(t, ERR_DENIED, f.detail);
         return;

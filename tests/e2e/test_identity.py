@@ -1,6 +1,7 @@
 """Who somebody is, on the channels of web workers: sessions, tokens, second factor, and who has to wait."""
 import base64
 import hashlib
+import json
 import os
 import re
 import socket
@@ -451,6 +452,52 @@ def test_an_upload_outlives_the_providers_token_it_came_with():
         assert late.ended()
         uploads.send("LOCATE", root=1, level=3, conditions_bytes=0)
         assert uploads.ended()
+        b.alive().stop()
+    finally:
+        b.remove()
+
+
+def text64(data):
+    data = data if isinstance(data, bytes) else json.dumps(data).encode()
+    return base64.urlsafe_b64encode(data).decode().rstrip("=")
+
+
+def test_tokens_with_made_up_keys_keep_no_others_out():
+    """They wait until the provider was asked for its keys again; those with known keys do not."""
+    issuer = "https://provider.example"
+    b = AuthBed(issuer=issuer, client_id="galena", audience="galena", algorithm="RS256",
+                url="https://here.example", scopes="openid", user_claim="sub", roles_claim="roles",
+                role="1\treaders")
+    b.start()
+    mine, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    socket.send_fds(b.auth_control, [ipc.encode("FETCH_CHANNEL")], [theirs.fileno()])
+    theirs.close()
+    fetch = ipc.Channel(mine)
+    try:
+        def fetched(said=None):
+            name, asked = fetch.receive()[:2]
+            if said is not None:
+                fetch.send("FETCHED", request=asked["request"], status=200, last=1,
+                           body=json.dumps(said).encode())
+            return asked["url"].decode()
+
+        def ask(header, worker=None):
+            worker = worker or b.web()
+            worker.send("IDENTIFY", kind=BEARER, credential=".".join(
+                [text64(header), text64({"n": os.urandom(8).hex()}), text64(b"s" * 256)]))
+            return worker
+
+        unknown, refused = {"alg": "RS256", "kid": "made up"}, {"alg": "HS256", "kid": "one"}
+        first = ask(refused)
+        places = {x: issuer + "/" + x for x in ("authorization_endpoint", "token_endpoint", "jwks_uri")}
+        assert fetched(dict(places, issuer=issuer)).endswith("configuration")
+        fetched({"keys": [{"kty": "RSA", "kid": "one", "n": text64(b"\xc1" * 256), "e": "AQAB"}]})
+        denied = first.receive()[1]["error"]
+        time.sleep(30.2)  # keys are asked for again every 30 s at most
+        crowd = [ask(unknown) for _ in range(240)]
+        fetched()  # slow to answer
+        assert ask(refused).receive()[1]["error"] == denied
+        assert sum(w.quiet(0) for w in crowd) <= 64
         b.alive().stop()
     finally:
         b.remove()
