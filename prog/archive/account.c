@@ -8,12 +8,11 @@
 #include "conf/token.h"
 #include "os/clock.h"
 
-enum { KEEP_HASH, KEEP_TOTP, KEEP_TOKEN, KEEP_NO_TOKEN }; // AUTH_STORE.what
 enum { STALE_WITHIN_MS = 10000 };
 
 // Or says why not.
 static bool may(struct archive *a, struct session *s, enum ask ask) {
-    if (s->who.kind == 1) {
+    if (s->who.kind == IPC_CREDENTIAL_SESSION) {
         s->request = ++a->next_request;
         return true;
     }
@@ -25,18 +24,19 @@ static struct slice digest_of(const struct session *s) {
     return slice_of(s->who.digest, sizeof s->who.digest);
 }
 
-void account_on_list(struct archive *a, struct session *s, uint8_t what) {
+void account_on_list(struct archive *a, struct session *s, enum ipc_account_of what) {
     if (!may(a, s, ASK_LINES))
         return;
     struct ipc_auth_list ask = {
-        .request = s->request, .what = what, .user = slice_str(s->user), .digest = digest_of(s)};
+        .request = s->request, .what = (uint8_t)what, .user = slice_str(s->user), .digest = digest_of(s)};
     signing_ask(a, s, ASK_LINES, IPC_AUTH_LIST, &ask);
 }
 
-void account_on_end(struct archive *a, struct session *s, uint8_t what, struct slice id) {
+void account_on_end(struct archive *a, struct session *s, enum ipc_account_of what, struct slice id) {
     if (!may(a, s, ASK_DONE))
         return;
-    struct ipc_auth_end ask = {.request = s->request, .what = what, .user = slice_str(s->user), .id = id};
+    struct ipc_auth_end ask = {
+        .request = s->request, .what = (uint8_t)what, .user = slice_str(s->user), .id = id};
     signing_ask(a, s, ASK_DONE, IPC_AUTH_END, &ask);
 }
 
@@ -68,13 +68,13 @@ void account_on_password(struct archive *a, struct session *s, const struct ipc_
     signing_ask(a, s, ASK_DONE, IPC_AUTH_PASSWORD, &ask);
 }
 
-void account_on_totp(struct archive *a, struct session *s, uint8_t what, struct slice code,
+void account_on_totp(struct archive *a, struct session *s, enum ipc_totp_step step, struct slice code,
                      struct slice password) {
-    enum ask answer = what == 0 ? ASK_TOTP : ASK_DONE;
+    enum ask answer = step == IPC_TOTP_STEP_BEGIN ? ASK_TOTP : ASK_DONE;
     if (!may(a, s, answer))
         return;
     struct ipc_auth_totp ask = {.request = s->request,
-                                .what = what,
+                                .what = (uint8_t)step,
                                 .user = slice_str(s->user),
                                 .digest = digest_of(s),
                                 .code = code,
@@ -91,8 +91,8 @@ static enum err store_user(struct archive *a, const char *name, const struct ipc
     enum err e = conf_user_load(a->dir, name, &u, f);
     if (e != OK)
         return e;
-    bool fits = m->what == KEEP_HASH ? slice_to_cstr(m->text, u.password, sizeof u.password)
-                                     : slice_to_cstr(m->text, u.totp, sizeof u.totp);
+    bool fits = m->what == IPC_KEEP_HASH ? slice_to_cstr(m->text, u.password, sizeof u.password)
+                                         : slice_to_cstr(m->text, u.totp, sizeof u.totp);
     e = fits ? conf_user_save(a->dir, &u, f) : ERR_LIMIT;
     explicit_bzero(&u, sizeof u);
     return e;
@@ -114,12 +114,12 @@ static enum err store(struct archive *a, const struct ipc_auth_store *m, struct 
     if (!conf_name_valid(m->name) || !slice_to_cstr(m->name, name, sizeof name))
         return fault_set(f, ERR_PROTOCOL, "a name that is none");
     switch (m->what) {
-    case KEEP_HASH:
-    case KEEP_TOTP:
+    case IPC_KEEP_HASH:
+    case IPC_KEEP_TOTP:
         return store_user(a, name, m, f);
-    case KEEP_TOKEN:
+    case IPC_KEEP_TOKEN:
         return store_token(a, m, f);
-    case KEEP_NO_TOKEN: {
+    case IPC_KEEP_NO_TOKEN: {
         enum err e = conf_token_remove(a->dir, name, f);
         return e == ERR_NO_SUCH_OBJECT ? OK : e; // somebody else has removed it
     }

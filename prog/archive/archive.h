@@ -64,7 +64,7 @@ enum ask { ASK_NOTHING, ASK_IDENTITY, ASK_SIGN_IN, ASK_OIDC, ASK_DONE, ASK_LINES
 struct signing {
     enum ask ask;
     bool asked_passive, passive; // by a page itself: no use of the session
-    uint8_t asked_kind, kind; // of credential: 0 nobody's, 1 a session's, 2 a token's, 3 the provider's token
+    uint8_t asked_kind, kind; // enum ipc_shown, enum ipc_credential
     uint8_t asked_digest[32], digest[32]; // of the credential, SHA-256
     uint64_t recheck;   // number of the question whether it is still good; 0: none is open
     int64_t stale_ms;   // since when that is to be asked; 0: it is not
@@ -187,11 +187,11 @@ void signing_forget(struct archive *a, struct slice user); // empty: everyone
 void signing_recheck_more(struct archive *a); // of those that are stale, now that auth has answered
 // A message has come: is whose request this is still good? The session may end by it.
 void signing_on_message(struct archive *a, struct session *s, enum ipc_type type);
-void account_on_list(struct archive *a, struct session *s, uint8_t what);
-void account_on_end(struct archive *a, struct session *s, uint8_t what, struct slice id);
+void account_on_list(struct archive *a, struct session *s, enum ipc_account_of what);
+void account_on_end(struct archive *a, struct session *s, enum ipc_account_of what, struct slice id);
 void account_on_token(struct archive *a, struct session *s, const struct ipc_token_create *m);
 void account_on_password(struct archive *a, struct session *s, const struct ipc_password_change *m);
-void account_on_totp(struct archive *a, struct session *s, uint8_t what, struct slice code,
+void account_on_totp(struct archive *a, struct session *s, enum ipc_totp_step step, struct slice code,
                      struct slice password);
 void account_on_store(struct archive *a, const struct ipc_auth_store *m);
 void account_tell_auth(struct archive *a); // what it has not been told yet, now that it reads

@@ -220,31 +220,31 @@ static void dispatch(struct archive *a, struct session *s, struct ipc_msg *m) {
         signing_on_oidc_finish(a, s, &m->u.oidc_finish);
         break;
     case IPC_TOKENS:
-        account_on_list(a, s, 0);
+        account_on_list(a, s, IPC_ACCOUNT_TOKENS);
         break;
     case IPC_TOKEN_CREATE:
         account_on_token(a, s, &m->u.token_create);
         break;
     case IPC_TOKEN_REVOKE:
-        account_on_end(a, s, 0, m->u.token_revoke.id);
+        account_on_end(a, s, IPC_ACCOUNT_TOKENS, m->u.token_revoke.id);
         break;
     case IPC_SESSIONS:
-        account_on_list(a, s, 1);
+        account_on_list(a, s, IPC_ACCOUNT_SESSIONS);
         break;
     case IPC_SESSION_REVOKE:
-        account_on_end(a, s, 1, m->u.session_revoke.id);
+        account_on_end(a, s, IPC_ACCOUNT_SESSIONS, m->u.session_revoke.id);
         break;
     case IPC_PASSWORD_CHANGE:
         account_on_password(a, s, &m->u.password_change);
         break;
     case IPC_TOTP_BEGIN:
-        account_on_totp(a, s, 0, slice_of(NULL, 0), slice_of(NULL, 0));
+        account_on_totp(a, s, IPC_TOTP_STEP_BEGIN, slice_of(NULL, 0), slice_of(NULL, 0));
         break;
     case IPC_TOTP_CONFIRM:
-        account_on_totp(a, s, 1, m->u.totp_confirm.code, slice_of(NULL, 0));
+        account_on_totp(a, s, IPC_TOTP_STEP_CONFIRM, m->u.totp_confirm.code, slice_of(NULL, 0));
         break;
     case IPC_TOTP_OFF:
-        account_on_totp(a, s, 2, slice_of(NULL, 0), m->u.totp_off.password);
+        account_on_totp(a, s, IPC_TOTP_STEP_OFF, slice_of(NULL, 0), m->u.totp_off.password);
         break;
     case IPC_DIAL_PEER:
         dialling_on_request(a, s, &m->u.dial_peer);

@@ -7,12 +7,10 @@
 #include "archive.h"
 #include "digest/digest.h"
 
-
 #include "os/clock.h"
 
-enum { KIND_COOKIE = 1, KIND_BEARER = 2, REMEMBER_MS = 10000, REMEMBERED_MAX = 4096 };
+enum { REMEMBER_MS = 10000, REMEMBERED_MAX = 4096 };
 enum { RECHECKS_AT_ONCE = 64 }; // auth's channel has room for others' questions besides
-enum { CREDENTIAL_SESSION = 1, CREDENTIAL_TOKEN, CREDENTIAL_JWT }; // AUTH_IDENTITY.kind
 
 struct remembered {
     uint8_t digest[32], asked_kind, kind;
@@ -41,7 +39,8 @@ static void forget(struct remembered *r) {
 // What the provider's tokens say is not ours to take back; they end soon.
 static void recheck(struct archive *a, struct session *s) {
     struct ipc_auth_identify ask = {.request = ++a->next_request,
-                                    .kind = s->who.kind == CREDENTIAL_SESSION ? KIND_COOKIE : KIND_BEARER,
+                                    .kind = s->who.kind == IPC_CREDENTIAL_SESSION ? IPC_SHOWN_COOKIE
+                                                                                  : IPC_SHOWN_BEARER,
                                     .passive = s->who.passive,
                                     .digest = slice_of(s->who.digest, sizeof s->who.digest)};
     enum err e = a->auth.fd < 0 ? ERR_PEER_GONE : ipc_send(a->auth.fd, IPC_AUTH_IDENTIFY, &ask, NULL, 0);
@@ -61,7 +60,7 @@ static void make_stale(struct session *s) {
 }
 
 static bool can_be_rechecked(const struct session *s) {
-    return s->who.kind == CREDENTIAL_SESSION || s->who.kind == CREDENTIAL_TOKEN;
+    return s->who.kind == IPC_CREDENTIAL_SESSION || s->who.kind == IPC_CREDENTIAL_TOKEN;
 }
 
 void signing_recheck_more(struct archive *a) {
@@ -107,7 +106,7 @@ void signing_on_message(struct archive *a, struct session *s, enum ipc_type type
     if (!due || s->who.recheck != 0 || type == IPC_RELEASE)
         return;
     make_stale(s);
-    if (s->who.kind != CREDENTIAL_JWT)
+    if (s->who.kind != IPC_CREDENTIAL_JWT)
         recheck(a, s);
     else if (s->phase == IPC_PHASE_READY && !(stores && s->who.uploads))
         session_end(a, s, "its token has expired");
@@ -187,7 +186,7 @@ void signing_ask(struct archive *a, struct session *s, enum ask ask, enum ipc_ty
 // Before it ends, because the question counts as use: else a long download would end its own session.
 static int64_t check_at(const struct remembered *r) {
     int64_t now_ms = os_clock_ms(), half_ms = (r->expires_ms - now_ms) / 2;
-    return r->kind == CREDENTIAL_JWT ? r->expires_ms : now_ms + (half_ms > 1000 ? half_ms : 1000);
+    return r->kind == IPC_CREDENTIAL_JWT ? r->expires_ms : now_ms + (half_ms > 1000 ? half_ms : 1000);
 }
 
 static void become(struct archive *a, struct session *s, const struct remembered *r) {
@@ -219,7 +218,8 @@ void signing_on_identify(struct archive *a, struct session *s, const struct ipc_
         become(a, s, r);
         return;
     }
-    bool jwt = m->kind == KIND_BEARER && m->credential.n > 0 && memchr(m->credential.p, '.', m->credential.n);
+    bool jwt =
+        m->kind == IPC_SHOWN_BEARER && m->credential.n > 0 && memchr(m->credential.p, '.', m->credential.n);
     s->request = ++a->next_request;
     s->who.asked_kind = m->kind;
     memcpy(s->who.asked_digest, digest, sizeof digest);
@@ -238,7 +238,7 @@ static void remember(struct archive *a, struct session *s, const struct ipc_auth
                              .roles = m->roles,
                              .collections = m->collections,
                              .physician = m->physician,
-                             .has_token = m->kind == CREDENTIAL_TOKEN,
+                             .has_token = m->kind == IPC_CREDENTIAL_TOKEN,
                              .token_rights = m->rights,
                              .token_collections = m->token_collections};
     struct verdict v = rights_of_user(&policy, &user);
@@ -263,8 +263,8 @@ static void remember(struct archive *a, struct session *s, const struct ipc_auth
 }
 
 static bool is_somebody(const struct ipc_auth_identity *m) {
-    return m->error == OK && m->kind >= CREDENTIAL_SESSION && m->kind <= CREDENTIAL_JWT && m->user.n > 0 &&
-           m->user.n <= CONF_NAME_MAX;
+    return m->error == OK && m->kind >= IPC_CREDENTIAL_SESSION && m->kind <= IPC_CREDENTIAL_JWT &&
+           m->user.n > 0 && m->user.n <= CONF_NAME_MAX;
 }
 
 static void on_identity(struct archive *a, struct session *s, const struct ipc_auth_identity *m) {
@@ -338,7 +338,7 @@ void signing_on_sign_in(struct archive *a, struct session *s, const struct ipc_s
 }
 
 void signing_on_sign_out(struct archive *a, struct session *s) {
-    if (s->who.kind != CREDENTIAL_SESSION) {
+    if (s->who.kind != IPC_CREDENTIAL_SESSION) {
         signing_refuse(a, s, ASK_DONE, ERR_DENIED, "Only who has signed in can sign out.");
         return;
     }

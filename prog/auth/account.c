@@ -5,8 +5,6 @@
 
 #include <time.h>
 
-enum { LIST_TOKENS, LIST_SESSIONS };
-enum { TOTP_STEP_BEGIN, TOTP_STEP_CONFIRM, TOTP_STEP_OFF };
 enum { LINES_MAX = 57344 };
 
 static const char not_ours[] = "Your account is kept by the sign-in provider; change it there.";
@@ -53,10 +51,10 @@ static void put_session(struct buf *b, const struct session *s, bool current) {
 // Whole lines, as many as fit: a user who has more of them made them on the command line.
 static void put_lines(struct auth *a, const struct ipc_auth_list *m, struct buf *b) {
     enum { ROOM = 512 };
-    for (size_t i = 0; m->what == LIST_TOKENS && i < a->tokens.n && b->n < LINES_MAX - ROOM; i++)
+    for (size_t i = 0; m->what == IPC_ACCOUNT_TOKENS && i < a->tokens.n && b->n < LINES_MAX - ROOM; i++)
         if (slice_eq_str(m->user, a->tokens.v[i].c.user))
             put_token(b, &a->tokens.v[i]);
-    for (size_t i = 0; m->what == LIST_SESSIONS && i < SESSIONS_MAX && b->n < LINES_MAX - ROOM; i++) {
+    for (size_t i = 0; m->what == IPC_ACCOUNT_SESSIONS && i < SESSIONS_MAX && b->n < LINES_MAX - ROOM; i++) {
         const struct session *s = &a->sessions.v[i];
         if (s->used && slice_eq_str(m->user, s->user) && sessions_left_ms(&a->sessions, s, os_clock_ms()) > 0)
             put_session(b, s, slice_eq(m->digest, slice_of(s->digest, DIGEST_SHA256_BYTES)));
@@ -83,12 +81,12 @@ static void end_session(struct auth *a, const struct ipc_auth_end *m) {
 }
 
 void account_on_end(struct auth *a, const struct ipc_auth_end *m) {
-    if (m->what == LIST_SESSIONS) {
+    if (m->what == IPC_ACCOUNT_SESSIONS) {
         end_session(a, m);
         return;
     }
     const struct token *t = tokens_by_id(&a->tokens, m->user, m->id);
-    struct keeping *k = t ? keeping_new(a, m->request, KEEP_NO_TOKEN, m->id) : NULL;
+    struct keeping *k = t ? keeping_new(a, m->request, IPC_KEEP_NO_TOKEN, m->id) : NULL;
     if (!k) {
         auth_done(m->request, t ? ERR_BUSY : ERR_NO_SUCH_OBJECT, t ? busy : "There is no such token.");
         return;
@@ -133,7 +131,7 @@ static void make_token(struct keeping *k, const struct ipc_auth_token_create *m)
 
 void account_on_token(struct auth *a, const struct ipc_auth_token_create *m) {
     const char *wrong = wrong_with_token(a, m);
-    struct keeping *k = wrong ? NULL : keeping_new(a, m->request, KEEP_TOKEN, slice_of(NULL, 0));
+    struct keeping *k = wrong ? NULL : keeping_new(a, m->request, IPC_KEEP_TOKEN, slice_of(NULL, 0));
     if (!k) {
         refuse_token(m->request,
                      wrong == not_ours ? ERR_DENIED
@@ -207,7 +205,7 @@ static void confirm_totp(struct auth *a, const struct ipc_auth_totp *m, struct s
         auth_done(m->request, ERR_DENIED, "The code is wrong. Is the clock of your telephone right?");
         return;
     }
-    struct keeping *k = keeping_new(a, m->request, KEEP_TOTP, m->user);
+    struct keeping *k = keeping_new(a, m->request, IPC_KEEP_TOTP, m->user);
     if (!k) {
         auth_done(m->request, ERR_BUSY, busy);
         return;
@@ -221,7 +219,7 @@ static void confirm_totp(struct auth *a, const struct ipc_auth_totp *m, struct s
 
 static void refuse_totp(const struct ipc_auth_totp *m, enum err error, const char *detail) {
     struct ipc_auth_totp_secret secret = {.request = m->request, .error = (uint16_t)error};
-    if (m->what == TOTP_STEP_BEGIN)
+    if (m->what == IPC_TOTP_STEP_BEGIN)
         auth_send(IPC_AUTH_TOTP_SECRET, &secret);
     else
         auth_done(m->request, error, detail);
@@ -233,11 +231,11 @@ void account_on_totp(struct auth *a, const struct ipc_auth_totp *m) {
     struct session *s = identify_session(a, m->digest);
     if (!u || !s || !slice_eq_str(m->user, s->user)) {
         refuse_totp(m, ERR_DENIED, not_ours);
-    } else if (m->what != TOTP_STEP_OFF && u->totp.n > 0) {
+    } else if (m->what != IPC_TOTP_STEP_OFF && u->totp.n > 0) {
         refuse_totp(m, ERR_MISMATCH, "There is a second factor already; turn it off first.");
-    } else if (m->what == TOTP_STEP_BEGIN) {
+    } else if (m->what == IPC_TOTP_STEP_BEGIN) {
         begin_totp(a, m->request, s);
-    } else if (m->what == TOTP_STEP_CONFIRM) {
+    } else if (m->what == IPC_TOTP_STEP_CONFIRM) {
         confirm_totp(a, m, s);
     } else {
         job = (struct job){.kind = JOB_TOTP_OFF, .request = m->request};
@@ -249,7 +247,7 @@ void account_on_totp(struct auth *a, const struct ipc_auth_totp *m) {
 // The password was right.
 void account_work_out(struct auth *a, struct job *job, struct user *user) {
     bool fresh = job->kind == JOB_PASSWORD;
-    struct keeping *k = keeping_new(a, job->request, fresh ? KEEP_HASH : KEEP_TOTP, user->name);
+    struct keeping *k = keeping_new(a, job->request, fresh ? IPC_KEEP_HASH : IPC_KEEP_TOTP, user->name);
     if (k)
         memcpy(k->digest, job->digest, sizeof k->digest);
     if (k && (!fresh || verify_make_hash(slice_of(job->fresh, job->fresh_n), k->text))) {

@@ -21,17 +21,11 @@
 
 enum { KEEPING_MAX = 64 };
 
-// What AUTH_IDENTITY.kind says of a credential.
-enum auth_kind { AUTH_KIND_SESSION = 1, AUTH_KIND_TOKEN = 2, AUTH_KIND_JWT = 3 };
-
-// AUTH_STORE.what
-enum auth_keep { KEEP_HASH, KEEP_TOTP, KEEP_TOKEN, KEEP_NO_TOKEN };
-
 // A change that waits for the archive to have it on disk. Only then it is one.
 struct keeping {
     bool used;
     uint64_t request;
-    enum auth_keep what;
+    enum ipc_keep what;
     char name[CONF_NAME_MAX + 1]; // of the user, or the token's id
     char text[CONF_HASH_MAX + 1];
     uint8_t digest[DIGEST_SHA256_BYTES]; // of the session that goes on after a new password
@@ -82,7 +76,7 @@ void account_on_totp(struct auth *a, const struct ipc_auth_totp *m);
 void account_work_out(struct auth *a, struct job *job, struct user *user);
 
 // --- keeping.c
-struct keeping *keeping_new(struct auth *a, uint64_t request, enum auth_keep what,
+struct keeping *keeping_new(struct auth *a, uint64_t request, enum ipc_keep what,
                             struct slice name); // NULL: no room
 void keeping_ask(struct keeping *k);
 void keeping_on_stored(struct auth *a, const struct ipc_auth_stored *m);

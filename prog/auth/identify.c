@@ -6,8 +6,6 @@
 #include "oidc.h"
 #include "os/clock.h"
 
-enum { KIND_COOKIE = 1, KIND_BEARER = 2 };
-
 void identify_stamp(struct slice hash, uint8_t ret_stamp[DIGEST_SHA256_BYTES]) {
     digest_sha256(hash, ret_stamp);
 }
@@ -41,7 +39,7 @@ static void by_session(struct auth *a, struct slice digest, bool passive, struct
     if (!passive)
         sessions_touch(s, now_ms, os_clock_wall_ms());
     m->error = OK;
-    m->kind = AUTH_KIND_SESSION;
+    m->kind = IPC_CREDENTIAL_SESSION;
     m->user = slice_str(s->user);
     m->rights = UINT32_MAX;
     m->expires_s = (uint32_t)(sessions_left_ms(&a->sessions, s, now_ms) / 1000);
@@ -64,7 +62,7 @@ static void by_token(struct auth *a, struct slice digest, struct ipc_auth_identi
         return;
     t->used_s = now_s;
     m->error = OK;
-    m->kind = AUTH_KIND_TOKEN;
+    m->kind = IPC_CREDENTIAL_TOKEN;
     m->user = u->name;
     m->roles = u->roles;
     m->physician = u->physician;
@@ -76,13 +74,13 @@ static void by_token(struct auth *a, struct slice digest, struct ipc_auth_identi
 
 void identify_on_question(struct auth *a, const struct ipc_auth_identify *m) {
     struct ipc_auth_identity answer = {.request = m->request, .error = ERR_DENIED};
-    if (m->kind == KIND_BEARER && m->jwt.n > 0) {
+    if (m->kind == IPC_SHOWN_BEARER && m->jwt.n > 0) {
         oidc_on_bearer(a, m->request, m->jwt);
         return;
     }
-    if (m->kind == KIND_COOKIE)
+    if (m->kind == IPC_SHOWN_COOKIE)
         by_session(a, m->digest, m->passive != 0, &answer);
-    else if (m->kind == KIND_BEARER)
+    else if (m->kind == IPC_SHOWN_BEARER)
         by_token(a, m->digest, &answer);
     auth_send(IPC_AUTH_IDENTITY, &answer);
 }

@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-struct keeping *keeping_new(struct auth *a, uint64_t request, enum auth_keep what, struct slice name) {
+struct keeping *keeping_new(struct auth *a, uint64_t request, enum ipc_keep what, struct slice name) {
     for (struct keeping *k = a->keeping; k < a->keeping + KEEPING_MAX; k++) {
         if (k->used)
             continue;
@@ -16,7 +16,7 @@ struct keeping *keeping_new(struct auth *a, uint64_t request, enum auth_keep wha
 
 void keeping_ask(struct keeping *k) {
     struct buf text = BUF_INIT(4096);
-    if (k->what == KEEP_TOKEN)
+    if (k->what == IPC_KEEP_TOKEN)
         conf_token_line_put(&text, &k->token);
     else
         buf_append_str(&text, k->text);
@@ -71,26 +71,26 @@ static void has_no_token(struct auth *a, const struct keeping *k) {
 
 static void done(struct auth *a, const struct keeping *k) {
     switch (k->what) {
-    case KEEP_HASH:
+    case IPC_KEEP_HASH:
         has_password(a, k);
         break;
-    case KEEP_TOTP:
+    case IPC_KEEP_TOTP:
         has_totp(a, k);
         break;
-    case KEEP_TOKEN:
+    case IPC_KEEP_TOKEN:
         has_token(a, k);
         return;
-    case KEEP_NO_TOKEN:
+    case IPC_KEEP_NO_TOKEN:
         has_no_token(a, k);
         break;
     }
-    auth_forget(k->what == KEEP_NO_TOKEN ? k->text : k->name);
+    auth_forget(k->what == IPC_KEEP_NO_TOKEN ? k->text : k->name);
     auth_done(k->request, OK, "");
 }
 
 static void failed(const struct keeping *k, enum err error) {
     struct ipc_auth_token_created m = {.request = k->request, .error = (uint16_t)error};
-    if (k->what == KEEP_TOKEN)
+    if (k->what == IPC_KEEP_TOKEN)
         auth_send(IPC_AUTH_TOKEN_CREATED, &m);
     else
         auth_done(k->request, error, "It could not be stored; nothing has changed.");

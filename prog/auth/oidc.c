@@ -243,7 +243,7 @@ static void vouch(struct auth *a, struct task *t, const struct jwt_claims *c) {
         return;
     int64_t left_s = c->expires_s - os_clock_wall_ms() / 1000;
     struct ipc_auth_identity m = {.request = t->request,
-                                  .kind = AUTH_KIND_JWT,
+                                  .kind = IPC_CREDENTIAL_JWT,
                                   .user = slice_str(who.user),
                                   .roles = who.roles,
                                   .rights = UINT32_MAX,

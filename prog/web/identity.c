@@ -10,8 +10,6 @@
 #include <stdlib.h>
 #include <strings.h>
 
-enum { KIND_COOKIE = 1, KIND_BEARER = 2 };
-
 static void archive_gone(void *owner) {
     (void)owner;
     exit(0); // the connection ends with us: nothing can be served without the archive
@@ -78,10 +76,10 @@ static bool may_change(struct request *rq) {
 static bool credential_of(struct request *rq, uint8_t *ret_kind, struct slice *ret_credential) {
     struct slice authorization = request_header(rq, "authorization");
     if (authorization.p) {
-        *ret_kind = KIND_BEARER;
+        *ret_kind = IPC_SHOWN_BEARER;
         return bearer_of(authorization, ret_credential);
     }
-    *ret_kind = KIND_COOKIE;
+    *ret_kind = IPC_SHOWN_COOKIE;
     return cookie_get(request_header(rq, "cookie"), WEB_COOKIE_SESSION, ret_credential) &&
            ret_credential->n > 0;
 }
@@ -102,7 +100,7 @@ static bool ask(struct request *rq, uint8_t kind, struct slice credential) {
     rq->rights = who->rights;
     rq->expires_s = who->expires_s;
     rq->second_factor = who->second_factor;
-    rq->by_cookie = kind == KIND_COOKIE;
+    rq->by_cookie = kind == IPC_SHOWN_COOKIE;
     return true;
 }
 

@@ -19,6 +19,19 @@ enum {
 
 enum ipc_lane { IPC_LANE_TLS, IPC_LANE_PLAIN, IPC_LANE_LOCAL, IPC_LANE_HTTPS };
 
+// What a request shows: IDENTIFY.kind, AUTH_IDENTIFY.kind.
+enum ipc_shown { IPC_SHOWN_COOKIE = 1, IPC_SHOWN_BEARER = 2 };
+// Whose credential that is: AUTH_IDENTITY.kind. JWT: the sign-in provider's token.
+enum ipc_credential {
+    IPC_CREDENTIAL_NONE,
+    IPC_CREDENTIAL_SESSION,
+    IPC_CREDENTIAL_TOKEN,
+    IPC_CREDENTIAL_JWT,
+};
+enum ipc_account_of { IPC_ACCOUNT_TOKENS, IPC_ACCOUNT_SESSIONS }; // AUTH_LIST.what, AUTH_END.what
+enum ipc_totp_step { IPC_TOTP_STEP_BEGIN, IPC_TOTP_STEP_CONFIRM, IPC_TOTP_STEP_OFF }; // AUTH_TOTP.what
+enum ipc_keep { IPC_KEEP_HASH, IPC_KEEP_TOTP, IPC_KEEP_TOKEN, IPC_KEEP_NO_TOKEN };    // AUTH_STORE.what
+
 // Rights of an association, as in ASSOCIATE_RESULT.rights.
 enum ipc_right {
     IPC_RIGHT_ECHO = 1,
