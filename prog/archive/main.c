@@ -185,7 +185,7 @@ static void loop(struct archive *a) {
 
 // Ends in good order: what was put is synced and indexed, so that the next start has nothing to replay.
 static void finish(struct archive *a) {
-    while (!a->failed && (a->pending || a->syncing)) {
+    while (a->syncing || (a->pending && !a->failed)) { // what is at the disk is waited for
         commit_start(a);
         if (a->syncing)
             commit_on_done(a);

@@ -37,6 +37,13 @@ def test_an_answer_that_has_no_memory_is_not_waited_for():
 
 
 @pytest.mark.skipif(SANITIZED, reason="the sanitizer has its own allocator, and its time")
+def test_an_archive_that_has_no_memory_ends_without_breaking():
+    said = run("faults", "--spread", "24", "--only", "STOW-RS", "--role", "archive", "--kind", "alloc",
+               "--seed", "1")
+    assert " 0 findings" in said
+
+
+@pytest.mark.skipif(SANITIZED, reason="the sanitizer has its own allocator, and its time")
 def test_a_deletion_that_the_disk_refuses_takes_nothing_with_it_that_is_stored_later():
     said = run("faults", "--spread", "0", "--only", "DELETE-store", "--role", "archive", "--kind", "sync",
                "--seed", "1")
