@@ -5,8 +5,6 @@
 
 #include "models.h"
 
-enum { STOW_INSTANCES_MAX = 100000 };
-
 // An object that the archive has taken and that is not durable yet.
 struct stow_waiting {
     char sop_class[65], sop_instance[65], study[65], series[65];
