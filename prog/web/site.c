@@ -31,7 +31,8 @@ static void put_file(struct request *rq, const struct pack_file *file, bool view
     struct answer a = {.status = 200, .type = type, .etag = etag, .cacheable = true};
     if (!slice_to_cstr(file->type, type, sizeof type))
         strcpy(type, "application/octet-stream");
-    strcpy(hex_encode(file->sha256, 16, stpcpy(etag, "\"")), "\"");
+    // A weak one, as it is the same with gzip and without (RFC 9110 8.8.1).
+    strcpy(hex_encode(file->sha256, 16, stpcpy(etag, "W/\"")), "\"");
     if (viewer) {
         a.no_policy = true;
         answer_header(&a, "content-security-policy", SLICE_LIT(viewer_policy));

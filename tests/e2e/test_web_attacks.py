@@ -417,6 +417,16 @@ FIRST_OF_BRAIN = "studies/%s/series/%s.1/instances/%s.1.1" % (BRAIN, BRAIN, BRAI
 FIRST_OF_CHEST = "studies/%s/series/%s/instances/%s.1" % (CHEST, CHEST_1, CHEST_1)
 
 
+def test_a_strong_etag_is_of_one_content_coding(bed):
+    """RFC 9110 8.8.3.3."""
+    for path in ("/", "/js/main.js", "/openapi.json"):
+        plain, packed = [bed.get(path, Accept_Encoding=how) for how in ("identity", "gzip")]
+        assert packed.header("content-encoding") == "gzip" and not plain.header("content-encoding")
+        tags = {a.header("etag") for a in (plain, packed)}
+        assert len(tags) == 2 or tags.pop().startswith("W/"), path
+        assert bed.get(path, If_None_Match=plain.header("etag"), Accept_Encoding="gzip").status in (200, 304)
+
+
 @pytest.mark.parametrize("path,accept", [("studies/%s/metadata" % CHEST, JSON),
                                          (FIRST_OF_CHEST, "application/dicom")])
 def test_a_known_etag_says_nothing(bed, path, accept):
