@@ -4,6 +4,7 @@
 
 #include <inttypes.h>
 #include <openssl/crypto.h>
+#include <poll.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -62,19 +63,40 @@ static enum err same_body(struct archive *a, const struct blob_ref *x, const str
     return e;
 }
 
+// What else an object has: what a reindex takes, its attributes, its frame table.
+static enum err try_front(struct archive *a, const struct blob_ref *ref) {
+    enum err (*const parts[])(struct store *, const struct blob_ref *, struct fault *, struct buf *) = {
+        store_get_meta, store_get_summary, store_get_frames};
+    struct buf b = BUF_INIT(STORE_FRAMES_MAX);
+    struct fault f = {0};
+    enum err e = OK;
+    for (size_t i = 0; e == OK && i < sizeof parts / sizeof *parts; i++) {
+        buf_reset(&b);
+        e = parts[i](a->store, ref, &f, &b);
+    }
+    buf_fini(&b);
+    return e;
+}
+
 struct same_as {
     struct archive *a;
     const struct blob_ref *ref;
 };
 
-// One that can't be read any more is not the same.
-static enum err is_same(void *arg, const struct index_ref *other, bool *ret_same, struct fault *f) {
+// What is damaged, or erased, makes way. Not so what the disk does not give just now.
+static enum err is_same(void *arg, const struct index_ref *other, enum index_likeness *ret_likeness,
+                        struct fault *f) {
     const struct same_as *s = arg;
     struct blob_ref have = blob_ref_of(other);
-    struct fault unreadable = {0};
+    struct fault why = {0};
+    bool equal = false;
     (void)f;
-    *ret_same = false;
-    (void)same_body(s->a, &have, s->ref, ret_same, &unreadable);
+    enum err e = same_body(s->a, &have, s->ref, &equal, &why);
+    if (e == OK && equal)
+        e = try_front(s->a, &have);
+    *ret_likeness = e == ERR_CORRUPT || e == ERR_NO_SUCH_OBJECT ? INDEX_UNREADABLE
+                    : e == OK && equal                          ? INDEX_SAME
+                                                                : INDEX_DIFFERS;
     return OK;
 }
 
@@ -110,9 +132,12 @@ enum err replay_index_object(struct archive *a, const struct blob_ref *ref, stru
         return e;
     if (outcome == INDEX_IDENTICAL)
         (void)store_drop(a->store, ref, NULL);
-    *ret_stored = outcome == INDEX_NEW      ? STORED_NEW
-                  : outcome == INDEX_BESIDE ? STORED_BESIDE
-                                            : STORED_IDENTICAL;
+    if (outcome == INDEX_INSTEAD)
+        session_log(a, NULL, OS_LOG_WARN,
+                    "an object whose record cannot be read any more was stored again: it is served from now "
+                    "on");
+    bool beside = outcome == INDEX_BESIDE || outcome == INDEX_INSTEAD;
+    *ret_stored = outcome == INDEX_NEW ? STORED_NEW : beside ? STORED_BESIDE : STORED_IDENTICAL;
     return OK;
 }
 
@@ -266,29 +291,66 @@ int reindex_main(const char *dir) {
     return r.damaged ? 1 : 0;
 }
 
+// What stands at the end of a segment and cannot be read is being written just now, or a crash broke it off,
+// or it is damaged.
+enum { DOUBTS_MAX = 256, WRITTEN_WITHIN_MS = 2000 };
+
+struct verify {
+    struct replay r; // first: what count() takes
+    struct blob_ref doubts[DOUBTS_MAX];
+    size_t doubt_count;
+};
+
+static void say_damaged(const struct blob_ref *ref, const char *more) {
+    printf("damaged: segment %08x at %" PRIu64 ", %" PRIu64 " bytes%s\n", ref->segment, ref->offset,
+           ref->length, more);
+}
+
 static enum err on_verified(void *arg, const struct store_found *found) {
-    struct replay *r = arg;
-    count(r, found);
+    struct verify *v = arg;
+    count(&v->r, found);
     if (found->kind == STORE_DAMAGED || found->kind == STORE_NO_KEY)
-        printf("damaged: segment %08x at %" PRIu64 ", %" PRIu64 " bytes%s\n", found->ref.segment,
-               found->ref.offset, found->ref.length,
-               found->kind == STORE_NO_KEY ? " (its key is missing)" : "");
+        say_damaged(&found->ref, found->kind == STORE_NO_KEY ? " (its key is missing)" : "");
+    if (found->kind == STORE_TORN && found->has_header && v->doubt_count < DOUBTS_MAX)
+        v->doubts[v->doubt_count++] = found->ref;
     return OK;
+}
+
+static enum err on_second_look(void *arg, const struct store_found *found) {
+    *(bool *)arg = found->kind == STORE_TORN && found->has_header;
+    return ERR_CANCELLED;
+}
+
+static void look_again(struct verify *v) {
+    if (v->doubt_count > 0)
+        (void)poll(NULL, 0, WRITTEN_WITHIN_MS);
+    for (size_t i = 0; i < v->doubt_count; i++) {
+        const struct blob_ref *ref = &v->doubts[i];
+        bool still = false;
+        struct fault f = {0};
+        (void)store_scan(v->r.a->store, ref->segment, ref->offset, STORE_SCAN_ALL, on_second_look, &still,
+                         &f);
+        if (!still)
+            continue;
+        say_damaged(ref, " (or broken off by a crash: then the next start removes it)");
+        v->r.damaged++;
+    }
 }
 
 int verify_main(const char *dir) {
     struct archive a = {.dir = dir};
     struct fault f = {0};
     enum err e = open_store(&a, true, &f);
-    struct replay r = {.a = &a, .show = isatty(2)};
+    struct verify v = {.r = {.a = &a, .show = isatty(2)}};
     if (e == OK)
-        e = store_scan(a.store, 0, 0, STORE_SCAN_ALL, on_verified, &r, &f);
+        e = store_scan(a.store, 0, 0, STORE_SCAN_ALL, on_verified, &v, &f);
     if (e != OK)
         return failed("verify", e, &f);
-    show_progress(&r, true);
-    printf("%" PRIu64 " objects, %.1f GB: %" PRIu64 " erased, %" PRIu64 " damaged\n", r.objects,
-           (double)r.bytes / 1e9, r.erased, r.damaged);
+    show_progress(&v.r, true);
+    look_again(&v);
+    printf("%" PRIu64 " objects, %.1f GB: %" PRIu64 " erased, %" PRIu64 " damaged\n", v.r.objects,
+           (double)v.r.bytes / 1e9, v.r.erased, v.r.damaged);
     store_close(a.store);
     keyring_close(a.keyring);
-    return r.damaged ? 1 : 0;
+    return v.r.damaged ? 1 : 0;
 }

@@ -80,13 +80,14 @@ enum store_found_kind {
     STORE_NO_KEY,      // its key slot is missing: never acknowledged, or studies.keys is too old
     STORE_DROPPED,     // store_drop() was here
     STORE_DAMAGED,     // ref is the damaged stretch (a record, or bytes between records)
-    STORE_TORN,        // an incomplete record at the end of a segment: never acknowledged
+    STORE_TORN,        // an incomplete record at the end of a segment: never acknowledged, or damaged
 };
 
 struct store_found {
     enum store_found_kind kind;
     struct blob_ref ref;
     uint64_t body_bytes;      // plaintext; 0 unless OBJECT
+    bool has_header;          // of TORN: not one that is being streamed, whose header comes last
     struct slice meta;        // borrowed until the callback returns
 };
 

@@ -14,10 +14,6 @@ static struct blob_ref ref_of(const struct scan *sc, uint64_t offset, uint64_t l
     return (struct blob_ref){.segment = sc->g->number, .offset = offset, .length = length};
 }
 
-static enum err tell(struct scan *sc, enum store_found_kind kind, uint64_t offset, uint64_t length) {
-    struct store_found found = {.kind = kind, .ref = ref_of(sc, offset, length)};
-    return length ? sc->found(sc->arg, &found) : OK;
-}
 
 // A failed read is damage like any other, but nothing may be cut off because of it.
 static size_t read_some(struct scan *sc, uint8_t *p, size_t n, uint64_t at) {
@@ -29,6 +25,22 @@ static size_t read_some(struct scan *sc, uint8_t *p, size_t n, uint64_t at) {
     if (got < 0)
         sc->read_failed = true;
     return got < 0 ? 0 : (size_t)got;
+}
+
+static bool zero(const uint8_t *p, size_t n) {
+    return n == 0 || (p[0] == 0 && memcmp(p, p + 1, n - 1) == 0);
+}
+
+static bool has_header(struct scan *sc, uint64_t offset) { // or what is left of one
+    uint8_t p[RECORD_HEADER];
+    size_t n = read_some(sc, p, sizeof p, offset);
+    return !zero(p, n);
+}
+
+static enum err tell(struct scan *sc, enum store_found_kind kind, uint64_t offset, uint64_t length) {
+    struct store_found found = {.kind = kind, .ref = ref_of(sc, offset, length)};
+    found.has_header = kind == STORE_TORN && has_header(sc, offset);
+    return length ? sc->found(sc->arg, &found) : OK;
 }
 
 // --- One record ----------------------------------------------------------------------------------
@@ -115,10 +127,6 @@ static enum err look_at(struct scan *sc, uint64_t at, enum look *ret_look, uint6
 }
 
 // --- Between records -----------------------------------------------------------------------------
-
-static bool zero(const uint8_t *p, size_t n) {
-    return n == 0 || (p[0] == 0 && memcmp(p, p + 1, n - 1) == 0);
-}
 
 // The next place at or behind `at` that holds bytes at all, as far as the file system can tell.
 static uint64_t skip_hole(const struct scan *sc, uint64_t at) {

@@ -373,19 +373,25 @@ static enum err class_note(struct index *ix, const struct addition *d, struct se
     return count(ix, ST_CLASS_ADD, c->study, d->class_id, f);
 }
 
-static enum err compare(const struct addition *d, const struct index_ref *ref, struct slice digest,
-                        index_same_fn *same, void *arg, struct fault *f, enum index_outcome *ret_outcome) {
-    bool equal = false;
+static enum err compare(struct index *ix, const struct addition *d, const struct index_ref *ref,
+                        struct slice digest, index_same_fn *same, void *arg, struct fault *f,
+                        enum index_outcome *ret_outcome) {
+    static const enum index_outcome outcomes[] = {
+        [INDEX_DIFFERS] = INDEX_BESIDE, [INDEX_SAME] = INDEX_IDENTICAL, [INDEX_UNREADABLE] = INDEX_INSTEAD};
+    enum index_likeness likeness = INDEX_DIFFERS;
+    bool goes = false;
     if (ref->segment == d->o->ref.segment && ref->offset == d->o->ref.offset) {
         *ret_outcome = INDEX_KNOWN;
         return OK;
     }
-    enum err e = OK;
-    if (digest.n && digest.n == d->o->digest.n)
-        equal = slice_eq(digest, d->o->digest);
-    else if (same)
-        e = same(arg, ref, &equal, f);
-    *ret_outcome = equal ? INDEX_IDENTICAL : INDEX_BESIDE;
+    enum err e = deletions_have(ix, &d->study, ref, f, &goes);
+    if (goes) // what is acknowledged now must not go with it
+        likeness = INDEX_UNREADABLE;
+    else if (digest.n && digest.n == d->o->digest.n)
+        likeness = slice_eq(digest, d->o->digest) ? INDEX_SAME : INDEX_DIFFERS;
+    else if (e == OK && same)
+        e = same(arg, ref, &likeness, f);
+    *ret_outcome = outcomes[likeness];
     return e;
 }
 
@@ -402,14 +408,15 @@ static enum err served(struct index *ix, const struct addition *d, const struct 
     if (rc == SQLITE_ROW) {
         struct index_ref ref = column_ref(s, 1);
         *ret_instance = sqlite3_column_int64(s, 0);
-        e = compare(d, &ref, column_slice(s, 5), same, arg, f, ret_outcome);
+        e = compare(ix, d, &ref, column_slice(s, 5), same, arg, f, ret_outcome);
     }
     sqlite3_reset(s);
     return rc == SQLITE_ROW ? e : index_fail(ix, rc == SQLITE_DONE ? SQLITE_CORRUPT : rc,
                                              "reading an instance", f);
 }
 
-// Is it one of those already kept beside? Only the first few are compared in content.
+// Is it one of those already kept beside? Only the first few are compared in content. Where it is to be
+// served, it is a new record all the same.
 static enum err beside(struct index *ix, const struct addition *d, int64_t instance, index_same_fn *same,
                        void *arg,
                        struct fault *f, enum index_outcome *ret_outcome) {
@@ -419,10 +426,14 @@ static enum err beside(struct index *ix, const struct addition *d, int64_t insta
     if (e != OK)
         return e;
     sqlite3_bind_int64(s, 1, instance);
-    for (int i = 0; e == OK && *ret_outcome == INDEX_BESIDE && (rc = sqlite3_step(s)) == SQLITE_ROW; i++) {
+    enum index_outcome outcome = INDEX_BESIDE;
+    for (int i = 0; e == OK && outcome != INDEX_IDENTICAL && outcome != INDEX_KNOWN &&
+                    (rc = sqlite3_step(s)) == SQLITE_ROW; i++) {
         struct index_ref ref = column_ref(s, 1);
-        e = compare(d, &ref, column_slice(s, 5), i < BESIDE_COMPARED_MAX ? same : NULL, arg, f, ret_outcome);
+        e = compare(ix, d, &ref, column_slice(s, 5), i < BESIDE_COMPARED_MAX ? same : NULL, arg, f, &outcome);
     }
+    if (outcome == INDEX_KNOWN || (outcome == INDEX_IDENTICAL && *ret_outcome == INDEX_BESIDE))
+        *ret_outcome = outcome;
     sqlite3_reset(s);
     return rc == SQLITE_DONE || rc == SQLITE_ROW ? e : index_fail(ix, rc, "reading a record beside", f);
 }
@@ -442,14 +453,43 @@ static enum err beside_add(struct index *ix, const struct addition *d, int64_t i
     return row_add(ix, s, "adding a record beside", f, &id);
 }
 
+// The record that was served is kept beside; the attributes stay those of the first.
+static enum err serve_instead(struct index *ix, const struct addition *d, const struct series_entry *c,
+                              int64_t instance, struct fault *f) {
+    sqlite3_stmt *s = NULL;
+    enum err e = index_statement(ix, ST_BESIDE_KEEP, f, &s);
+    if (e != OK)
+        return e;
+    int64_t id;
+    sqlite3_bind_int64(s, 1, instance);
+    ix->totals.beside++;
+    e = row_add(ix, s, "adding a record beside", f, &id);
+    if (e == OK)
+        e = index_statement(ix, ST_INSTANCE_REPLACE, f, &s);
+    if (e != OK)
+        return e;
+    sqlite3_bind_int64(s, 1, d->class_id);
+    sqlite3_bind_int64(s, 2, d->syntax_id);
+    bind_ref(s, 3, &d->o->ref);
+    bind_blob(s, 7, d->o->digest);
+    sqlite3_bind_int64(s, 8, instance);
+    int rc = sqlite3_step(s);
+    sqlite3_reset(s);
+    if (rc != SQLITE_DONE)
+        return index_fail(ix, rc, "replacing a record", f);
+    return count(ix, ST_CLASS_ADD, c->study, d->class_id, f);
+}
+
 static enum err same_again(struct index *ix, const struct addition *d, const struct series_entry *c,
                            index_same_fn *same, void *arg, struct fault *f, enum index_outcome *ret_outcome) {
     int64_t instance = NO_ID;
     enum err e = served(ix, d, c, same, arg, f, &instance, ret_outcome);
-    if (e == OK && *ret_outcome == INDEX_BESIDE)
+    if (e == OK && (*ret_outcome == INDEX_BESIDE || *ret_outcome == INDEX_INSTEAD))
         e = beside(ix, d, instance, same, arg, f, ret_outcome);
     if (e == OK && *ret_outcome == INDEX_BESIDE)
         e = beside_add(ix, d, instance, f);
+    if (e == OK && *ret_outcome == INDEX_INSTEAD)
+        e = serve_instead(ix, d, c, instance, f);
     return e;
 }
 
@@ -550,7 +590,7 @@ enum err index_add(struct index *ix, const struct index_object *o, index_same_fn
         return e;
     }
     ix->totals_dirty = true;
-    if (outcome == INDEX_NEW || outcome == INDEX_BESIDE)
+    if (outcome == INDEX_NEW || outcome == INDEX_BESIDE || outcome == INDEX_INSTEAD)
         deletions_note(ix, &d.study);
     *ret_outcome = outcome;
     return OK;

@@ -10,7 +10,7 @@ struct index_deletion {
     int64_t last_series, last_record; // where listing and walking are
     struct uid_packed study, series, sop; // n 0: not meant
     char study_text[65];
-    bool whole, stale;
+    bool whole, stale, ready;
     uint64_t count;
 };
 
@@ -190,6 +190,32 @@ enum err index_deletion_ready(struct index_deletion *d, struct fault *f) {
     enum err e = run_with(d->ix, ST_DELETION_READY, d->id, f);
     if (e == OK && sqlite3_changes64(d->ix->db) != 1)
         e = fault_set(f, ERR_IO, "index: the list of a deletion is lost");
+    d->ready = e == OK;
+    return e;
+}
+
+static enum err has_record(struct index_deletion *d, const struct index_ref *ref, struct fault *f,
+                           bool *ret_has) {
+    sqlite3_stmt *s = NULL;
+    enum err e = index_statement(d->ix, ST_DELETION_HAS, f, &s);
+    if (e != OK)
+        return e;
+    sqlite3_bind_int64(s, 1, d->id);
+    sqlite3_bind_int64(s, 2, ref->segment);
+    sqlite3_bind_int64(s, 3, (int64_t)ref->offset);
+    int rc = sqlite3_step(s);
+    sqlite3_reset(s);
+    *ret_has = rc == SQLITE_ROW;
+    return rc == SQLITE_ROW || rc == SQLITE_DONE ? OK : index_fail(d->ix, rc, "reading a deletion", f);
+}
+
+enum err deletions_have(struct index *ix, const struct uid_packed *study, const struct index_ref *ref,
+                        struct fault *f, bool *ret_have) {
+    enum err e = OK;
+    *ret_have = false;
+    for (struct index_deletion *d = ix->deletions; e == OK && d && !*ret_have; d = d->next)
+        if (d->ready && d->study.n == study->n && memcmp(d->study.p, study->p, study->n) == 0)
+            e = has_record(d, ref, f, ret_have);
     return e;
 }
 
@@ -256,6 +282,7 @@ static enum err next_ready(struct index_deletion *d, struct fault *f, bool *ret_
         d->id = sqlite3_column_int64(s, 0);
         d->study_text[uid_unpack(column_slice(s, 1), d->study_text)] = '\0';
         d->whole = sqlite3_column_int(s, 2);
+        d->ready = true;
         (void)uid_pack(slice_str(d->study_text), &d->study);
     }
     sqlite3_reset(s);

@@ -88,11 +88,14 @@ enum index_outcome {
     INDEX_KNOWN,     // this very record is indexed already (a replay): nothing changed
     INDEX_IDENTICAL, // the same content is there already: nothing changed, the new record may be dropped
     INDEX_BESIDE,    // other content under the same UIDs: the first stays served, this one is on record
+    INDEX_INSTEAD,   // the first can't be read any more, or is being deleted: this is served, that on record
 };
 
 // Is the content of the object being added that of `other`? Called only when the triple is known and
 // the digests don't tell. NULL instead: differing unless the digests say equal.
-typedef enum err index_same_fn(void *arg, const struct index_ref *other, bool *ret_same, struct fault *f);
+enum index_likeness { INDEX_DIFFERS, INDEX_SAME, INDEX_UNREADABLE };
+typedef enum err index_same_fn(void *arg, const struct index_ref *other, enum index_likeness *ret_likeness,
+                               struct fault *f);
 
 // ERR_SYNTAX, ERR_UID: the caller's object is malformed. ERR_CORRUPT: rebuild. On these and when `same` fails
 // nothing of this object has changed. When the disk or memory fails, the transaction may be lost: then this

@@ -22,11 +22,12 @@ enum stmt_id {
     ST_INSTANCE_GET, ST_INSTANCE_BY_SOP, ST_BESIDE_OF, ST_BESIDE_ADD,
     ST_MARK_SET, ST_MARKS, ST_TOTAL_GET, ST_TOTAL_SET,
     ST_STUDY_KEYS, ST_STUDY_RELINK, ST_PATIENT_DROP,
-    ST_INSTANCE_DROP, ST_BESIDE_DROP, ST_INSTANCE_PROMOTE, ST_SERIES_DROP, ST_STUDY_DROP, ST_CLASSES_DROP,
+    ST_INSTANCE_DROP, ST_BESIDE_DROP, ST_BESIDE_KEEP,
+    ST_INSTANCE_PROMOTE, ST_INSTANCE_REPLACE, ST_SERIES_DROP, ST_STUDY_DROP, ST_CLASSES_DROP,
     ST_CLASS_DROP, ST_CLASS_OF_INSTANCE,
     ST_DELETION_ADD, ST_DELETION_READY, ST_DELETION_NEXT_READY, ST_DELETION_DROP, ST_DELETIONS_UNREADY_DROP,
     ST_DELETION_RECORDS_DROP, ST_DELETION_RECORDS_UNREADY_DROP, ST_DELETION_SERIES, ST_DELETION_LIST,
-    ST_DELETION_LIST_BESIDE, ST_DELETION_RECORD,
+    ST_DELETION_LIST_BESIDE, ST_DELETION_RECORD, ST_DELETION_HAS,
     ST_STUDY_IDENTIFIED, ST_ARRIVAL_ADD, ST_ARRIVALS, ST_ARRIVALS_DROP,
     ST_REF_OF_SERIES, ST_REF_OF_STUDY, ST_REF_OF_PATIENT,
     ST_COUNT_
@@ -121,6 +122,9 @@ enum err series_flush(struct index *ix, struct fault *f); // counts of all cache
 
 // deletion.c
 void deletions_note(struct index *ix, const struct uid_packed *study); // something was added to it
+// Is this record of the study among those that will surely go?
+enum err deletions_have(struct index *ix, const struct uid_packed *study, const struct index_ref *ref,
+                        struct fault *f, bool *ret_have);
 
 // arrival.c
 struct attributes;

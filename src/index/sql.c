@@ -113,6 +113,12 @@ static const char *const texts[ST_COUNT_] = {
                     "ORDER BY hour,peer,modality",
     [ST_ARRIVALS_DROP] = "DELETE FROM arrival WHERE hour<?",
     [ST_INSTANCE_DROP] = "DELETE FROM instance WHERE id=?",
+    [ST_BESIDE_KEEP] = "INSERT INTO beside(instance,SOPClassUID,AvailableTransferSyntaxUID," REF ",digest)"
+                       "SELECT id,SOPClassUID,AvailableTransferSyntaxUID," REF ",digest FROM instance "
+                       "WHERE id=?",
+    [ST_INSTANCE_REPLACE] = "UPDATE instance SET SOPClassUID=?,AvailableTransferSyntaxUID=?,segment=?,"
+                            "front_bytes=?,offset=?,length=?,digest=? WHERE id=?",
+    [ST_DELETION_HAS] = "SELECT 1 FROM deletion_record WHERE deletion=? AND segment=? AND offset=?",
     [ST_BESIDE_DROP] = "DELETE FROM beside WHERE id=?",
     [ST_INSTANCE_PROMOTE] =
         "UPDATE instance SET(SOPClassUID,AvailableTransferSyntaxUID," REF ",digest)="

@@ -279,6 +279,28 @@ def test_verify_works_beside_a_running_server(fresh):
         assert " 1 damaged" in fresh.run("verify", fresh.dir, status=1)
 
 
+@pytest.mark.parametrize("place", [250, 100000])  # what a reindex takes, its body
+def test_what_is_damaged_is_healed_by_sending_it_again(fresh, place):
+    d, data = encoded(7, 300000)
+    with fresh.associate(contexts=[(CT, [dul.EXPLICIT])]) as a:
+        store = lambda: a.store(CT, d.SOPInstanceUID, dul.EXPLICIT, data)[0x0900]
+        assert store() == 0
+        with open(os.path.join(fresh.dir, "store", "seg-00000001.gs"), "r+b") as f:
+            f.seek(4096 + place)
+            byte = f.read(1)[0]
+            f.seek(-1, os.SEEK_CUR)
+            f.write(bytes([byte ^ 1]))
+        assert " 1 damaged" in fresh.run("verify", fresh.dir, status=1)
+        assert store() == 0
+        assert retrieve(fresh, 7) == [data]
+        assert store() == 0  # identical now
+    assert fresh.status()["beside"] == "1" and fresh.status()["identical"] == "1"
+    fresh.stop()
+    fresh.run("reindex", fresh.dir, status=1)  # one is damaged still, and on record
+    fresh.start()
+    assert retrieve(fresh, 7) == [data]
+
+
 def test_a_restart_keeps_everything(fresh):
     d, data = encoded(5, 2500000)
     with fresh.associate(contexts=[(CT, [dul.EXPLICIT])]) as a:

@@ -91,15 +91,16 @@ static void the_key_is_the_whole_triple(void **state) {
 
 struct same {
     int calls;
-    bool answer;
+    enum index_likeness answer;
     enum err fails;
 };
 
-static enum err same(void *arg, const struct index_ref *other, bool *ret_same, struct fault *f) {
+static enum err same(void *arg, const struct index_ref *other, enum index_likeness *ret_likeness,
+                     struct fault *f) {
     struct same *s = arg;
     (void)other;
     s->calls++;
-    *ret_same = s->answer;
+    *ret_likeness = s->answer;
     return s->fails == OK ? OK : fault_set(f, s->fails, "cannot compare");
 }
 
@@ -147,14 +148,14 @@ static void same_record_again_is_known(void **state) {
 
 static void the_caller_compares(void **state) {
     (void)state;
-    struct same s = {0, true, OK};
+    struct same s = {0, INDEX_SAME, OK};
     enum index_outcome outcome;
     assert_int_equal(add_compared(&s, "", &outcome), OK);
     assert_int_equal(s.calls, 0);
     assert_int_equal(add_compared(&s, "", &outcome), OK);
     assert_int_equal(outcome, INDEX_IDENTICAL);
     assert_int_equal(s.calls, 1);
-    s.answer = false;
+    s.answer = INDEX_DIFFERS;
     assert_int_equal(add_compared(&s, "", &outcome), OK);
     assert_int_equal(outcome, INDEX_BESIDE);
     assert_int_equal(s.calls, 2);
@@ -166,6 +167,47 @@ static void the_caller_compares(void **state) {
         assert_int_equal(add_compared(&s, "", &outcome), OK);
     assert_true(s.calls < 30 * 10);
     counts(1, 1, 1, 1, 31);
+}
+
+static void served_at(uint64_t offset) {
+    struct index_ref found;
+    assert_int_equal(index_find(ix, SLICE_LIT("1.2.1"), SLICE_LIT("1.2.1.1"), SLICE_LIT("1.2.1.1.1"), NULL,
+                                &found), OK);
+    assert_int_equal(found.offset, offset);
+}
+
+static void what_cannot_be_read_makes_way(void **state) {
+    (void)state;
+    struct same s = {0, INDEX_UNREADABLE, OK};
+    struct index_ref first, second, third;
+    enum index_outcome outcome;
+    struct bed_object b;
+    struct fault f = {0};
+    add(1, 1, 1, "A", "", &first);
+    bed_object_init(&b, 1, 1, 1);
+    b.o.sop_class = SLICE_LIT("1.2.840.10008.5.1.4.1.1.4");
+    second = b.o.ref;
+    assert_int_equal(index_add(ix, &b.o, same, &s, &f, &outcome), OK);
+    assert_int_equal(outcome, INDEX_INSTEAD);
+    served_at(second.offset);
+    assert_int_equal(index_add(ix, &b.o, same, &s, &f, &outcome), OK); // a replay
+    assert_int_equal(outcome, INDEX_KNOWN);
+    counts(1, 1, 1, 1, 1);
+    s.answer = INDEX_SAME;
+    assert_int_equal(add_compared(&s, "", &outcome), OK);
+    assert_int_equal(outcome, INDEX_IDENTICAL);
+    served_at(second.offset);
+    s.answer = INDEX_UNREADABLE;
+    bed_object_init(&b, 1, 1, 1);
+    third = b.o.ref;
+    assert_int_equal(index_add(ix, &b.o, same, &s, &f, &outcome), OK);
+    assert_int_equal(outcome, INDEX_INSTEAD);
+    served_at(third.offset);
+    counts(1, 1, 1, 1, 2);
+    assert_int_equal(index_delete(ix, b.o.study, b.o.series, b.o.sop_instance, &first, &f), OK);
+    assert_int_equal(index_delete(ix, b.o.study, b.o.series, b.o.sop_instance, &third, &f), OK);
+    served_at(second.offset);
+    counts(1, 1, 1, 1, 0);
 }
 
 static void first_value_wins_and_gaps_are_filled(void **state) {
@@ -516,6 +558,7 @@ int main(void) {
         TEST(same_again),
         TEST(same_record_again_is_known),
         TEST(the_caller_compares),
+        TEST(what_cannot_be_read_makes_way),
         TEST(first_value_wins_and_gaps_are_filled),
         TEST(patients_are_id_and_issuer),
         TEST(an_id_that_comes_later_moves_the_study),

@@ -242,6 +242,50 @@ static void several_to_be_resumed(void **state) {
     assert_int_equal(rows_left(), 0);
 }
 
+static enum err always_same(void *arg, const struct index_ref *other, enum index_likeness *ret_likeness,
+                            struct fault *f) {
+    (void)arg, (void)other, (void)f;
+    *ret_likeness = INDEX_SAME;
+    return OK;
+}
+
+// Identical to what will surely go: it must not go with it, after a restart either.
+static void what_is_sent_again_stays(void **state) {
+    (void)state;
+    struct index_deletion *d = NULL;
+    struct index_ref found;
+    struct fault f = {0};
+    enum index_outcome outcome;
+    struct bed_object b;
+    assert_int_equal(try_list("1.2.2", "1.2.2.1", "", &d), OK);
+    bed_object_init(&b, 2, 1, 1);
+    assert_int_equal(index_add(ix, &b.o, always_same, NULL, &f, &outcome), OK);
+    assert_int_equal(outcome, INDEX_IDENTICAL); // nobody has been told yet that it goes
+    assert_int_equal(index_deletion_ready(d, NULL), OK);
+    for (int i = 0; i < 2; i++) {
+        bed_object_init(&b, 2, 1, i ? 4 : 1);
+        assert_int_equal(index_add(ix, &b.o, always_same, NULL, &f, &outcome), OK);
+        assert_int_equal(outcome, INDEX_INSTEAD);
+        bed_object_init(&b, 2, 0, 3);
+        assert_int_equal(index_add(ix, &b.o, always_same, NULL, &f, &outcome), OK);
+        assert_int_equal(outcome, INDEX_IDENTICAL);
+        if (i)
+            break;
+        assert_int_equal(index_commit_durable(ix, NULL), OK);
+        index_deletion_close(d);
+        reopen();
+        assert_int_equal(index_deletion_resume(ix, NULL, &d), OK);
+    }
+    carry_out(d, 100);
+    finish(d);
+    assert_int_equal(bed_status(ix).instances, 36 - 2); // of the four in this series, two are left
+    for (int i = 0; i < 2; i++) {
+        bed_object_init(&b, 2, 1, i ? 4 : 1);
+        assert_int_equal(index_find(ix, b.o.study, b.o.series, b.o.sop_instance, NULL, &found), OK);
+    }
+    assert_int_equal(bed_status(ix).beside, 2);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_is_meant_goes, setup, teardown),
@@ -249,6 +293,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(several_to_be_resumed, setup, teardown),
         cmocka_unit_test_setup_teardown(what_comes_meanwhile_is_noticed, setup, teardown),
         cmocka_unit_test_setup_teardown(what_was_stored_since_stays, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_sent_again_stays, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
