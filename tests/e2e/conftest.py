@@ -59,6 +59,27 @@ def free_port():
     raise OSError("no port is free")
 
 
+def run_galena(*args, status=0, stdin=None, cwd=None):
+    """What became of the command, which ends with this status."""
+    done = subprocess.run([GALENA, *args], capture_output=True, text=True, input=stdin, timeout=120, cwd=cwd)
+    assert done.returncode == status, "galena %s: %d\n%s%s" % (" ".join(args), done.returncode, done.stdout,
+                                                               done.stderr)
+    return done
+
+
+def galena(*args, **options):
+    """What it says, on either of its ways."""
+    done = run_galena(*args, **options)
+    return done.stdout + done.stderr
+
+
+def wait_until(true, seconds=10):
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
 class Archive:
     """An archive in a folder of its own, and the server on it."""
 
@@ -73,10 +94,7 @@ class Archive:
         self.process = None
 
     def run(self, *args, status=0, stdin=None):
-        done = subprocess.run([GALENA, *args], capture_output=True, text=True, input=stdin, timeout=120)
-        assert done.returncode == status, "galena %s: %d\n%s%s" % (" ".join(args), done.returncode,
-                                                                   done.stdout, done.stderr)
-        return done.stdout
+        return run_galena(*args, status=status, stdin=stdin).stdout
 
     def peer(self, name, ae=None, can="store,query,retrieve", **options):
         args = [x for k, v in options.items() for x in ("--" + k, v)]
@@ -120,6 +138,9 @@ class Archive:
         with open(self.log_path, encoding="utf-8", errors="replace") as f:
             f.seek(since)
             return f.read()
+
+    def await_web_connections(self, count):
+        wait_until(lambda: self.status()["connections_web"] == str(count), 15)
 
     def await_log(self, text, since=0, seconds=30):
         end = time.monotonic() + seconds

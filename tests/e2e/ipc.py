@@ -15,7 +15,7 @@ import subprocess
 import tempfile
 import threading
 
-from conftest import BUILD, GALENA, ROOT
+from conftest import BUILD, GALENA, ROOT, run_galena
 
 RING = 1024 * 1024  # body area, and as much again of auxiliary area
 INTEGERS = {"u8": "<B", "u16": "<H", "u32": "<I", "u64": "<Q"}
@@ -138,7 +138,7 @@ class Bed:
         self.process, self.sessions = None, 0
 
     def galena(self, *args):
-        return subprocess.run([GALENA, *args], check=True, capture_output=True, text=True, timeout=60).stdout
+        return run_galena(*args).stdout
 
     def start(self):
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)

@@ -14,7 +14,7 @@ import pytest
 
 import dul
 from conftest import ROOT
-from web import JSON, PASSWORD, fill, make_bed, remove_bed
+from web import JSON, PASSWORD, fill, make_bed, remove_bed, shown
 from web_data import BRAIN, BULK, CHEST, FRAMES, NOWHERE
 
 EVERYTHING = [BRAIN, CHEST, FRAMES, BULK]
@@ -166,12 +166,6 @@ def test_who_lacks_the_right(bed, user, right):
         answers = [ask(bed, method, path, study, token=bed.tokens[user]) for study in (BRAIN, NOWHERE)]
         assert [a.status for a in answers] == [403, 403], (method, path, answers)
         assert answers[0].body == answers[1].body
-
-
-def shown(answer):
-    """What somebody might compare: all but the time."""
-    headers = sorted((k.lower(), v) for k, v in answer.headers if k.lower() != "date")
-    return answer.status, headers, answer.body
 
 
 @pytest.mark.parametrize("user", ["ward", "referrer", "researcher"])

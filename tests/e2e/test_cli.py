@@ -8,13 +8,7 @@ import subprocess
 import dul
 import pytest
 
-from conftest import GALENA, ROOT
-
-
-def galena(*args, status=0, stdin=None, cwd=None):
-    done = subprocess.run([GALENA, *args], capture_output=True, text=True, input=stdin, timeout=120, cwd=cwd)
-    assert done.returncode == status, "%s\n%s%s" % (" ".join(args), done.stdout, done.stderr)
-    return done.stdout + done.stderr
+from conftest import ROOT, galena
 
 
 @pytest.fixture

@@ -61,13 +61,6 @@ def raw(archive, data=b""):
     return s
 
 
-def await_web_connections(archive, count):
-    end = time.monotonic() + 15
-    while archive.status()["connections_web"] != str(count):
-        assert time.monotonic() < end
-        time.sleep(0.1)
-
-
 def connected(archive, role):
     """Twice the same, since a template holds its child's end for a moment too."""
     found = None
@@ -147,9 +140,9 @@ def test_a_browser_without_our_authority_is_named(archive):
 
 
 def test_the_web_worker_is_confined(archive):
-    await_web_connections(archive, 0)
+    archive.await_web_connections(0)
     with connect(archive) as s:
-        await_web_connections(archive, 1)
+        archive.await_web_connections(1)
         assert connected(archive, "web")
         for pid in archive.processes()["web"]:
             found = status(pid)
@@ -164,10 +157,10 @@ def test_the_web_worker_is_confined(archive):
 
 def test_status_counts_web_connections(archive):
     assert archive.status()["https"] == "127.0.0.1:%d" % archive.https_port
-    await_web_connections(archive, 0)
+    archive.await_web_connections(0)
     with connect(archive), connect(archive):
-        await_web_connections(archive, 2)
-    await_web_connections(archive, 0)
+        archive.await_web_connections(2)
+    archive.await_web_connections(0)
 
 
 # --- from here on with an archive of its own

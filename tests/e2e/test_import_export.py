@@ -11,16 +11,10 @@ import pydicom
 import pytest
 from pydicom.fileset import FileSet
 
-from conftest import CORPUS, GALENA, ROOT, needs_corpus
+from conftest import CORPUS, GALENA, ROOT, galena, needs_corpus
 
 IMAGE = os.path.join(ROOT, "tests", "data", "first-image.dcm")
 STUDY = "2.25.302458690217309471829384755610293847.1"
-
-
-def galena(*args, status=0, cwd=None):
-    done = subprocess.run([GALENA, *args], capture_output=True, text=True, timeout=120, cwd=cwd)
-    assert done.returncode == status, "%s\n%s%s" % (" ".join(args), done.stdout, done.stderr)
-    return done.stdout + done.stderr
 
 
 def data_set_bytes(path):

@@ -15,7 +15,7 @@ import time
 import pytest
 
 import web_data
-from conftest import ROOT, free_port
+from conftest import ROOT, free_port, wait_until
 from web import PASSWORD, make_bed, multipart, remove_bed
 
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
@@ -130,15 +130,8 @@ def sign_in(site, password=PASSWORD, source=None, **headers):
     return ask(site, "POST", "/api/sign-in", body, source=source, **fields)
 
 
-def await_connections(site, count):
-    end = time.monotonic() + 10
-    while site.archive.status()["connections_web"] != count:
-        assert time.monotonic() < end
-        time.sleep(0.02)
-
-
 def idle(site):
-    await_connections(site, "0")
+    site.archive.await_web_connections(0)
 
 
 def test_one_signs_in_and_out(site):
@@ -161,7 +154,7 @@ def test_what_is_stored_comes_back(site):
     def pieces():
         for at in range(0, len(body), 100_000):
             yield body[at:at + 100_000]
-            await_connections(site, "1")  # nothing is kept back until all is there
+            site.archive.await_web_connections(1)  # nothing is kept back until all is there
 
     c = connect(site)
     c.request("POST", "/dicomweb/studies", pieces(), dict(bearer(site), **{"Content-Type": content}),
@@ -208,10 +201,7 @@ def test_names_are_not_in_its_logs(site):
     assert found.status == 204
     wrong = ask(site, "GET", "/dicomweb/studies?PatientName=Sekret*&nonsense=1", **bearer(site))
     assert wrong.status == 400
-    end = time.monotonic() + 10
-    while '"GET /dicomweb/studies" 400' not in site.proxy.text("galena.access.log"):
-        assert time.monotonic() < end
-        time.sleep(0.02)
+    wait_until(lambda: '"GET /dicomweb/studies" 400' in site.proxy.text("galena.access.log"))
     assert "Sekret" not in site.proxy.text("galena.access.log") + site.proxy.text("galena.error.log")
 
 

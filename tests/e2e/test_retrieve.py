@@ -13,7 +13,7 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
 import dul
-from conftest import make_archive
+from conftest import make_archive, wait_until
 from dul import BIG_ENDIAN, DEFLATED, EXPLICIT, IMPLICIT
 from scp import Receiver
 from test_find import CT, MR
@@ -408,13 +408,6 @@ def test_a_requestor_that_goes_during_c_move(filled):
     a.sock.close()
     wait_until(lambda: receiver.ends)
     assert len(receiver.got) < 9
-
-
-def wait_until(true, seconds=10):
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.02)
 
 
 # --- destinations

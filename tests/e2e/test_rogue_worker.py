@@ -15,7 +15,7 @@ import time
 import pytest
 
 import ipc
-from conftest import BUILD, ROOT
+from conftest import BUILD, ROOT, wait_until
 from ipc import LANE_PLAIN, LANE_TLS, RING, Bed, Ended, condition
 
 with open(os.path.join(ROOT, "src", "std", "index_attr.h"), encoding="utf-8") as header:
@@ -248,13 +248,6 @@ def test_descriptors_nobody_asked_for(bed):
         assert worker.ended(), count
         worker.close()
     wait_until(lambda: bed.descriptors() <= before)
-
-
-def wait_until(true, seconds=5):
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 # --- the ring

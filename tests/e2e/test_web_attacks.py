@@ -17,7 +17,7 @@ import zipfile
 
 import pytest
 
-from web import JSON, PASSWORD, XML, Answer, fill, make_bed, remove_bed
+from web import JSON, PASSWORD, XML, Answer, fill, make_bed, remove_bed, shown
 from web_data import BRAIN, CHEST, CHEST_1, CT, NOWHERE, base, file_of, image
 
 COOKIE = "__Host-galena"
@@ -74,12 +74,6 @@ def cookies(answer):
     """{name: (value, [attribute…])}"""
     found = [v.split("; ") for k, v in answer.headers if k.lower() == "set-cookie"]
     return {v[0].partition("=")[0]: (v[0].partition("=")[2], v[1:]) for v in found}
-
-
-def shown(answer):
-    """What somebody might compare: all but the time."""
-    headers = sorted((k.lower(), v) for k, v in answer.headers if k.lower() != "date")
-    return answer.status, headers, answer.body
 
 
 def as_user(bed, cookie, method, path, body=None, **headers):
