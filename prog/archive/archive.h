@@ -70,6 +70,7 @@ struct signing {
     int64_t stale_ms;   // since when that is to be asked; 0: it is not
     int64_t check_ms;   // likewise, from then on
     bool uploads;       // it has begun to store before that
+    bool signs_out;     // it has no rights any more, and what it says next is that
 };
 
 struct remembered; // signing.c

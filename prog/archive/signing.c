@@ -73,7 +73,9 @@ void signing_recheck_more(struct archive *a) {
     for (struct session *s = a->sessions, *next; s && !a->recheck_more; s = next) {
         next = s->next;
         if (s->who.stale_ms == 0 || s->who.recheck != 0 || s->who.ask != ASK_NOTHING || !can_be_rechecked(s))
-            continue; // what one asks just now may be its own end: that it shall hear
+            continue;
+        if (s->who.signs_out) // it shall be able to say so; if it says anything else, it is asked about
+            continue;
         if (open++ < RECHECKS_AT_ONCE)
             recheck(a, s);
         else
@@ -345,6 +347,7 @@ void signing_on_sign_out(struct archive *a, struct session *s) {
     s->request = ++a->next_request;
     s->rights = 0;
     session_set_view(s, view_nothing());
+    s->who.signs_out = true;
     struct ipc_auth_sign_out ask = {.request = s->request,
                                     .digest = slice_of(s->who.digest, sizeof s->who.digest)};
     signing_ask(a, s, ASK_DONE, IPC_AUTH_SIGN_OUT, &ask);

@@ -390,6 +390,29 @@ def test_after_signing_out(bed):
     other.close()
 
 
+def test_who_has_signed_out_can_say_so(bed):
+    """Another's sign-out has all sessions of that user looked at; the answer to this one's is on its way."""
+    worker, _ = bed.identify(bed.sign_in("ann")["session"])
+    assert worker.call("SIGN_OUT")[1]["error"] == 0
+    another_one, _ = bed.identify(bed.sign_in("ann")["session"])
+    assert another_one.call("SIGN_OUT")[1]["error"] == 0
+    assert worker.quiet()  # and has not ended
+    worker.send("RELEASE")
+    user(bed, "ann", worker)
+    worker.close()
+    another_one.close()
+
+
+@pytest.mark.parametrize("name", ["TOKENS", "COUNT"])
+def test_who_has_signed_out_can_do_nothing(bed, name):
+    worker, _ = bed.identify(bed.sign_in("ann")["session"])
+    assert worker.call("SIGN_OUT")[1]["error"] == 0
+    worker.send(name, **fields_of(name, worker))
+    settle(worker)  # an answer with nothing in it, perhaps
+    assert worker.ended()
+    worker.close()
+
+
 # --- several channels
 
 def another(worker):
