@@ -87,8 +87,7 @@ static int run_add(const struct cli_args *args) {
     if (conf_collection_load(".", c.name, &again, &f) != OK) // as the archive will read it
         return cli_fail_fault("collection", &f);
     printf("Added collection %s. Limit peers and users to it with --collections %s.\n", c.name, c.name);
-    control_reload_and_say("that");
-    return CLI_OK;
+    return control_reload_and_say("that");
 }
 
 static int run_list(const struct cli_args *args) {
@@ -169,8 +168,7 @@ static int run_remove(const struct cli_args *args) {
         return cli_fail("%s: %s; galena collection list shows the collections", name, strerror(errno));
     printf("Removed collection %s. Its studies stay.\n", name);
     warn_of_those_limited(name);
-    control_reload_and_say("that");
-    return CLI_OK;
+    return control_reload_and_say("that");
 }
 
 const struct cli_verb verb_collection_add = {

@@ -1,5 +1,7 @@
 #include "control.h"
 
+#include "cli.h"
+
 #include "base/cleanup.h"
 #include "os/fd.h"
 #include "os/listen.h"
@@ -32,17 +34,26 @@ enum control_result control_ask(const char *word, char *ret_answer, size_t cap) 
     return n > 0 ? CONTROL_OK : CONTROL_FAILED;
 }
 
-void control_reload_and_say(const char *what) {
+// "The old settings stay: …", or the old users, or certificates (prog/supervisor/reload.c).
+bool control_was_refused(const char *answer) {
+    return strncmp(answer, "the old ", strlen("the old ")) == 0;
+}
+
+int control_reload_and_say(const char *what) {
     char answer[512];
     switch (control_ask("reload", answer, sizeof answer)) {
     case CONTROL_OK:
+        if (control_was_refused(answer)) {
+            answer[strcspn(answer, "\n")] = '\0';
+            return cli_fail("the running server does not know %s: %s; then galena reload", what, answer);
+        }
         printf("The running server knows %s now.\n", what);
-        break;
+        return CLI_OK;
     case CONTROL_NOT_RUNNING:
         printf("The server is not running; it will know %s when it starts.\n", what);
-        break;
+        return CLI_OK;
     case CONTROL_FAILED:
-        printf("The running server did not answer; send it SIGHUP so that it knows %s.\n", what);
         break;
     }
+    return cli_fail("the running server did not answer; send it SIGHUP so that it knows %s", what);
 }

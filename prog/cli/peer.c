@@ -116,8 +116,7 @@ static int run_remove(const struct cli_args *args) {
     if (!remove_folder(gone))
         cli_fail("%s/%s: %s; remove it by hand", d.shown, gone, strerror(errno));
     printf("Removed peer %s. Images it stored stay.\n", name);
-    control_reload_and_say("that");
-    return CLI_OK;
+    return control_reload_and_say("that");
 }
 
 const struct cli_verb verb_peer_list = {

@@ -167,9 +167,8 @@ static int run_peer_add(const struct cli_args *args) {
     if (make_peer(&p, &found, &f) != OK)
         return cli_fail_fault("peer not added", &f);
     say_added(&p, &c, d.shown, !cert && p.fingerprint_count > 0);
-    control_reload_and_say("this peer");
     conf_fini(&c);
-    return CLI_OK;
+    return control_reload_and_say("this peer");
 }
 
 const struct cli_verb verb_peer_add = {

@@ -103,8 +103,7 @@ static int run_peer_set(const struct cli_args *args) {
     if ((found.pem && append_certificate(folder, &found, &f) != OK) || conf_peer_save(folder, &p, &f) != OK)
         return cli_fail_fault("peer not changed", &f);
     printf("Changed peer %s; galena peer show shows it.\n", p.name);
-    control_reload_and_say("that");
-    return CLI_OK;
+    return control_reload_and_say("that");
 }
 
 const struct cli_verb verb_peer_set = {

@@ -57,9 +57,10 @@ static int run_status(const struct cli_args *args) {
 static int run_reload(const struct cli_args *args) {
     char answer[4096];
     int e = ask(args, "reload", answer, sizeof answer);
-    if (e == CLI_OK)
-        fputs(answer, stdout);
-    return e;
+    if (e != CLI_OK)
+        return e;
+    fputs(answer, stdout);
+    return control_was_refused(answer) ? CLI_FAILED : CLI_OK;
 }
 
 static int run_stop(const struct cli_args *args) {
@@ -95,7 +96,8 @@ const struct cli_verb verb_reload = {
     "reload",
     "DIR",
     "make the server read its settings again",
-    "Like SIGHUP. Listening addresses are read at start only.",
+    "Like SIGHUP. Listening addresses are read at start only.\n\n"
+    "Exit status 1 when something is wrong with them, and the server goes on with those it had.",
     {{0}},
     run_reload,
 };

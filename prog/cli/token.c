@@ -56,10 +56,15 @@ static bool make_secret(struct conf_token *t, char ret_text[TEXT_ROOM]) {
 }
 
 // Standard output has the token and nothing else, for scripts.
-static void reload_and_say(void) {
+static int reload_and_say(void) {
     char answer[512];
-    if (control_ask("reload", answer, sizeof answer) == CONTROL_FAILED)
-        fprintf(stderr, "galena: the running server did not answer; send it SIGHUP so that it knows that.\n");
+    enum control_result r = control_ask("reload", answer, sizeof answer);
+    if (r == CONTROL_OK && control_was_refused(answer))
+        return cli_fail("the running server does not know this token: %.*s; then galena reload",
+                        (int)strcspn(answer, "\n"), answer);
+    return r == CONTROL_FAILED
+               ? cli_fail("the running server did not answer; send it SIGHUP so that it knows this token")
+               : CLI_OK;
 }
 
 static int create(struct conf_token *t) {
@@ -75,8 +80,7 @@ static int create(struct conf_token *t) {
         return cli_fail_fault("token not made", &f);
     printf("%s\n", text);
     explicit_bzero(text, sizeof text);
-    reload_and_say();
-    return CLI_OK;
+    return reload_and_say();
 }
 
 static int run_create(const struct cli_args *args) {
@@ -129,8 +133,7 @@ static int run_revoke(const struct cli_args *args) {
     if (e != OK)
         return cli_fail_fault("tokens", &f);
     printf("Revoked token %s.\n", id);
-    control_reload_and_say("that");
-    return CLI_OK;
+    return control_reload_and_say("that");
 }
 
 enum err cli_tokens_remove_of(const char *user, struct fault *f) {

@@ -34,8 +34,7 @@ static int save(const struct cli_args *args, struct conf_user *u, const char *wh
     if (made[0])
         printf("\n  password  %s\n\nThis password is shown once.\n", made);
     explicit_bzero(made, sizeof made);
-    control_reload_and_say("that");
-    return CLI_OK;
+    return control_reload_and_say("that");
 }
 
 // --role, --collections, --physician, as far as they are given; an empty value takes away a limit.
@@ -116,8 +115,7 @@ static int run_set(const struct cli_args *args) {
     if (e != OK)
         return f.code ? cli_fail_fault("user not changed", &f) : CLI_FAILED;
     printf("Changed user %s.\n", args->positional[1]);
-    control_reload_and_say("that");
-    return CLI_OK;
+    return control_reload_and_say("that");
 }
 
 static int run_password(const struct cli_args *args) {
@@ -161,8 +159,7 @@ static int run_remove(const struct cli_args *args) {
     if (cli_tokens_remove_of(name, &f) != OK)
         return cli_fail_fault("the user is removed, but not all tokens", &f);
     printf("Removed user %s.\n", name);
-    control_reload_and_say("that");
-    return CLI_OK;
+    return control_reload_and_say("that");
 }
 
 static int run_second_factor(const struct cli_args *args) {
@@ -178,8 +175,7 @@ static int run_second_factor(const struct cli_args *args) {
     if (e != OK)
         return cli_fail_fault("users", &f);
     printf("User %s signs in with the password alone.\n", args->positional[1]);
-    control_reload_and_say("that");
-    return CLI_OK;
+    return control_reload_and_say("that");
 }
 
 const struct cli_verb verb_user_add = {

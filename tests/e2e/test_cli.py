@@ -307,6 +307,30 @@ def test_a_running_server_learns_of_peers_at_once(fresh, tmp_path):
                         tls=kept)
 
 
+def test_what_the_server_does_not_take_is_not_said_to_be_known(fresh):
+    keep = fresh.dir + ".first"
+    shutil.copytree(os.path.join(fresh.dir, "peers", "first"), keep)
+    conf = os.path.join(fresh.dir, "galena.conf")
+    right = open(conf, encoding="utf-8").read()
+    galena("user", "add", fresh.dir, "bob")
+    with open(conf, "a", encoding="utf-8") as f:
+        f.write("nonsense = 7\n")
+    assert "the old settings stay: galena.conf:" in galena("reload", fresh.dir, status=1)
+    for verb in (("peer", "remove", fresh.dir, "first"), ("user", "set", fresh.dir, "bob", "--role", "auditor"),
+                 ("token", "create", fresh.dir, "t", "--user", "bob", "--can", "query"),
+                 ("user", "remove", fresh.dir, "bob")):
+        assert "does not know" in galena(*verb, status=1)
+    connect = lambda: dul.Association(("127.0.0.1", fresh.port), "FIRST", tls=keep,
+                                      contexts=[(dul.VERIFICATION, [dul.IMPLICIT])])
+    with connect() as a:  # true: it does not
+        assert a.echo() == 0
+    with open(conf, "w", encoding="utf-8") as f:
+        f.write(right)
+    assert "reloaded" in galena("reload", fresh.dir)
+    with pytest.raises((dul.Rejected, OSError)):
+        connect()
+
+
 def test_status_reload_stop(fresh):
     text = galena("status", fresh.dir)
     assert text.startswith("state serving\n") and "dicom 127.0.0.1:%d" % fresh.port in text

@@ -360,7 +360,7 @@ def test_a_broken_file_is_said(site):
     path = os.path.join(site.archive.dir, "oidc.conf")
     with open(path, "a", encoding="utf-8") as f:
         f.write("nonsense = 1\n")
-    assert "oidc.conf:" in site.archive.reload()
+    assert "oidc.conf:" in site.archive.run("reload", site.archive.dir, status=1)
     assert site.sign_in(Browser(), "ann").headers["location"] == "/"  # as before
     site.archive.stop()
     site.archive.start()  # it is no reason not to serve images
