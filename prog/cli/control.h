@@ -12,8 +12,8 @@ enum control_result control_ask(const char *word, char *ret_answer, size_t cap);
 
 bool control_was_refused(const char *answer); // to "reload": it goes on with what it knew before
 
-// Makes a running server read its peers and users again, and prints in one line whether it did. The verb's exit
-// status: what was taken from somebody must not seem to be gone while the server does not know.
+// Makes a running server read its peers and users again, and prints in one line whether it did. The verb's
+// exit status: what was taken from somebody must not seem to be gone while the server does not know.
 int control_reload_and_say(const char *what);
 
 #endif

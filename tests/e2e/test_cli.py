@@ -316,7 +316,8 @@ def test_what_the_server_does_not_take_is_not_said_to_be_known(fresh):
     with open(conf, "a", encoding="utf-8") as f:
         f.write("nonsense = 7\n")
     assert "the old settings stay: galena.conf:" in galena("reload", fresh.dir, status=1)
-    for verb in (("peer", "remove", fresh.dir, "first"), ("user", "set", fresh.dir, "bob", "--role", "auditor"),
+    for verb in (("peer", "remove", fresh.dir, "first"),
+                 ("user", "set", fresh.dir, "bob", "--role", "auditor"),
                  ("token", "create", fresh.dir, "t", "--user", "bob", "--can", "query"),
                  ("user", "remove", fresh.dir, "bob")):
         assert "does not know" in galena(*verb, status=1)
