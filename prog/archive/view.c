@@ -1,5 +1,6 @@
 #include "view.h"
 
+#include "base/compose.h"
 #include "base/fold.h"
 #include "base/glob.h"
 #include "conf/user.h"
@@ -11,7 +12,7 @@ enum { VIEW_ARENA_MAX = 4 << 20 };
 
 static const struct {
     enum index_attr attr;
-    bool name; // folded, as the index does
+    bool name; // folded, as the index does; other text composed
 } fields[CONF_COLLECTION_FIELDS] = {
     [CONF_BY_INSTITUTION] = {INDEX_ATTR_StudyInstitution, false},
     [CONF_BY_STATION] = {INDEX_ATTR_StudyStation, false},
@@ -120,12 +121,13 @@ struct view *view_join(struct view *take_a, struct view *take_b) {
 // --- Collections --------------------------------------------------------------------------------
 
 static bool operand_of(struct arena *a, const char *value, bool name, struct slice *ret_operand) {
-    if (!name)
-        return arena_dup(a, slice_str(value), ret_operand);
-    struct buf folded = BUF_INIT(FOLD_GROWTH_MAX * (CONF_COLLECTION_VALUE_MAX + CONF_PHYSICIAN_MAX));
-    fold_name(slice_str(value), &folded);
-    bool fine = buf_ok(&folded) && arena_dup(a, buf_slice(&folded), ret_operand);
-    buf_fini(&folded);
+    struct buf alike = BUF_INIT(FOLD_GROWTH_MAX * (CONF_COLLECTION_VALUE_MAX + CONF_PHYSICIAN_MAX));
+    if (name)
+        fold_name(slice_str(value), &alike);
+    else
+        compose_text(slice_str(value), &alike);
+    bool fine = buf_ok(&alike) && arena_dup(a, buf_slice(&alike), ret_operand);
+    buf_fini(&alike);
     return fine;
 }
 

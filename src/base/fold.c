@@ -1,5 +1,6 @@
 #include "base/fold.h"
 
+#include "base/compose.h"
 #include "base/utf8.h"
 #include "fold_gen.h"
 
@@ -22,27 +23,10 @@ static const struct fold_row *fold_find(uint32_t c) {
     return r;
 }
 
-// Hiragana and a voicing mark to one character (PS3.5 Annex H uses half-width katakana, where marks
-// stand apart); 0 when they do not combine.
-static uint32_t kana_compose(uint32_t a, uint32_t mark) {
-    bool h_row = a >= 0x306F && a <= 0x307B && (a - 0x306F) % 3 == 0;
-    if (mark == SEMI_VOICED)
-        return h_row ? a + 2 : 0;
-    if (mark != VOICED)
-        return 0;
-    if (a == 0x3046)
-        return 0x3094;
-    bool k_to_t = (a >= 0x304B && a <= 0x3061 && a % 2 == 1) || (a >= 0x3064 && a <= 0x3068 && a % 2 == 0);
-    return k_to_t || h_row || a == 0x309D ? a + 1 : 0;
-}
-
-// Conjoining jamo to Hangul syllables (Unicode 3.12); 0 when they do not combine.
-static uint32_t hangul_compose(uint32_t a, uint32_t b) {
-    if (a >= 0x1100 && a <= 0x1112 && b >= 0x1161 && b <= 0x1175)
-        return 0xAC00 + ((a - 0x1100) * 21 + (b - 0x1161)) * 28;
-    if (a >= 0xAC00 && a <= 0xD7A3 && (a - 0xAC00) % 28 == 0 && b >= 0x11A8 && b <= 0x11C2)
-        return a + (b - 0x11A7);
-    return 0;
+// Hiragana and a voicing mark are one character (PS3.5 Annex H uses half-width katakana, where marks stand
+// apart), and so are conjoining jamo (Unicode 3.12).
+static bool is_kept_composed(uint32_t b) {
+    return b == VOICED || b == SEMI_VOICED || (b >= 0x1161 && b <= 0x11C2);
 }
 
 // и and у with a breve are letters of their own: й, ў.
@@ -53,10 +37,7 @@ static uint32_t cyrillic_compose(uint32_t a, uint32_t mark) {
 }
 
 static uint32_t compose(uint32_t a, uint32_t b) {
-    uint32_t c = kana_compose(a, b);
-    if (c == 0)
-        c = hangul_compose(a, b);
-    return c ? c : cyrillic_compose(a, b);
+    return is_kept_composed(b) ? compose_two(a, b) : cyrillic_compose(a, b);
 }
 
 // What has been written last, so that a mark that follows can still join it.

@@ -1,6 +1,7 @@
 // Keys of a query to kinds and operands. Applying them to values is in match_value.c.
 #include "dicom/match.h"
 
+#include "base/compose.h"
 #include "base/fold.h"
 #include "base/glob.h"
 #include "base/uid.h"
@@ -128,6 +129,17 @@ static enum err add_pattern(struct parse *p, struct slice s) {
     return add(p, s);
 }
 
+static enum err add_text(struct parse *p, struct slice s) {
+    struct buf composed = BUF_INIT(DICOM_MATCH_MAX_OPERAND_BYTES);
+    if (s.n > DICOM_MATCH_MAX_OPERAND_BYTES)
+        return fail(p, ERR_LIMIT, "value too long");
+    compose_text(s, &composed);
+    enum err e = buf_ok(&composed) ? add_pattern(p, buf_slice(&composed))
+                                   : fail(p, buf_error(&composed), "value too long");
+    buf_fini(&composed);
+    return e;
+}
+
 // "doe^*" shall find "doe" too, whose given name is empty: a pattern that ends so is tried without its
 // end as well, in each group. `tails` has a bit for each group that keeps its "^*".
 static void put_tails(struct slice name, unsigned tails, struct buf *out) {
@@ -199,7 +211,7 @@ static enum err add_value(struct parse *p, struct slice s) {
     default: break;
     }
     // clang-format on
-    return std_vr_info(p->m->vr)->wildcard ? add_pattern(p, s) : fail(p, ERR_UNSUPPORTED, "can't be matched");
+    return std_vr_info(p->m->vr)->wildcard ? add_text(p, s) : fail(p, ERR_UNSUPPORTED, "can't be matched");
 }
 
 // --- the key as a whole ---

@@ -9,7 +9,8 @@
 //   - PN: compared folded (base/fold.h), so neither case nor diacritics matter; without wildcards the whole
 //     name must be equal, trailing empty components ignored; a key of one group matches any group of the name
 //     (山田* finds Yamada^Tarou=山田^太郎), a key with '=' group by group.
-//   - Other text: case-sensitive, blanks that the VR calls insignificant ignored.
+//   - Other text: case-sensitive, blanks that the VR calls insignificant ignored; composed or not is the same
+//     (base/compose.h).
 //   - IS, DS and binary numbers: compared as numbers (1.50 = 1.5).
 //   - TM, DT: a value is the span its precision names: "10" matches 10:00 up to 10:59:59.999999; a stored
 //     value is the start of its span.

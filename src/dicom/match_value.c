@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "base/compose.h"
 #include "base/fold.h"
 #include "base/glob.h"
 #include "base/uid.h"
@@ -77,7 +78,7 @@ static bool put_one(enum vr vr, struct slice s, int zone_min, struct buf *out) {
         buf_append_slice(out, uid_trim(s));
         return true;
     default:
-        buf_append_slice(out, s);
+        compose_text(s, out);
         return true;
     }
     if (ok)
@@ -179,6 +180,15 @@ bool dicom_match_normal(const struct dicom_match *m, struct slice normal) {
     }
 }
 
+// What composing could change; a text longer than a name may be is compared as it is.
+static bool may_be_composed(const struct values *values, struct slice one) {
+    uint8_t high = 0;
+    bool fits = one.n <= NAME_MAX_BYTES / COMPOSE_GROWTH_MAX;
+    for (size_t i = 0; fits && std_vr_info(values->vr)->charset && i < one.n; i++)
+        high |= one.p[i];
+    return high >= 0x80;
+}
+
 // What a value is compared as; text that needs no change is not copied.
 static struct slice normal_of(const struct values *values, struct slice one, int zone_min,
                               struct buf *scratch) {
@@ -186,7 +196,8 @@ static struct slice normal_of(const struct values *values, struct slice one, int
     if (values->width)
         put_binary(values->vr, one, scratch);
     else if (values->vr == VR_PN || values->vr == VR_DA || values->vr == VR_TM || values->vr == VR_DT ||
-             values->vr == VR_IS || values->vr == VR_DS || values->vr == VR_UI)
+             values->vr == VR_IS || values->vr == VR_DS || values->vr == VR_UI ||
+             may_be_composed(values, one))
         put_one(values->vr, one, zone_min, scratch);
     else
         return one;

@@ -16,7 +16,7 @@ STUDIES = [
     (1, "P1", "Ward^Anna", "Ward 3", "Smith^John", "CT", ""),
     (2, "P1", "Other^Name", "Elsewhere", "House^Gregory", "MR", ""),
     (3, "P2", "Ward^Berta", "Ward 3b", "House^Gregory", "MR", "YES"),
-    (4, "P3", "Else^Carl", "Elsewhere", "Müller^Eva", "CT", "YES"),
+    (4, "P3", "Else^Carl", "Kreisspital S\u00e4ntis", "Müller^Eva", "CT", "YES"),
     (5, "P4", "None^Dora", "", "Smith^John", "US", ""),
 ]
 EVERYTHING = [1, 2, 3, 4, 5]
@@ -52,8 +52,9 @@ def filled():
     make("ward3", "--institution", "Ward 3*")
     make("ct", "--modality", "CT")
     make("house", "--referring-physician", "HOUSE^gregory")
+    make("spital", "--institution", "*Sa\u0308ntis")  # as a Mac's keyboard may write it
     make("gone", "--patient-id", "x")
-    for name in ("ward3", "ct", "house", "gone"):
+    for name in ("ward3", "ct", "house", "spital", "gone"):
         archive.peer("only" + name, collections=name)
     archive.peer("two", collections="ward3,ct")
     archive.run("collection", "remove", archive.dir, "gone")
@@ -82,7 +83,7 @@ def numbers(answers):
 
 
 SEEN = [("first", EVERYTHING), ("onlyward3", [1, 3]), ("onlyct", [1, 4]), ("onlyhouse", [2, 3]),
-        ("onlygone", []), ("two", [1, 3, 4])]
+        ("onlyspital", [4]), ("onlygone", []), ("two", [1, 3, 4])]
 
 
 @pytest.mark.parametrize("peer,seen", SEEN)
@@ -229,7 +230,7 @@ def test_a_reload_changes_what_is_seen(filled):
 
 def test_the_command_line_shows_them(filled):
     said = filled.run("collection", "list", filled.dir)
-    assert [line.split()[0] for line in said.splitlines()] == ["NAME", "ct", "house", "ward3"]
+    assert [line.split()[0] for line in said.splitlines()] == ["NAME", "ct", "house", "spital", "ward3"]
     said = filled.run("collection", "show", filled.dir, "ward3")
     assert "institution" in said and "Ward 3*" in said and "modality" not in said
     filled.run("collection", "show", filled.dir, "gone", status=1)

@@ -57,8 +57,10 @@ def request_attributes(step, procedure):
 OBJECTS = [ct(i, cs, name) for i, (cs, name) in enumerate(NAMES)] + [
     ct(50, name="100%_sure\\^x".replace("\\", ""), StudyDescription="50% of_all"),
     ct(51, StudyDescription="50 of all", RequestAttributesSequence=request_attributes("STEP1", "PROC1")),
-    ct(52, PatientID="", StudyDate="", SliceThickness="2.5", Manufacturer="Siemens"),
-    ct(53, Modality="MR", SOPClassUID=MR, AccessionNumber=""),
+    ct(52, "ISO_IR 192", PatientID="", StudyDate="", SliceThickness="2.5", Manufacturer="Siemens",
+       StudyDescription="Sch\u00e4del", ManufacturerModelName="\u00e4"),
+    ct(53, "ISO_IR 192", Modality="MR", SOPClassUID=MR, AccessionNumber="", StudyDescription="Scha\u0308del",
+       ManufacturerModelName="a\u0308"),
 ]
 
 
@@ -90,6 +92,7 @@ def studies(archive, **key_values):
 
 ALL = sorted(list(range(len(NAMES))) + [50, 51, 52, 53])
 
+UTF8 = dict(SpecificCharacterSet="ISO_IR 192")
 MATCHING = [
     ("universal", dict(PatientName=""), ALL),
     ("star alone", dict(PatientName="*"), ALL),
@@ -120,6 +123,12 @@ MATCHING = [
     ("accession number", dict(AccessionNumber="A7"), [7]),
     ("two keys", dict(PatientID="P00*", StudyDate="20260102-20260103"), [1, 2]),
     ("referring physician", dict(ReferringPhysicianName="house*"), ALL),
+    ("composed", dict(StudyDescription="Sch\u00e4del"), [52, 53]),
+    ("a letter and a mark, as from a Mac", dict(UTF8, StudyDescription="Scha\u0308del"), [52, 53]),
+    ("the same with wildcards", dict(UTF8, StudyDescription="Scha\u0308*"), [52, 53]),
+    ("? is one letter, composed or not", dict(StudyDescription="Sch?del"), [52, 53]),
+    ("other text is accent-sensitive", dict(StudyDescription="Schadel"), []),
+    ("composed, in an attribute that no index has", dict(UTF8, ManufacturerModelName="a\u0308"), [52, 53]),
     ("an attribute that no index has", dict(SliceThickness="2.5"), [52]),
     ("the same, nothing", dict(SliceThickness="7"), []),
 ]
@@ -135,6 +144,13 @@ def test_matching(filled, name, asked, expected):
         assert 1 in got and all(int(n) % 12 == 1 for n in got)
         return
     assert got == expected
+
+
+@pytest.mark.parametrize("number,text", [(52, "Sch\u00e4del"), (53, "Scha\u0308del")])
+def test_text_comes_back_as_it_was_written(filled, number, text):
+    found, = find(filled, dul.STUDY_FIND, QueryRetrieveLevel="STUDY", StudyInstanceUID="1.2.826.%d" % number,
+                  StudyDescription="", SpecificCharacterSet="ISO_IR 192")
+    assert found.StudyDescription == text
 
 
 def test_empty_value_matching_needs_negotiation(filled):

@@ -62,6 +62,12 @@ static const struct row rows[] = {
     {VR_LO, "'; DROP TABLE study; --", "'; DROP TABLE study; --", true, 0},
     {VR_LO, "'; DROP TABLE study; --", "x", false, 0},
     {VR_LO, "Müller", "Müller", true, 0},
+    {VR_LO, "Mu\u0308ller", "M\u00FCller", true, 0}, // composed or not
+    {VR_LO, "M\u00FCller", "Mu\u0308ller", true, 0},
+    {VR_SH, "Mu\u0308*", "M\u00FCller", true, 0},
+    {VR_SH, "M?ller", "Mu\u0308ller", true, 0}, // ? is one letter
+    {VR_LT, "a\u0323\u0308", "a\u0308\u0323", true, 0},
+    {VR_LO, "Mu\u0308ller", "Muller", false, 0},
     {VR_LO, "Müller", "Muller", false, 0}, // folding is for names only
     {VR_AS, "018M", "018M", true, 0},
     {VR_AS, "018M", "018Y", false, 0},
