@@ -10,7 +10,7 @@
 #include "std/uid.h"
 #include "worker/indexed.h"
 
-enum { HALF = 2, ATTRIBUTES_MAX_BYTES = 49152, RING_FRAMES_MAX = 1024 * 1024 };
+enum { HALVES = 2, ATTRIBUTES_MAX_BYTES = 49152, RING_FRAMES_MAX = 1024 * 1024 };
 
 struct incoming_tools {
     struct dicom_reader *reader;
@@ -94,12 +94,12 @@ static enum err hand_over(struct incoming *in, struct fault *f) {
     if (in->at == in->archive->ring_body)
         in->at = 0;
     in->part_from = in->at;
-    return in->unacknowledged < HALF ? OK : await_taken(in, f);
+    return in->unacknowledged < HALVES ? OK : await_taken(in, f);
 }
 
 // Until the body area is full once, nothing is handed over: most objects fit and go in one message.
 static enum err room(struct incoming *in, size_t *ret_room, struct fault *f) {
-    size_t half = in->archive->ring_body / HALF;
+    size_t half = channel_turn_bytes(in->archive);
     enum err e = OK;
     if (!in->streaming && in->at == in->archive->ring_body) {
         in->at = half;
