@@ -90,7 +90,7 @@ struct session {
     bool ending; // freed once the handler has returned
     struct ring ring;
     struct store_stream *stream;
-    char stream_study[65];
+    char stream_study[UID_MAX + 1];
     unsigned waits; // stores of it that wait for the disk
     struct index_query *query;
     uint32_t query_flags;

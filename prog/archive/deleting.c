@@ -328,7 +328,7 @@ static bool may_delete(const struct session *s) { // anything, or what is one's 
 
 void deleting_on_delete(struct archive *a, struct session *s, const struct ipc_delete_objects *m) {
     struct fault f = {0};
-    char study[65];
+    char study[UID_MAX + 1];
     if (!may_delete(s)) {
         answer(a, s, ERR_DENIED, 0, "no right to delete");
         return;

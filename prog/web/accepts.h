@@ -3,13 +3,14 @@
 #ifndef WEB_ACCEPTS_H
 #define WEB_ACCEPTS_H
 
+#include "base/uid.h"
 #include "http/media.h"
 #include "web.h"
 
 struct accepted {
     int offer;
     char type[64];     // of the range, or of its parts; "" for any, or with a wildcard: "image/*"
-    char transfer[65]; // its transfer-syntax: a UID, "*", or "": none was named
+    char transfer[UID_MAX + 1]; // its transfer-syntax: a UID, "*", or "": none was named
     const struct accept *accept; // of a multipart: all that the client said, in the request's arena
 };
 

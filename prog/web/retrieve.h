@@ -5,6 +5,7 @@
 #ifndef WEB_RETRIEVE_H
 #define WEB_RETRIEVE_H
 
+#include "base/uid.h"
 #include "dicom/summary.h"
 #include "std/uid.h"
 #include "web.h"
@@ -34,7 +35,8 @@ struct retrieval {
 
 struct object {
     enum err error; // OK: it can be read
-    char sop_class[65], sop_instance[65], study[65], series[65], transfer[65];
+    char sop_class[UID_MAX + 1], sop_instance[UID_MAX + 1], transfer[UID_MAX + 1];
+    char study[UID_MAX + 1], series[UID_MAX + 1];
     uint64_t length, tag;
 };
 

@@ -20,7 +20,7 @@ enum { FORM_PARTS, FORM_SINGLE, FORM_ZIP };
 struct objects {
     struct request *rq;
     struct retrieval from;
-    char wanted[65]; // transfer syntax; "": Explicit VR Little Endian, "*": as stored
+    char wanted[UID_MAX + 1]; // transfer syntax; "": Explicit VR Little Endian, "*": as stored
     char boundary[MULTIPART_BOUNDARY_BYTES + 1];
     struct buf head; // what comes before a body: part header, File Meta Information
     struct buf out;  // of re-encoding
@@ -217,7 +217,7 @@ static void send_single(struct objects *o) {
         answer_break(o->rq);
 }
 
-static const char any_syntax[65] = "*";
+static const char any_syntax[UID_MAX + 1] = "*";
 
 // The first of the wanted forms in which something of it can be sent; the last when there is none.
 static const struct accepted *choose_form(struct objects *o, const struct accepted *forms, size_t count,

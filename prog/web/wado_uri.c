@@ -45,7 +45,7 @@ static bool may_have_names(struct request *rq) {
 void wado_uri(struct request *rq) {
     struct slice type = request_parameter(rq, "requestType", 0);
     struct slice transfer = request_parameter(rq, "transferSyntax", 0);
-    char wanted[65] = "";
+    char wanted[UID_MAX + 1] = "";
     if (!slice_eq_str(type, "WADO")) {
         answer_error(rq, 400, "parameter", "requestType must be WADO.");
         return;

@@ -10,6 +10,7 @@
 
 #include "base/err.h"
 #include "base/slice.h"
+#include "base/uid.h"
 #include "conf/addr.h"
 
 enum {
@@ -56,7 +57,7 @@ struct conf {
     uint64_t reserve_bytes; // free space on the store's file system below which C-STORE is refused
     bool accept_retired_sop_classes;
     bool prefer_archive_order;       // transfer syntaxes: false = the proposer's first that we support
-    char (*private_sop_classes)[65]; // UIDs accepted as storage classes besides the standard's
+    char (*private_sop_classes)[UID_MAX + 1]; // UIDs accepted as storage classes besides the standard's
     size_t private_sop_class_count;
     struct conf_limits limits;
     struct conf_web web;

@@ -9,7 +9,7 @@ struct index_deletion {
     int64_t id, study_row;
     int64_t last_series, last_record; // where listing and walking are
     struct uid_packed study, series, sop; // n 0: not meant
-    char study_text[65];
+    char study_text[UID_MAX + 1];
     bool whole, stale, ready;
     uint64_t count;
 };

@@ -26,6 +26,7 @@
 
 #include "base/err.h"
 #include "base/slice.h"
+#include "base/uid.h"
 #include "ipc/query.h"
 #include "std/index_attr.h"
 
@@ -129,7 +130,7 @@ void index_deletion_close(
     struct index_deletion *d); // forgets nothing; before the index is closed; NULL is fine
 
 struct index_deletion_record {
-    char study[65], series[65], sop_instance[65];
+    char study[UID_MAX + 1], series[UID_MAX + 1], sop_instance[UID_MAX + 1];
     struct index_ref ref; // served, or kept beside
 };
 // The records one after the other; *ret_end after the last.

@@ -73,7 +73,7 @@ struct index {
     int64_t newest_hour; // that anything arrived in, since it was opened
     uint64_t clock;
     bool counts_wait; // an entry has `added`
-    char (*uids)[65]; // text of table uid by id, "" when not known
+    char (*uids)[UID_MAX + 1]; // text of table uid by id, "" when not known
     int64_t uids_known; // ids up to this may be in uids
     struct totals totals;
     bool totals_dirty;

@@ -68,7 +68,7 @@ struct slice uid_text(struct index *ix, int64_t id) {
         return none;
     sqlite3_bind_int64(s, 1, id);
     if (sqlite3_step(s) == SQLITE_ROW) {
-        char (*slot)[65] = &ix->uids[id < UIDS_CACHED ? id
+        char (*slot)[UID_MAX + 1] = &ix->uids[id < UIDS_CACHED ? id
                                      : 0]; // row 0 is for those that have none of their own
         if (!slice_to_cstr(column_slice(s, 0), *slot, sizeof *slot))
             (*slot)[0] = '\0';

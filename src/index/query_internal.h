@@ -168,7 +168,7 @@ struct index_query {
     uint64_t *met_before, *met; // a bit a study: in all rounds before, in this one
     size_t met_words;
 
-    char (*uid_texts)[65]; // for UIDs among the returns
+    char (*uid_texts)[UID_MAX + 1]; // for UIDs among the returns
 };
 
 // Columns of every SELECT before those of attributes.

@@ -22,7 +22,7 @@ bool uid_pack(struct slice uid, struct uid_packed *ret_packed) {
     return true;
 }
 
-size_t uid_unpack(struct slice packed, char ret_text[65]) {
+size_t uid_unpack(struct slice packed, char ret_text[UID_MAX + 1]) {
     static const char text[16] = "0123456789.";
     size_t n = 0;
     if (packed.n > UID_PACKED_MAX)
