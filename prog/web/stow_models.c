@@ -288,6 +288,12 @@ static const char *default_transfer(const struct media_type *type) {
     return NULL;
 }
 
+static int64_t frames_of(const struct model *x) {
+    int64_t n = 1;
+    (void)dicom_dataset_int(x->is.ds, TAG_NumberOfFrames, &n);
+    return n > 0 ? n : 1;
+}
+
 static void begin_frame(struct stow_models *m, const struct media_type *type) {
     struct model *x = m->model;
     struct bulk *b = &x->bulk[m->index];
@@ -304,15 +310,14 @@ static void begin_frame(struct stow_models *m, const struct media_type *type) {
         m->mode = PART_IGNORED;
         return;
     }
+    if (frames_of(x) > FRAMES_MAX) {
+        fail(m, x, ERR_LIMIT, &(struct fault){.detail = "it has too many frames to send them one by one"});
+        m->mode = PART_IGNORED;
+        return;
+    }
     if (!b->frame_bytes)
         b->frame_bytes = calloc(FRAMES_MAX, sizeof *b->frame_bytes);
     b->encapsulated = b->frame_bytes != NULL;
-}
-
-static int64_t frames_of(const struct model *x) {
-    int64_t n = 1;
-    (void)dicom_dataset_int(x->is.ds, TAG_NumberOfFrames, &n);
-    return n > 0 ? n : 1;
 }
 
 // Two pixels share their chrominance: PS3.3 C.7.6.3.1.2.

@@ -412,6 +412,20 @@ def test_frames_as_parts(bed, type, syntax):  # noqa: F811
     assert got.PixelData == b"".join(struct.pack("<HHI", 0xFFFE, 0xE000, len(f)) + f for f in [b""] + sent)
 
 
+def test_more_frames_than_are_taken(bed):  # noqa: F811
+    """What is stored has all its frames, or is not stored."""
+    d, _ = framed_model(1)
+    d.NumberOfFrames = 65537
+    answer = post_models(bed, [model(d, "frames")], [
+        ({"Content-Type": "image/jpeg", "Content-Location": "frames"}, b"\xff\xd8\xff\xd9")] * 65537)
+    if answer.status == 200:
+        got = pydicom.dcmread(io.BytesIO(retrieve(bed, d.SOPInstanceUID,
+                                                  "application/dicom; transfer-syntax=*")))
+        assert got.PixelData.count(b"\xff\xd8\xff\xd9") == 65537
+    else:
+        assert answer.status == 409
+
+
 @pytest.mark.parametrize("name,frames,types,allowed", [
     ("a frame short", 3, ["image/jpeg"] * 2, {409}), ("a frame too many", 2, ["image/jpeg"] * 3, {200}),
     ("no frame", 2, [], {409}), ("of a kind that is none", 1, ["image/png"], {409, 415}),

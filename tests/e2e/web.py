@@ -76,13 +76,13 @@ def parameter(value, name):
 
 def multipart(parts, type="application/dicom", boundary="galena-test", extra=""):
     """(Content-Type, body); parts: bytes, or (headers, bytes)."""
-    body = b""
+    body = []
     for p in parts:
         headers, data = p if isinstance(p, tuple) else ({"Content-Type": type}, p)
         lines = "".join("%s: %s\r\n" % h for h in headers.items())
-        body += b"--" + boundary.encode() + b"\r\n" + lines.encode() + b"\r\n" + data + b"\r\n"
-    body += b"--" + boundary.encode() + b"--\r\n"
-    return 'multipart/related; type="%s"; boundary=%s%s' % (type, boundary, extra), body
+        body.append(b"--" + boundary.encode() + b"\r\n" + lines.encode() + b"\r\n" + data + b"\r\n")
+    body.append(b"--" + boundary.encode() + b"--\r\n")
+    return 'multipart/related; type="%s"; boundary=%s%s' % (type, boundary, extra), b"".join(body)
 
 
 class Client:
