@@ -410,6 +410,11 @@ static void take_bulk(struct stow_models *m, struct slice bytes) {
         return;
     }
     buf_append_slice(&b->data, bytes);
+    if (!buf_ok(&b->data)) {
+        fail(m, x, ERR_NO_MEMORY, &(struct fault){.detail = "for its bulk data, which must wait"});
+        m->mode = PART_IGNORED;
+        return;
+    }
     m->waiting_bytes += bytes.n;
     if (b->encapsulated && b->frames < FRAMES_MAX)
         b->frame_bytes[b->frames] += (uint32_t)bytes.n;

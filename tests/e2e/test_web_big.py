@@ -2,6 +2,7 @@
 
 GALENA_BIG_MB=4000 makes the one large object 4 GB (else 600 MB); that takes as much disk.
 """
+import json
 import os
 import select
 import socket
@@ -14,7 +15,8 @@ import pytest
 
 import web_data
 from conftest import BUILD
-from web import JSON, bed  # noqa: F401
+from web import JSON, bed, multipart  # noqa: F401
+from web_data import CT, base
 
 MEGABYTES = int(os.environ.get("GALENA_BIG_MB", "600"))
 OWN_MEMORY_MAX_KB = 64 * 1024
@@ -243,9 +245,9 @@ class Http2:
     def frame(kind, flags, stream, body=b""):
         return struct.pack(">I", len(body))[1:] + struct.pack(">BBI", kind, flags, stream) + body
 
-    def post(self, stream, token):
+    def post(self, stream, token, content="application/dicom"):
         fields = [(":method", "POST"), (":scheme", "https"), (":authority", self.authority),
-                  (":path", "/dicomweb/studies"), ("content-type", "application/dicom"),
+                  (":path", "/dicomweb/studies"), ("content-type", content),
                   ("accept", JSON), ("authorization", "Bearer " + token)]
         block = b"".join(b"\0" + bytes([len(x[0])]) + x[0] + bytes([len(x[1])]) + x[1]
                          for x in ((k.encode(), v.encode()) for k, v in fields))
@@ -329,3 +331,39 @@ def test_streams_share_fairly(bed):  # noqa: F811
     assert set(c.status.values()) == {0x88}  # RFC 7541 A: the static table's :status 200
     assert_fair(middle)
     assert_stored(bed, series)
+
+
+def test_what_finds_no_memory_is_not_stored_in_part(bed):  # noqa: F811
+    """Bulk data that must wait, of more requests on one connection than a worker has memory for."""
+    streams, bulk = 14, 40 << 20
+    uids = {1 + 2 * i: "%s.74.%d" % (web_data.ROOT, i + 1) for i in range(streams)}
+    c = Http2(bed)
+    left = dict.fromkeys(uids, bulk)
+    for stream, uid in uids.items():
+        d = base(CT, web_data.ROOT + ".74.0", 1, "OT", SOPInstanceUID=uid)
+        made = dict(d.to_json_dict(), **{"00420011": {"vr": "OB", "BulkDataURI": "doc"}})
+        content, body = multipart([({"Content-Type": JSON}, json.dumps([made]).encode()), (
+            {"Content-Type": "application/octet-stream", "Content-Location": "doc"}, b"")], JSON)
+        c.post(stream, bed.token, content)
+        c.send(stream, body[:body.rindex(b"\r\n--")], False)
+    end, zeros = body[body.rindex(b"\r\n--"):], bytes(16384)
+    while len(c.status) < streams:
+        moved = False
+        for stream in [s for s in left if s not in c.status and c.room(s) >= len(zeros)]:
+            if c.room(stream) >= len(zeros):
+                moved = True
+                c.send(stream, zeros if left[stream] else end, not left[stream])
+                left[stream] -= len(zeros)
+                if left[stream] < 0:
+                    del left[stream]
+        if not moved or c.has_input():
+            c.take()
+    stored = [s for s, status in c.status.items() if status == 0x88]
+    for s, uid in uids.items():
+        found = bed.get("instances?SOPInstanceUID=" + uid)
+        assert found.status == (200 if s in stored else 204)
+    for s in stored:
+        name = "studies/%s.74/series/%s.74.0/instances/%s" % (web_data.ROOT, web_data.ROOT, uids[s])
+        file = bed("HEAD", name, Accept="application/dicom")
+        assert int(file.header("content-length")) > bulk, "it was stored in part"
+    assert len(stored) < streams, "there was memory for all: nothing was tested"
