@@ -36,6 +36,8 @@ static enum err send_swapped(void *ctx, struct slice piece, bool last, struct fa
         return send_wanted(x, piece, f);
     buf_reset(&x->out);
     buf_append_slice(&x->out, piece);
+    if (!buf_ok(&x->out))
+        return fault_set(f, ERR_NO_MEMORY, "the other byte order");
     dicom_swap(x->vr, x->out.p, x->out.n);
     return send_wanted(x, buf_slice(&x->out), f);
 }

@@ -315,9 +315,12 @@ static void begin_frame(struct stow_models *m, const struct media_type *type) {
         m->mode = PART_IGNORED;
         return;
     }
-    if (!b->frame_bytes)
-        b->frame_bytes = calloc(FRAMES_MAX, sizeof *b->frame_bytes);
-    b->encapsulated = b->frame_bytes != NULL;
+    if (!b->frame_bytes && !(b->frame_bytes = calloc(FRAMES_MAX, sizeof *b->frame_bytes))) {
+        fail(m, x, ERR_NO_MEMORY, &(struct fault){.detail = "for its frames"});
+        m->mode = PART_IGNORED;
+        return;
+    }
+    b->encapsulated = true;
 }
 
 // Two pixels share their chrominance: PS3.3 C.7.6.3.1.2.
