@@ -20,6 +20,7 @@ struct bulk {
     struct buf data;       // of frames: one after the other
     uint32_t *frame_bytes; // of each frame, for what is encapsulated
     uint32_t frames;
+    bool by_frames; // a part each
     bool encapsulated, complete;
 };
 
@@ -250,13 +251,16 @@ static enum err read_metadata(struct stow_models *m, struct fault *f) {
 
 // --- bulk data
 
-// The same URI, or one of them relative to the other's beginning; of frames also with /frames/N behind it.
-static bool names(struct slice location, struct slice uri) {
+// The URI with /frames/N behind it.
+static bool names_frame(struct slice location, struct slice uri) {
     static const char frames[] = "/frames/";
     const uint8_t *cut = location.n > 0 ? memmem(location.p, location.n, frames, sizeof frames - 1) : NULL;
-    if (slice_eq(location, uri))
-        return true;
-    if (cut && slice_eq(slice_of(location.p, (size_t)(cut - location.p)), uri))
+    return cut && slice_eq(slice_of(location.p, (size_t)(cut - location.p)), uri);
+}
+
+// The same URI, or one of them relative to the other's beginning, or that of a frame.
+static bool names(struct slice location, struct slice uri) {
+    if (slice_eq(location, uri) || names_frame(location, uri))
         return true;
     struct slice longer = location.n > uri.n ? location : uri, shorter = location.n > uri.n ? uri : location;
     if (shorter.n == 0 || !slice_eq(slice_sub(longer, longer.n - shorter.n, shorter.n), shorter))
@@ -389,13 +393,16 @@ static bool stream(struct stow_models *m, const struct multipart_event *ev) {
 
 static void begin_bulk(struct stow_models *m, const struct multipart_event *ev,
                        const struct media_type *type) {
+    struct slice location = multipart_field(ev, "content-location");
     m->mode = PART_IGNORED;
-    if (!find(m, multipart_field(ev, "content-location")))
+    if (!find(m, location))
         return;
     m->mode = PART_BULK;
+    bool frame = names_frame(location, m->model->is.bulk[m->index].uri);
+    m->model->bulk[m->index].by_frames = frame;
     if (media_slice_is(type->type, "image") || media_slice_is(type->type, "video"))
         begin_frame(m, type);
-    else if (!stream(m, ev)) {
+    else if (frame || !stream(m, ev)) {
         const struct std_ts *ts = std_ts_find(slice_str(m->model->transfer));
         if (ts && ts->encapsulated && m->model->is.bulk[m->index].tag == TAG_PixelData)
             begin_frame(m, type);
@@ -437,7 +444,7 @@ static void take_stream(struct stow_models *m, struct slice bytes) {
 static void end_bulk(struct stow_models *m) {
     struct model *x = m->model;
     struct bulk *b = &x->bulk[m->index];
-    if (b->encapsulated && b->frames < FRAMES_MAX && ++b->frames < frames_of(x))
+    if ((b->encapsulated || b->by_frames) && ++b->frames < frames_of(x))
         return; // more frames follow
     b->complete = true;
     if (--x->missing == 0)

@@ -558,3 +558,16 @@ def test_over_the_limit_is_413():
         assert small_bed.stow(fresh()[1]).status == 200
     finally:
         remove_bed(small_bed)
+
+
+@pytest.mark.parametrize("lengths", [False, True])
+def test_native_frames_as_parts(bed, lengths):  # noqa: F811
+    """As the frames resource gives them: PS3.18 10.4.1.1.3. All of them are the pixel data."""
+    d, made = framed_model(3)
+    frame = len(d.PixelData) // 3
+    parts = [d.PixelData[i * frame:(i + 1) * frame] for i in range(3)]
+    answer = post_models(bed, [made], [
+        (dict({"Content-Type": "application/octet-stream", "Content-Location": "frames/frames/%d" % (i + 1)},
+              **({"Content-Length": str(frame)} if lengths else {})), part) for i, part in enumerate(parts)])
+    assert answer.status == 200, answer
+    assert pydicom.dcmread(io.BytesIO(retrieve(bed, d.SOPInstanceUID))).PixelData == d.PixelData
