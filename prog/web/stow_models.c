@@ -19,8 +19,8 @@ enum { MODELS_MAX = 20000, ARENA_BYTES = 256 * 1024 * 1024, FRAMES_MAX = 1 << 16
 struct bulk {
     struct buf data;       // of frames: one after the other
     uint32_t *frame_bytes; // of each frame, for what is encapsulated
-    uint32_t frames;
-    bool by_frames; // a part each
+    uint32_t frames;       // or other parts, that have come
+    int64_t parts;         // that it comes in: one for each frame, or one
     bool encapsulated, complete;
 };
 
@@ -314,7 +314,8 @@ static void begin_frame(struct stow_models *m, const struct media_type *type) {
         m->mode = PART_IGNORED;
         return;
     }
-    if (frames_of(x) > FRAMES_MAX) {
+    b->parts = media_slice_is(type->type, "video") ? 1 : frames_of(x);
+    if (b->parts > FRAMES_MAX) {
         fail(m, x, ERR_LIMIT, &(struct fault){.detail = "it has too many frames to send them one by one"});
         m->mode = PART_IGNORED;
         return;
@@ -399,7 +400,7 @@ static void begin_bulk(struct stow_models *m, const struct multipart_event *ev,
         return;
     m->mode = PART_BULK;
     bool frame = names_frame(location, m->model->is.bulk[m->index].uri);
-    m->model->bulk[m->index].by_frames = frame;
+    m->model->bulk[m->index].parts = frame ? frames_of(m->model) : 1;
     if (media_slice_is(type->type, "image") || media_slice_is(type->type, "video"))
         begin_frame(m, type);
     else if (frame || !stream(m, ev)) {
@@ -444,7 +445,7 @@ static void take_stream(struct stow_models *m, struct slice bytes) {
 static void end_bulk(struct stow_models *m) {
     struct model *x = m->model;
     struct bulk *b = &x->bulk[m->index];
-    if ((b->encapsulated || b->by_frames) && ++b->frames < frames_of(x))
+    if (++b->frames < b->parts)
         return; // more frames follow
     b->complete = true;
     if (--x->missing == 0)

@@ -571,3 +571,14 @@ def test_native_frames_as_parts(bed, lengths):  # noqa: F811
               **({"Content-Length": str(frame)} if lengths else {})), part) for i, part in enumerate(parts)])
     assert answer.status == 200, answer
     assert pydicom.dcmread(io.BytesIO(retrieve(bed, d.SOPInstanceUID))).PixelData == d.PixelData
+
+
+def test_a_video_is_one_part(bed):  # noqa: F811
+    """PS3.18 8.7.3.3: however many frames it has."""
+    d, made = framed_model(5)
+    video = b"\0\0\0\x18ftypmp42" + bytes(100)
+    answer = post_models(bed, [made], [({"Content-Type": "video/mp4", "Content-Location": "frames"}, video)])
+    assert answer.status == 200, answer
+    got = pydicom.dcmread(io.BytesIO(retrieve(bed, d.SOPInstanceUID, "application/dicom; transfer-syntax=*")))
+    assert got.file_meta.TransferSyntaxUID == "1.2.840.10008.1.2.4.102"
+    assert got.PixelData == struct.pack("<HHIHHI", 0xFFFE, 0xE000, 0, 0xFFFE, 0xE000, len(video)) + video
