@@ -14,6 +14,8 @@
 #include "meta.h"
 #include "os/clock.h"
 
+// The store gives space back with a sync, and remembers so many drops till then (blob/store.h).
+enum { SYNCED_AFTER = STORE_DROPS_MAX / 4 };
 enum { RECORDS_PER_STEP = 32, CHECKED_PER_STEP = 32, RELISTED_MAX = 8, WAIT_MS = 10 * 1000, AGAIN_MS = 1000,
        ROOM_BYTES = 256 * 1024 };
 
@@ -23,7 +25,7 @@ struct deleting {
     enum { LISTING, CHECKING, WAITING, DROPPING, FINISHING } state;
     char owner[PEER_TEXT_MAX + 1]; // "": need not be the one who stored it
     bool resumed;
-    unsigned relisted;
+    unsigned relisted, unsynced;
     uint64_t dropped;
     int64_t give_up_ms, try_again_ms;
 };
@@ -227,6 +229,14 @@ static void erase_if_empty(struct archive *a, const struct deleting *d) {
 
 static enum job_progress drop_more(struct archive *a, struct deleting *d) {
     struct fault f = {0};
+    if (d->unsynced >= SYNCED_AFTER) {
+        if (a->syncing)
+            return JOB_WAITS;
+        enum err e = store_sync(a->store, &f);
+        if (e != OK)
+            return try_again(a, d, e, f.detail);
+        d->unsynced = 0;
+    }
     commit_index_later(a);
     for (int i = 0; i < RECORDS_PER_STEP; i++) {
         struct index_deletion_record r;
@@ -242,6 +252,7 @@ static enum job_progress drop_more(struct archive *a, struct deleting *d) {
             return JOB_AGAIN;
         }
         d->dropped++;
+        d->unsynced++;
     }
     return JOB_AGAIN;
 }

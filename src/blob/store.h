@@ -55,6 +55,7 @@ enum {
     STORE_SUMMARY_MAX = 16 * 1024 * 1024,
     STORE_FRAMES_MAX = 64 * 1024 * 1024,
     STORE_WHOLE_MAX = 4 * 1024 * 1024,   // body of store_put_whole; beyond it stream
+    STORE_DROPS_MAX = 1024,              // whose space the next sync gives back; what is more stays lost
 };
 
 // The folder must exist; an empty one is an empty store. `keyring` is borrowed and must outlive the store.

@@ -10,7 +10,6 @@
 #include "blob/store.h"
 
 enum {
-    STORE_DROPS = 1024,               // remembered between two syncs; more only keep their space
     STORE_OPEN_FILES = 256,           // segments with a descriptor kept for reading
     STORE_SCRATCH = 8 * SEAL_STRIDE,  // sealed bytes gathered for one write: most objects in one
     STREAM_FRONT = 16 * 1024,         // where a streamed body starts: room for header and front

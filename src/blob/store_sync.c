@@ -34,8 +34,8 @@ static bool take_dirty(struct sync_round *r, struct segment *g) {
 // Remembered until the mark is durable: a hole under a header that still says "live" would be damage.
 void store_dropped(struct store *s, struct segment *g, uint64_t offset, uint64_t bytes) {
     if (!s->drops)
-        s->drops = calloc(STORE_DROPS, sizeof *s->drops);
-    if (s->drops && s->n_drops < STORE_DROPS)
+        s->drops = calloc(STORE_DROPS_MAX, sizeof *s->drops);
+    if (s->drops && s->n_drops < STORE_DROPS_MAX)
         s->drops[s->n_drops++] = (struct dropped){g, offset, bytes};
 }
 

@@ -147,6 +147,26 @@ def test_deleted_is_out_of_reach_of_backups(filled):
     assert images(filled, 31) == []
 
 
+def test_all_of_a_large_study_gives_its_room_back():
+    archive, _ = make_archive(plain=True)
+    archive.run("user", "add", archive.dir, "boss", "--role", "administrator", "--stdin",
+                stdin=PASSWORD + "\n")
+    archive.start()
+    total, size = 1300, 60000
+    d = image(1, 1, 1, (1, "P1", "Large^Study", "", "", "CT", ""))
+    d.PixelData = os.urandom(size)
+    d["PixelData"].VR = "OB"
+    with archive.associate(contexts=[(CT, [dul.EXPLICIT])]) as a:
+        for n in range(total):
+            d.SOPInstanceUID = "1.8.1.1.%d" % (n + 1)
+            assert a.store(CT, d.SOPInstanceUID, dul.EXPLICIT, dul.encode(d, dul.EXPLICIT))[0x0900] == 0
+    assert Web(archive, "boss").delete(1) == 204
+    archive.stop()
+    store_dir = os.path.join(archive.dir, "store")
+    used = sum(512 * os.stat(os.path.join(store_dir, name)).st_blocks for name in os.listdir(store_dir))
+    assert used < total * 3 * 4096, "more than a header's block and what shares it is left of each"
+
+
 @pytest.mark.parametrize("after_ms", [0, 2, 5, 10, 20, 40])
 def test_killed_in_its_midst(after_ms):
     archive, folder = make_archive(plain=True)
