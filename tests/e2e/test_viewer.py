@@ -110,6 +110,17 @@ def test_somebody_elses_study_is_not_shown(hospital):
     assert "Axial" not in seen["studies"][0]["text"]
 
 
+OTHER_CLASSES = ["1.2.840.10008.5.1.4.1.1.6", "1.2.392.200036.9125.1.1.2"]  # retired; Fujifilm's own
+
+
+def test_images_of_classes_that_the_viewer_does_not_know_by_itself(hospital):
+    studies = [as_study(40 + n, io.BytesIO(slice_of(0)), sop) for n, sop in enumerate(OTHER_CLASSES)]
+    store(hospital.archive, [f for _, f in studies])
+    seen = look(hospital, *[s for s, _ in studies])
+    is_clean(seen)
+    assert [s["study"] for s in seen["studies"] if not s["first"] or s["first"]["shades"] <= 3] == []
+
+
 CODECS = ["wg04/RLE/CT1_RLE", "wg04/JPLL/MR1_JPLL", "wg04/JPLY/NM1_JPLY", "wg04/JLSL/CT1_JLSL",
     "wg04/JLSN/RG3_JLSN",
           "wg04/J2KR/US1_J2KR", "wg04/J2KI/VL1_J2KI", "pydicom/emri_small_RLE.dcm",
@@ -117,9 +128,11 @@ CODECS = ["wg04/RLE/CT1_RLE", "wg04/JPLL/MR1_JPLL", "wg04/JPLY/NM1_JPLY", "wg04/
           "pydicom/MR_small_jp2klossless.dcm"]
 
 
-def as_study(number, name):
-    """A file of the corpus as a study of its own: several there have the same UIDs."""
-    d = pydicom.dcmread(os.path.join(CORPUS, name))
+def as_study(number, file, sop_class=None):
+    """A file as a study of its own: several of the corpus have the same UIDs."""
+    d = pydicom.dcmread(file)
+    if sop_class:
+        d.SOPClassUID = d.file_meta.MediaStorageSOPClassUID = sop_class
     d.StudyInstanceUID = "2.25.4712.%d" % number
     d.SeriesInstanceUID, d.SOPInstanceUID = d.StudyInstanceUID + ".1", d.StudyInstanceUID + ".1.1"
     d.file_meta.MediaStorageSOPInstanceUID = d.SOPInstanceUID
@@ -132,7 +145,7 @@ def as_study(number, name):
 @pytest.mark.filterwarnings("ignore")
 def test_every_codec(hospital):
     """What cannot be decompressed here yet is decoded by the viewer, without eval."""
-    studies = [as_study(10 + n, name) for n, name in enumerate(CODECS)]
+    studies = [as_study(10 + n, os.path.join(CORPUS, name)) for n, name in enumerate(CODECS)]
     assert len({web_data.split(f)[1] for _, f in studies}) >= 8, "transfer syntaxes"
     store(hospital.archive, [f for _, f in studies])
     seen = look(hospital, *[s for s, _ in studies])

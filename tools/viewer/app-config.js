@@ -1,14 +1,37 @@
 // How OHIF is set up at Galena: one data source, our own DICOMweb at the same origin; the session's cookie is all
 // the identity there is. Nothing is loaded from elsewhere, and no address in the URL changes that.
+
+// OHIF draws images of the SOP classes that it lists, and nothing of others. These are images like those: of
+// classes that the standard has retired, in old archives, and of manufacturers' own.
+const moreImages = {
+  id: "galena",
+  getSopClassHandlerModule: ({ extensionManager }) => [{
+    name: "images",
+    sopClassUids: [
+      "1.2.840.10008.5.1.4.1.1.3", // Ultrasound Multi-frame, retired
+      "1.2.840.10008.5.1.4.1.1.5", // Nuclear Medicine, retired
+      "1.2.840.10008.5.1.4.1.1.6", // Ultrasound, retired
+      "1.2.840.10008.5.1.4.1.1.12.3", // X-Ray Angiographic Bi-Plane, retired
+      "1.2.392.200036.9125.1.1.2", // Fujifilm CR
+      "1.2.392.200036.9125.1.1.4", // Fujifilm mammography CR
+    ],
+    getDisplaySetsFromSeries: (instances) => extensionManager
+      .getModuleEntry("@ohif/extension-default.sopClassHandlerModule.stack").getDisplaySetsFromSeries(instances),
+  }],
+};
+
 window.config = {
   name: "galena",
   routerBasename: "/viewer",
-  extensions: [],
+  extensions: [moreImages],
   modes: [],
   customizationService: { "ohif.tours": { $set: [] } }, // no balloons over the images
   // On a telephone the list of series would leave a strip for the images: it opens when asked for.
-  modesConfiguration: matchMedia("(max-width: 700px)").matches ? { "@ohif/mode-longitudinal": { routes: { 0: {
-    layoutInstance: { props: { leftPanelClosed: { $set: true } } } } } } } : {},
+  modesConfiguration: { "@ohif/mode-longitudinal": {
+    sopClassHandlers: { $push: ["galena.sopClassHandlerModule.images"] },
+    ...(matchMedia("(max-width: 700px)").matches ? { routes: { 0: {
+      layoutInstance: { props: { leftPanelClosed: { $set: true } } } } } } : {}),
+  } },
   showStudyList: false, // the site has a better one
   showWarningMessageForCrossOrigin: false,
   showCPUFallbackMessage: true,
