@@ -316,6 +316,11 @@ static enum err on_verified(void *arg, const struct store_found *found) {
     return OK;
 }
 
+static void say_missing(struct verify *v) {
+    for (uint32_t n = 0; (n = store_missing(v->r.a->store, n)) != 0; v->r.damaged++)
+        printf("damaged: segment %08x is missing, with all that was in it\n", n);
+}
+
 static enum err on_second_look(void *arg, const struct store_found *found) {
     *(bool *)arg = found->kind == STORE_TORN && found->has_header;
     return ERR_CANCELLED;
@@ -347,6 +352,7 @@ int verify_main(const char *dir) {
     if (e != OK)
         return failed("verify", e, &f);
     show_progress(&v.r, true);
+    say_missing(&v);
     look_again(&v);
     printf("%" PRIu64 " objects, %.1f GB: %" PRIu64 " erased, %" PRIu64 " damaged\n", v.r.objects,
            (double)v.r.bytes / 1e9, v.r.erased, v.r.damaged);

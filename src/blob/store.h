@@ -114,6 +114,10 @@ enum store_scan_level {
 enum err store_scan(struct store *s, uint32_t from_segment, uint64_t from_offset, enum store_scan_level level,
                     store_found_fn *found, void *arg, struct fault *f);
 
+// The number of the next segment after this one whose file is gone, as far as there is a later one; 0: none.
+// Numbers begin with 1.
+uint32_t store_missing(const struct store *s, uint32_t after);
+
 // --- Putting ------------------------------------------------------------------------------------
 
 struct store_front { // opaque here; each sealed and readable on its own

@@ -129,9 +129,9 @@ static enum err recover_segment(struct recovery *r, const struct store_mark *mar
         e = scan_from(r, from, f, &sc);
     if (e != OK)
         return e;
-    if (g->foreign && !mark && never_used(g, &sc)) {
-        *ret_removed = true;
-        return remove_unused(r->s, g, f);
+    if (g->foreign && !mark && never_used(g, &sc)) { // but no gap in the numbers: it would be a loss
+        *ret_removed = g == r->s->segments[r->s->n_segments - 1];
+        return *ret_removed ? remove_unused(r->s, g, f) : OK;
     }
     e = settle_end(r->s, g, &sc, f);
     g->mark_changed |= !mark || mark->end != g->durable_end || mark->objects != g->objects;

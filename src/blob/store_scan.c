@@ -262,6 +262,14 @@ enum err store_scan_segment(struct scan *sc, uint64_t from) {
     return e == OK ? tell_suspect(sc, &bad, true) : e;
 }
 
+uint32_t store_missing(const struct store *s, uint32_t after) {
+    uint32_t highest = s->n_segments ? s->segments[s->n_segments - 1]->number : 0;
+    for (uint32_t number = after; number < highest;)
+        if (!store_segment(s, ++number))
+            return number;
+    return 0;
+}
+
 enum err store_scan(struct store *s, uint32_t from_segment, uint64_t from_offset, enum store_scan_level level,
                     store_found_fn *found, void *arg, struct fault *f) {
     for (size_t i = 0; i < s->n_segments; i++) {

@@ -279,6 +279,20 @@ def test_verify_works_beside_a_running_server(fresh):
         assert " 1 damaged" in fresh.run("verify", fresh.dir, status=1)
 
 
+def test_verify_misses_a_segment(fresh):
+    d, data = encoded(1, 2000000)
+    contexts = [(CT, [dul.EXPLICIT])]
+    with fresh.associate(contexts=contexts) as a, fresh.associate(contexts=contexts) as b:
+        a.message(1, {0x0002: CT, 0x0100: dul.STORE_RQ, 0x0110: 1, 0x0700: 0, 0x1000: d.SOPInstanceUID}, data)
+        other, more = encoded(2, 2000000)  # while the first has its segment for itself, perhaps
+        assert b.store(CT, other.SOPInstanceUID, dul.EXPLICIT, more)[0x0900] == 0
+        assert a.next_message()[1][0x0900] == 0
+    fresh.stop()
+    first, second = (os.path.join(fresh.dir, "store", "seg-0000000%d.gs" % n) for n in (1, 2))
+    os.rename(first, first + ".gone" if os.path.exists(second) else second)
+    assert "segment 00000001 is missing" in fresh.run("verify", fresh.dir, status=1)
+
+
 @pytest.mark.parametrize("place", [250, 100000])  # what a reindex takes, its body
 def test_what_is_damaged_is_healed_by_sending_it_again(fresh, place):
     d, data = encoded(7, 300000)

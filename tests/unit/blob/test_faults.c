@@ -385,6 +385,33 @@ static void test_read_errors_later(void **state) {
 
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+// A lost segment shows by its number, so a file that was never used must not look like one.
+static void test_a_segment_is_missing(void **state) {
+    (void)state;
+    static const struct thing t[2] = {{0, 300, 40, 20}, {8, 3000, 0, 0}};
+    struct blob_ref refs[2];
+    char path[400];
+    BED_OK(thing_put(&b, &t[0], bf, &refs[0]));
+    BED_OK(thing_stream(&b, &t[1], 1000, bf, &refs[1]));
+    BED_OK(store_sync(b.store, bf));
+    assert_int_equal(refs[1].segment, 2);
+    assert_int_equal(store_missing(b.store, 0), 0);
+    bed_close(&b);
+    bed_path(&b, 1, path);
+    assert_int_equal(truncate(path, 0), 0);
+    for (int i = 0; i < 3; i++) {
+        bed_open(&b);
+        assert_int_equal(store_missing(b.store, 0), i < 2 ? 0 : 1);
+        assert_int_equal(store_missing(b.store, 1), 0);
+        assert_int_equal(b.n_damaged, 0);
+        BED_OK(thing_check(&b, &t[1], &refs[1]));
+        bed_close(&b);
+        if (i == 1)
+            assert_int_equal(unlink(path), 0);
+    }
+    bed_open(&b);
+}
+
 // A record that the archive beside us is writing: it is whole by the time that what follows it is looked at.
 static struct late {
     int fd;
@@ -457,6 +484,7 @@ int main(void) {
         T(test_read_errors_at_start),
         T(test_read_errors_later),
         T(test_a_record_in_the_making),
+        T(test_a_segment_is_missing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
