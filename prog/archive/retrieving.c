@@ -57,7 +57,9 @@ static void add_pair(const struct index_query *q, struct buf *pairs) {
     buf_u8(&pair, 0);
     buf_append_slice(&pair, index_query_value(q, RETURN_TRANSFER));
     buf_u8(&pair, 0);
-    if (buf_ok(&pair) && !has_pair(buf_slice(pairs), buf_slice(&pair)) && pairs->n + pair.n <= pairs->max)
+    if (!buf_ok(&pair))
+        buf_fail(pairs, buf_error(&pair));
+    else if (!has_pair(buf_slice(pairs), buf_slice(&pair)) && pairs->n + pair.n <= pairs->max)
         buf_append_slice(pairs, buf_slice(&pair));
     buf_fini(&pair);
 }
@@ -75,7 +77,7 @@ static enum err survey(struct archive *a, const struct view *view, const struct 
     }
     index_query_close(q);
     *ret_count = n;
-    return e;
+    return e == OK ? buf_check(pairs, f, "the SOP classes of what there is") : e;
 }
 
 // What is retrieved is named by unique keys (PS3.4 C.4.2.1.4). Anything else could be as slow as its author
