@@ -46,7 +46,7 @@ static inline void handler_done(struct fuzz_server *s, struct handler *h) {
         return;
     h->done = true;
     if (!h->gone && http_body_pending(s->c, h->stream))
-        http_stream_reset(s->c, h->stream);
+        http_stream_reset(s->c, h->stream, ERR_NO_MEMORY);
     free(h->borrowed);
     h->borrowed = NULL;
     http_stream_done(s->c, h->stream);

@@ -62,6 +62,12 @@ static void put_standing_headers(struct answer *a) {
                                : SLICE_LIT("no-store"));
 }
 
+static void give_up(struct request *rq, enum err why) {
+    if (!rq->gone)
+        http_stream_reset(rq->web->http, rq->stream, why);
+    rq->gone = true;
+}
+
 bool answer_begin(struct request *rq, const struct answer *given) {
     if (rq->gone)
         return false;
@@ -83,8 +89,9 @@ bool answer_begin(struct request *rq, const struct answer *given) {
                                  .length = a.length,
                                  .no_body = a.length == 0};
     rq->answered = true;
-    if (http_respond(rq->web->http, rq->stream, &head) != OK)
-        answer_break(rq);
+    enum err e = http_respond(rq->web->http, rq->stream, &head);
+    if (e != OK)
+        give_up(rq, e);
     else if (slice_eq_str(rq->http->method, "HEAD"))
         rq->gone = true; // the body is not read from the archive either: it may be a study of gigabytes
     return !rq->gone;
@@ -115,9 +122,7 @@ bool answer_body(struct request *rq, struct slice piece, bool last) {
 }
 
 void answer_break(struct request *rq) {
-    if (!rq->gone)
-        http_stream_reset(rq->web->http, rq->stream);
-    rq->gone = true;
+    give_up(rq, ERR_NO_MEMORY);
 }
 
 // A digest of the content: the same bytes, the same tag. A weak one, as it is the same with gzip and without
@@ -210,9 +215,18 @@ bool answer_part_of(struct request *rq, struct answer *a, uint64_t size, struct 
     return true;
 }
 
-void answer_json(struct request *rq, int status, struct slice json) {
+void answer_text(struct request *rq, struct answer *a, const struct buf *body) {
+    struct fault f = {0};
+    enum err e = buf_check(body, &f, "an answer");
+    if (e == OK)
+        answer_whole(rq, a, buf_slice(body));
+    else
+        answer_fault(rq, e, &f);
+}
+
+void answer_json(struct request *rq, int status, const struct buf *json) {
     struct answer a = {.status = status, .type = "application/json"};
-    answer_whole(rq, &a, json);
+    answer_text(rq, &a, json);
 }
 
 void answer_empty(struct request *rq, int status) {

@@ -53,7 +53,21 @@ struct slice api_text(struct request *rq, struct api_body *b, const char *name) 
         return copy;
     buf_reset(&b->text);
     json_string(&b->json, at, &b->text);
-    return buf_ok(&b->text) && arena_dup(&rq->arena, buf_slice(&b->text), &copy) ? copy : slice_of(NULL, 0);
+    if (!buf_ok(&b->text) || !arena_dup(&rq->arena, buf_slice(&b->text), &copy))
+        b->no_memory = true;
+    return copy;
+}
+
+void api_refuse(struct request *rq, const struct api_body *b, const char *fmt, ...) {
+    char message[160];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(message, sizeof message, fmt, ap);
+    va_end(ap);
+    if (b->no_memory)
+        answer_fault(rq, ERR_NO_MEMORY, NULL);
+    else
+        answer_error(rq, 400, "form", "%s", message);
 }
 
 bool api_number(struct api_body *b, const char *name, uint64_t max, uint64_t *ret_number) {
@@ -170,7 +184,7 @@ void api_answer_lines(struct request *rq, enum ipc_type type, void *body,
     if (e != OK || !buf_ok(&out))
         api_answer_error(rq, e != OK ? e : ERR_LIMIT, SLICE_LIT(""));
     else
-        answer_json(rq, 200, buf_slice(&out));
+        answer_json(rq, 200, &out);
     buf_fini(&out);
 }
 

@@ -11,6 +11,7 @@ enum { API_BODY_MAX = 16 * 1024 };
 struct api_body {
     struct json json;
     struct buf text; // of the last value asked for
+    bool no_memory;  // a value is missing only for that
 };
 
 // Reads and scans the body of the request: an object. False: the answer (400, 413) is out. api_body_free()
@@ -19,6 +20,9 @@ bool api_body_read(struct request *rq, struct api_body *ret_body);
 void api_body_free(struct api_body *b);
 // A member's text; empty when it is absent or no string. In the request's arena.
 struct slice api_text(struct request *rq, struct api_body *b, const char *name);
+// What was asked for is missing or wrong: 400, if it is not memory that is (503).
+void api_refuse(struct request *rq, const struct api_body *b, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 bool api_number(struct api_body *b, const char *name, uint64_t max, uint64_t *ret_number);
 // Bits of a list of words: {"query", IPC_RIGHT_QUERY}. False: a word is unknown.
 struct api_word {

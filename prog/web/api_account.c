@@ -23,7 +23,7 @@ static void create_token(struct request *rq, struct api_body *body) {
     if (json_member(&body->json, 0, "days") != 0)
         good = good && api_number(body, "days", TOKEN_DAYS_MAX, &days) && days > 0;
     if (!good) {
-        answer_error(rq, 400, "form", "A token needs a name, a list of rights and 1 to %d days.",
+        api_refuse(rq, body, "A token needs a name, a list of rights and 1 to %d days.",
                      TOKEN_DAYS_MAX);
         return;
     }
@@ -40,7 +40,7 @@ static void create_token(struct request *rq, struct api_body *body) {
     buf_append_str(&b, ",\"token\":");
     dicom_json_string(&b, got->token);
     buf_append_str(&b, "}\n");
-    answer_json(rq, 201, buf_slice(&b));
+    answer_json(rq, 201, &b);
     explicit_bzero(b.p, b.n);
     buf_fini(&b);
 }
@@ -83,8 +83,8 @@ void api_session_revoke(struct request *rq) {
 
 static void change_password(struct request *rq, struct api_body *body) {
     struct ipc_password_change ask = {.old = api_text(rq, body, "old"), .fresh = api_text(rq, body, "new")};
-    if (ask.old.n > 1024 || ask.fresh.n > 1024 || ask.fresh.n == 0)
-        answer_error(rq, 400, "form", "old and new are needed, each of at most 1024 bytes.");
+    if (body->no_memory || ask.old.n > 1024 || ask.fresh.n > 1024 || ask.fresh.n == 0)
+        api_refuse(rq, body, "old and new are needed, each of at most 1024 bytes.");
     else
         api_answer_done(rq, IPC_PASSWORD_CHANGE, &ask);
 }
@@ -110,15 +110,15 @@ void api_second_factor(struct request *rq) {
     buf_append_str(&b, ",\"uri\":");
     dicom_json_string(&b, got->uri);
     buf_append_str(&b, "}\n");
-    answer_json(rq, 201, buf_slice(&b));
+    answer_json(rq, 201, &b);
     explicit_bzero(b.p, b.n);
     buf_fini(&b);
 }
 
 static void confirm(struct request *rq, struct api_body *body) {
     struct ipc_totp_confirm ask = {.code = api_text(rq, body, "code")};
-    if (ask.code.n == 0 || ask.code.n > 16)
-        answer_error(rq, 400, "form", "code is needed.");
+    if (body->no_memory || ask.code.n == 0 || ask.code.n > 16)
+        api_refuse(rq, body, "code is needed.");
     else
         api_answer_done(rq, IPC_TOTP_CONFIRM, &ask);
 }
@@ -129,8 +129,8 @@ void api_second_factor_confirm(struct request *rq) {
 
 static void turn_off(struct request *rq, struct api_body *body) {
     struct ipc_totp_off ask = {.password = api_text(rq, body, "password")};
-    if (ask.password.n > 1024)
-        answer_error(rq, 400, "form", "password is needed.");
+    if (body->no_memory || ask.password.n > 1024)
+        api_refuse(rq, body, "password is needed.");
     else
         api_answer_done(rq, IPC_TOTP_OFF, &ask);
 }

@@ -36,7 +36,7 @@ void api_admin_status(struct request *rq) {
         comma = ",";
     }
     buf_append_str(&b, "}\n");
-    answer_json(rq, 200, buf_slice(&b));
+    answer_json(rq, 200, &b);
     buf_fini(&b);
 }
 

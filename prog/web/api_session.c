@@ -23,7 +23,7 @@ void api_info(struct request *rq) {
     buf_append_str(&b, rq->web->oidc_name[0] ? "true,\"oidc_name\":" : "false,\"oidc_name\":");
     dicom_json_string(&b, slice_str(rq->web->oidc_name));
     buf_printf(&b, ",\"signed_in\":%s}\n", signed_in ? "true" : "false");
-    answer_json(rq, 200, buf_slice(&b));
+    answer_json(rq, 200, &b);
     buf_fini(&b);
 }
 
@@ -41,28 +41,31 @@ void api_me(struct request *rq) {
     buf_append_str(&b, ",\"ae_title\":");
     dicom_json_string(&b, slice_str(rq->web->ae_title));
     buf_append_str(&b, ",\"version\":\"" GALENA_VERSION "\"}}\n");
-    answer_json(rq, 200, buf_slice(&b));
+    answer_json(rq, 200, &b);
     buf_fini(&b);
 }
 
 // --- cookies: PS: HttpOnly, so that no script reads them; SameSite=Lax, so that links from elsewhere find
 // one signed in
 
-static void put_cookie(struct request *rq, struct answer *a, const char *name, struct slice value,
+struct cookies { // of one answer: they need no memory, as who is signed in must get one
+    char text[3][256];
+    size_t n;
+};
+
+static void put_cookie(struct cookies *c, struct answer *a, const char *name, struct slice value,
                        uint32_t max_age_s) {
-    struct buf b = BUF_INIT(1024);
-    struct slice copy;
-    buf_printf(&b, "%s=%.*s; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=%u", name, SLICE_FMT(value),
-               max_age_s);
-    if (buf_ok(&b) && arena_dup(&rq->arena, buf_slice(&b), &copy))
-        answer_header(a, "set-cookie", copy);
-    buf_fini(&b);
+    char *text = c->text[c->n++];
+    int n = snprintf(text, sizeof *c->text, "%s=%.*s; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=%u",
+                     name, SLICE_FMT(value), max_age_s);
+    bug_unless(n > 0 && n < (int)sizeof *c->text);
+    answer_header(a, "set-cookie", slice_str(text));
 }
 
-static void put_session(struct request *rq, struct answer *a, const struct ipc_signed_in *m) {
-    put_cookie(rq, a, WEB_COOKIE_SESSION, m->session, m->expires_s);
+static void put_session(struct cookies *c, struct answer *a, const struct ipc_signed_in *m) {
+    put_cookie(c, a, WEB_COOKIE_SESSION, m->session, m->expires_s);
     if (m->device.n > 0)
-        put_cookie(rq, a, WEB_COOKIE_DEVICE, m->device, DEVICE_DAYS * 86400);
+        put_cookie(c, a, WEB_COOKIE_DEVICE, m->device, DEVICE_DAYS * 86400);
 }
 
 static void refuse(struct request *rq, const struct ipc_signed_in *m) {
@@ -94,8 +97,8 @@ static void sign_in(struct request *rq, struct api_body *body) {
                               .code = api_text(rq, body, "code"),
                               .device = request_cookie(rq, WEB_COOKIE_DEVICE),
                               .client = request_client(rq)};
-    if (ask.user.n == 0 || ask.user.n > 64 || ask.password.n > 1024 || ask.code.n > 16) {
-        answer_error(rq, 400, "form", "user, password and, with a second factor, code are needed.");
+    if (body->no_memory || ask.user.n == 0 || ask.user.n > 64 || ask.password.n > 1024 || ask.code.n > 16) {
+        api_refuse(rq, body, "user, password and, with a second factor, code are needed.");
         return;
     }
     if (ask.device.n > 64)
@@ -107,12 +110,13 @@ static void sign_in(struct request *rq, struct api_body *body) {
         return;
     }
     struct answer a = {.status = 200, .type = "application/json"};
-    put_session(rq, &a, got);
+    struct cookies cookies = {.n = 0};
+    put_session(&cookies, &a, got);
     struct buf b = BUF_INIT(1024);
     buf_append_str(&b, "{\"user\":");
     dicom_json_string(&b, ask.user);
     buf_append_str(&b, "}\n");
-    answer_whole(rq, &a, buf_slice(&b));
+    answer_text(rq, &a, &b);
     buf_fini(&b);
 }
 
@@ -140,7 +144,8 @@ void api_sign_out(struct request *rq) {
         api_answer_error(rq, (enum err)m.u.done.error, m.u.done.detail);
         return;
     }
-    put_cookie(rq, &a, WEB_COOKIE_SESSION, SLICE_LIT(""), 0);
+    struct cookies cookies = {.n = 0};
+    put_cookie(&cookies, &a, WEB_COOKIE_SESSION, SLICE_LIT(""), 0);
     (void)answer_begin(rq, &a);
 }
 
@@ -159,7 +164,8 @@ void api_oidc_start(struct request *rq) {
         return;
     }
     struct answer a = {.status = 303};
-    put_cookie(rq, &a, WEB_COOKIE_OIDC, go->state, OIDC_COOKIE_S);
+    struct cookies cookies = {.n = 0};
+    put_cookie(&cookies, &a, WEB_COOKIE_OIDC, go->state, OIDC_COOKIE_S);
     answer_header(&a, "location", go->url);
     (void)answer_begin(rq, &a);
 }
@@ -188,9 +194,10 @@ void api_oidc_callback(struct request *rq) {
     struct ipc_msg m = channel_call(&rq->archive, IPC_OIDC_FINISH, &ask, IPC_SIGNED_IN);
     const struct ipc_signed_in *got = &m.u.signed_in;
     struct answer a = {.status = 303};
-    put_cookie(rq, &a, WEB_COOKIE_OIDC, SLICE_LIT(""), 0);
+    struct cookies cookies = {.n = 0};
+    put_cookie(&cookies, &a, WEB_COOKIE_OIDC, SLICE_LIT(""), 0);
     if (got->error == OK)
-        put_session(rq, &a, got);
+        put_session(&cookies, &a, got);
     answer_header(&a, "location",
                   got->error != OK              ? SLICE_LIT("/?error=oidc")
                   : is_own_path(got->return_to) ? got->return_to

@@ -105,7 +105,7 @@ void describe_openapi(struct request *rq) {
         comma = ",";
     }
     buf_append_str(&b, "}}\n");
-    answer_json(rq, 200, buf_slice(&b));
+    answer_json(rq, 200, &b);
     buf_fini(&b);
 }
 
@@ -139,6 +139,6 @@ void describe_capabilities(struct request *rq) {
     }
     buf_append_str(&b, "</resources>\n</application>\n");
     struct answer a = {.status = 200, .type = "application/vnd.sun.wadl+xml"};
-    answer_whole(rq, &a, buf_slice(&b));
+    answer_text(rq, &a, &b);
     buf_fini(&b);
 }

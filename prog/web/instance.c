@@ -80,15 +80,10 @@ void instance_choose_type(struct instance *x) {
 }
 
 bool instance_begin_multipart(struct instance *x, int64_t length) {
-    char text[400];
-    struct buf type = BUF_INIT(512);
-    struct slice media = slice_split(slice_str(x->type), ';', &(struct slice){0});
-    char plain[64] = "";
-    (void)slice_to_cstr(media, plain, sizeof plain);
-    multipart_write_type(&type, plain, x->boundary);
-    (void)slice_to_cstr(buf_slice(&type), text, sizeof text);
-    buf_fini(&type);
-    struct answer a = {.status = 200, .type = text, .length = length};
+    char plain[64] = "", type[MULTIPART_TYPE_MAX];
+    (void)slice_to_cstr(slice_split(slice_str(x->type), ';', &(struct slice){0}), plain, sizeof plain);
+    multipart_write_type(type, plain, x->boundary);
+    struct answer a = {.status = 200, .type = type, .length = length};
     return answer_begin(x->rq, &a);
 }
 

@@ -53,7 +53,7 @@ static void run_request(void *arg) {
 static void finish(struct request *rq) {
     struct web *w = rq->web;
     if (!rq->gone && !rq->answered)
-        http_stream_reset(w->http, rq->stream);
+        http_stream_reset(w->http, rq->stream, ERR_NO_MEMORY); // all else has words for it
     http_stream_done(w->http, rq->stream);
     arena_fini(&rq->arena);
     w->served++;
@@ -70,7 +70,7 @@ static void start(struct web *w, uint32_t stream, const struct http_request *htt
     struct request *rq = free_request(w);
     bug_unless(rq != NULL); // the engine hands out no more streams than there are tasks
     if (!rq->task && !(rq->task = task_new())) {
-        http_stream_reset(w->http, stream);
+        http_stream_reset(w->http, stream, ERR_NO_MEMORY);
         http_stream_done(w->http, stream);
         return;
     }

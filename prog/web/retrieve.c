@@ -28,6 +28,8 @@ static enum err locate(struct retrieval *r, struct slice conditions, struct faul
     r->count = m.u.located.count;
     r->asked = r->open && r->count > 0;
     buf_append_slice(&r->pairs, m.u.located.pairs);
+    if (e == OK) // without them it would look as if nothing could be sent as wanted
+        e = buf_check(&r->pairs, f, "what there is");
     if (e == OK && r->count == 0)
         e = fault_set(f, ERR_NO_SUCH_OBJECT, "there is no such study, series or instance");
     return e;

@@ -157,9 +157,12 @@ static int form_of(const struct media_type *type) {
 static enum err take_body(struct stow *s, const struct media_type *type, int form, struct fault *f) {
     if (form < 0)
         return take_single(s);
-    struct multipart *m = multipart_new(media_parameter(type, "boundary"), &multipart_limits_default);
-    if (!m)
+    struct slice boundary = media_parameter(type, "boundary");
+    if (!multipart_boundary_valid(boundary))
         return fault_set(f, ERR_SYNTAX, "the multipart names no boundary");
+    struct multipart *m = multipart_new(boundary, &multipart_limits_default);
+    if (!m)
+        return fault_set(f, ERR_NO_MEMORY, "the multipart");
     enum err e = forms[form].models ? take_models(s, m, forms[form].xml, f) : take_files(s, m, f);
     multipart_free(m);
     return e;

@@ -61,8 +61,13 @@ void stow_part_take(struct stow_part *p, struct slice bytes) {
         return;
     }
     size_t room = p->head.max - p->head.n, n = bytes.n < room ? bytes.n : room;
+    struct fault f = {0};
     buf_append(&p->head, bytes.p, n);
-    look_at_head(p, false);
+    enum err e = buf_check(&p->head, &f, "its File Meta Information");
+    if (e != OK)
+        fail(p, e, &f);
+    else
+        look_at_head(p, false);
     if (p->error != OK || (!p->begun && n == bytes.n))
         return;
     if (!p->begun) { // the head's buffer is full, and it is not over

@@ -151,12 +151,10 @@ static void survey(const struct objects *o, size_t *ret_good, size_t *ret_bad) {
 
 static void send_multipart(struct objects *o, size_t bad) {
     struct fault f = {0};
-    struct buf type = BUF_INIT(512);
-    char text[512];
-    struct answer a = {.status = bad ? 206 : 200, .type = text, .length = -1};
+    char type[MULTIPART_TYPE_MAX];
+    struct answer a = {.status = bad ? 206 : 200, .type = type, .length = -1};
     request_boundary(o->boundary);
-    multipart_write_type(&type, "application/dicom", o->boundary);
-    (void)slice_to_cstr(buf_slice(&type), text, sizeof text);
+    multipart_write_type(type, "application/dicom", o->boundary);
     if (bad)
         answer_header(
             &a, "warning",
@@ -165,7 +163,6 @@ static void send_multipart(struct objects *o, size_t bad) {
     o->first = true;
     if (answer_begin(o->rq, &a) && send_all(o, &f) != OK)
         answer_break(o->rq);
-    buf_fini(&type);
 }
 
 // --- one alone

@@ -138,7 +138,9 @@ void answer_break(struct request *rq);
 // A whole body at once: 304 for what the client has, gzip where it pays and is wanted. Makes the ETag of
 // its content when `a` has none and the status is 200.
 void answer_whole(struct request *rq, struct answer *a, struct slice body);
-void answer_json(struct request *rq, int status, struct slice json);
+// The same; 503 where the buffer found no memory.
+void answer_text(struct request *rq, struct answer *a, const struct buf *body);
+void answer_json(struct request *rq, int status, const struct buf *json);
 void answer_empty(struct request *rq, int status);
 // Range and If-Range of the request, for something of `size` bytes with the ETag of `a`: status, length and
 // headers of `a` follow. False: 416 is out.

@@ -92,6 +92,8 @@ static enum err put_object(struct zip *z, struct retrieval *from, const struct o
     if (e == OK && !buf_ok(&head))
         e = fault_set(f, ERR_NO_MEMORY, "the head of an object");
     if (e == OK)
+        e = buf_check(&head, f, "the head of an object");
+    if (e == OK)
         e = begin_file(z, path, head.n + o->length, f);
     if (e == OK)
         e = put_piece(z, buf_slice(&head), false, f);
@@ -150,7 +152,7 @@ static enum err put_directory(struct zip *z, struct fault *f) {
 static enum err list_series(struct zip *z, struct fault *f) {
     static const uint16_t returns[] = {INDEX_ATTR_SeriesInstanceUID, INDEX_ATTR_StudyInstanceUID};
     struct buf conditions = BUF_INIT(4096);
-    struct rows rows;
+    struct rows rows = {0};
     enum err e = uids_conditions(z->rq, &conditions, f);
     struct rows_question question = {.level = QUERY_LEVEL_SERIES,
                                      .conditions = buf_slice(&conditions),

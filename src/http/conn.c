@@ -459,25 +459,25 @@ bool http_stream_alive(const struct http_conn *c, uint32_t stream) {
     return http_stream_find(c, stream) != NULL;
 }
 
-static void break_off(struct http_conn *c, struct http_stream *s) {
+static void break_off(struct http_conn *c, struct http_stream *s, int status) {
     if (c->proto == PROTO_H2) {
-        h2_reset(c, s, 500);
+        h2_reset(c, s, status);
         http_stream_gone(c, s);
         return;
     }
     // The one way to say in HTTP/1 that a body is not complete is to close before it is.
     if (!s->responded)
-        h1_fail(c, 500, ERR_CANCELLED, "an answer was given up");
+        h1_fail(c, status, ERR_CANCELLED, "an answer was given up");
     else
         http_conn_over(c, ERR_CANCELLED, "an answer was broken off");
     http_stream_gone(c, s);
 }
 
-void http_stream_reset(struct http_conn *c, uint32_t stream) {
+void http_stream_reset(struct http_conn *c, uint32_t stream, enum err why) {
     struct http_stream *s = http_stream_find(c, stream);
     if (!s)
         return;
-    break_off(c, s);
+    break_off(c, s, (int)err_http_status(why));
     s->gone_told = true; // it was the handler's own doing
 }
 
@@ -488,7 +488,7 @@ void http_stream_done(struct http_conn *c, uint32_t stream) {
     if (!s)
         return;
     if (!s->gone && (!s->out_last || s->borrowed))
-        break_off(c, s);
+        break_off(c, s, 500);
     s->done = true;
     s->unconsumed = 0;
     s->waiting = false;

@@ -132,8 +132,9 @@ bool http_stream_alive(const struct http_conn *c, uint32_t stream);   // false: 
 // The handler is through with it, request and all. An answer that is complete, but for bytes copied, goes its
 // way; one that is not, or has borrowed bytes pending, is broken off.
 void http_stream_done(struct http_conn *c, uint32_t stream);
-// Cannot go on with an answer that was begun: broken off so that the client knows. Nothing is borrowed then.
-void http_stream_reset(struct http_conn *c, uint32_t stream);
+// Cannot go on: an answer that was begun is broken off so that the client knows; where none was, it gets the
+// status of why. Nothing is borrowed then.
+void http_stream_reset(struct http_conn *c, uint32_t stream, enum err why);
 
 // Output: what to send next, of the engine's own bytes and of those borrowed. Valid until any other call.
 int http_conn_output(struct http_conn *c, struct iovec *ret_iov, int max);

@@ -1,5 +1,6 @@
 #include "http/multipart.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 const struct multipart_limits multipart_limits_default = {.header_bytes = 16384, .parts = 10000000};
@@ -26,13 +27,17 @@ struct multipart {
     size_t field_count;
 };
 
-struct multipart *multipart_new(struct slice boundary, const struct multipart_limits *limits) {
+bool multipart_boundary_valid(struct slice boundary) {
     if (boundary.n == 0 || boundary.n > MULTIPART_BOUNDARY_MAX || boundary.p[boundary.n - 1] == ' ')
-        return NULL;
+        return false;
     for (size_t i = 0; i < boundary.n; i++)
         if (boundary.p[i] < 0x20 || boundary.p[i] >= 0x7F)
-            return NULL;
-    struct multipart *m = calloc(1, sizeof *m);
+            return false;
+    return true;
+}
+
+struct multipart *multipart_new(struct slice boundary, const struct multipart_limits *limits) {
+    struct multipart *m = multipart_boundary_valid(boundary) ? calloc(1, sizeof *m) : NULL;
     if (!m)
         return NULL;
     m->limits = *limits;
@@ -324,6 +329,8 @@ void multipart_write_end(struct buf *out, const char *boundary, bool empty) {
     buf_printf(out, "%s--%s--\r\n", empty ? "" : "\r\n", boundary);
 }
 
-void multipart_write_type(struct buf *out, const char *type, const char *boundary) {
-    buf_printf(out, "multipart/related; type=\"%s\"; boundary=%s", type, boundary);
+void multipart_write_type(char ret_value[MULTIPART_TYPE_MAX], const char *type, const char *boundary) {
+    int n = snprintf(ret_value, MULTIPART_TYPE_MAX, "multipart/related; type=\"%s\"; boundary=%s", type,
+                     boundary);
+    bug_unless(n > 0 && n < MULTIPART_TYPE_MAX);
 }

@@ -42,7 +42,9 @@ struct multipart_event {
 
 struct multipart;
 
-// NULL: the boundary is none (empty, too long, control characters, a blank at its end), or out of memory.
+// Not empty, not too long, no control characters, no blank at its end.
+bool multipart_boundary_valid(struct slice boundary);
+// NULL: the boundary is none, or out of memory.
 struct multipart *multipart_new(struct slice boundary, const struct multipart_limits *limits);
 void multipart_free(struct multipart *m);
 // Takes what it can from *in. Call until it says MULTIPART_MORE.
@@ -59,7 +61,8 @@ void multipart_boundary(const uint8_t random[16], char ret_boundary[MULTIPART_BO
 void multipart_write_part(struct buf *out, const char *boundary, bool first, const struct http_field *field,
                           size_t field_count);
 void multipart_write_end(struct buf *out, const char *boundary, bool empty);
-// Appends a value for Content-Type: multipart/related; type="…"; boundary=…
-void multipart_write_type(struct buf *out, const char *type, const char *boundary);
+// A value for Content-Type: multipart/related; type="…"; boundary=…
+enum { MULTIPART_TYPE_MAX = 128 + MULTIPART_BOUNDARY_BYTES };
+void multipart_write_type(char ret_value[MULTIPART_TYPE_MAX], const char *type, const char *boundary);
 
 #endif

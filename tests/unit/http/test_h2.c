@@ -315,7 +315,7 @@ static void big_upload(void **state) {
     assert_int_equal(answer_of(&k, id)->status, 200);
     // What it did not read is given back to the connection: four more fit in only then.
     for (int i = 0; i < 8; i++) {
-        http_stream_reset(s.c, s.told[s.count - (i ? 1 : 2)].stream);
+        http_stream_reset(s.c, s.told[s.count - (i ? 1 : 2)].stream, ERR_NO_MEMORY);
         http_stream_done(s.c, s.told[s.count - (i ? 1 : 2)].stream);
         pump(&k, &s, SIZE_MAX);
         ask(&k, FIELDS(BASIC("POST", "/")), body, n);
@@ -386,7 +386,7 @@ static void given_up(void **state) {
         int n = http_conn_output(s.c, v, 64);
         assert_true(n > 4);
         if (ours) {
-            http_stream_reset(s.c, stream);
+            http_stream_reset(s.c, stream, ERR_NO_MEMORY);
             http_stream_done(s.c, stream);
         } else {
             nghttp2_submit_rst_stream(k.session, 0, id, NGHTTP2_CANCEL);

@@ -206,9 +206,9 @@ static void written(void **state) {
     assert_true(slice_eq_str(buf_slice(&out),
                              "{content-type=application/dicom|one}{content-type=application/dicom|}."));
     multipart_free(m);
-    buf_reset(&out);
-    multipart_write_type(&out, "application/dicom", "x");
-    assert_true(slice_eq_str(buf_slice(&out), "multipart/related; type=\"application/dicom\"; boundary=x"));
+    char type[MULTIPART_TYPE_MAX];
+    multipart_write_type(type, "application/dicom", "x");
+    assert_string_equal(type, "multipart/related; type=\"application/dicom\"; boundary=x");
     buf_reset(&out);
     multipart_write_end(&out, "x", true);
     assert_true(slice_eq_str(buf_slice(&out), "--x--\r\n"));
