@@ -1,11 +1,14 @@
 """Clients of every kind, each with studies of its own, that know what the answers must be."""
 import contextlib
 import http.client
+import io
 import json
 import random
 import ssl
+import struct
 import threading
 import time
+import zipfile
 
 import place  # noqa: F401
 import dul
@@ -13,12 +16,14 @@ import objects
 import web
 from ledger import GONE, STORED, Broken
 from objects import CT, EXPLICIT
+from scp import Receiver
 
 # What a client meets when the server goes away, or does not want it.
 CLOSED = (OSError, ConnectionError, http.client.HTTPException, ssl.SSLError, dul.Aborted, dul.Rejected)
 CONTEXTS = [(dul.VERIFICATION, [dul.IMPLICIT]), (CT, [EXPLICIT]), (dul.STUDY_FIND, [EXPLICIT]),
-            (dul.STUDY_GET, [EXPLICIT])]
+            (dul.STUDY_GET, [EXPLICIT]), (dul.STUDY_MOVE, [EXPLICIT])]
 WANT_ALL = 'multipart/related; type="application/dicom"; transfer-syntax=*'
+WANT_PIXELS = 'multipart/related; type="application/octet-stream"'
 OUT_OF_RESOURCES = (0xA700, 0x0122, 0x0110)
 
 
@@ -39,6 +44,23 @@ def abortable():
         if not str(e).startswith("PDU 7 "):
             raise
         raise dul.Aborted(str(e)) from e
+
+
+@contextlib.contextmanager
+def understood(what):
+    """What cannot be read is no answer, whatever its status says."""
+    try:
+        yield
+    except (AssertionError, KeyError, IndexError, ValueError, struct.error, zipfile.BadZipFile) as e:
+        raise Broken("%s cannot be read: %r" % (what, e)) from e
+
+
+class Sink(Receiver):
+    """To where C-MOVE sends."""
+
+    def __init__(self, archive):
+        super().__init__(accepts=lambda _, proposed: EXPLICIT if EXPLICIT in proposed else None)
+        archive.peer("sink", can="store", plain="127.0.0.1/32", address="127.0.0.1:%d" % self.port)
 
 
 class Timed:
@@ -142,7 +164,7 @@ class User:
         report = answer.json()
         self.ledger.stored(*(objects.number_of(item["00081155"]["Value"][0])
                              for item in report.get("00081199", {}).get("Value", [])))
-        failed = report.get("00081198", {}).get("Value", [])
+        failed = [item for tag in ("00081198", "0008119A") for item in report.get(tag, {}).get("Value", [])]
         if (answer.status == 200) != (not failed):
             raise Broken("STOW-RS answers %d with %d failed" % (answer.status, len(failed)))
         if failed:
@@ -195,6 +217,17 @@ class User:
                 raise Refused("C-GET", last[0x0900])
         return {objects.number_of(uid): data for _, uid, _, data in got}
 
+    def move(self, study):
+        """To the bed's sink."""
+        a = self.dimse()
+        self.bed.sink.got.clear()
+        keys = dul.keys(QueryRetrieveLevel="STUDY", StudyInstanceUID=objects.study_uid(study))
+        with self.timed("C-MOVE"):
+            last, _, _ = a.move(dul.STUDY_MOVE, keys, "SINK")
+            if last[0x0900] != 0:
+                raise Refused("C-MOVE", last[0x0900])
+        return {objects.number_of(uid): data for uid, (_, data) in self.bed.sink.objects().items()}
+
     def qido(self, study):
         with self.timed("QIDO-RS"):
             answer = self.web.get("studies/%s/instances" % objects.study_uid(study))
@@ -211,16 +244,52 @@ class User:
         rows = answer.json() if answer.status == 200 else []
         return [objects.number_of(row["00080018"]["Value"][0]) for row in rows]
 
+    def fetch(self, what, accept, path):
+        """The answer to a GET; None: there is no such thing."""
+        with self.timed(what):
+            answer = self.web.get(path, Accept=accept)
+            if answer.status not in (200, 404):
+                raise Refused(what, answer.status)
+        if answer.status == 200 and answer.type != accept.partition(";")[0]:
+            raise Broken("%s is of the type %r" % (what, answer.type))
+        return answer if answer.status == 200 else None
+
     def wado(self, study):
         """{number: data set}"""
-        with self.timed("WADO-RS"):
-            answer = self.web.get("studies/" + objects.study_uid(study), Accept=WANT_ALL)
-            if answer.status not in (200, 404):
-                raise Refused("WADO-RS", answer.status)
-        if answer.status == 404:
+        answer = self.fetch("WADO-RS", WANT_ALL, "studies/" + objects.study_uid(study))
+        with understood("WADO-RS"):
+            return objects.data_sets(p.body for p in answer.parts()) if answer else {}
+
+    def zip(self, study):
+        """{number: data set}"""
+        answer = self.fetch("ZIP", "application/zip", "studies/" + objects.study_uid(study))
+        if not answer:
             return {}
-        files = [p.body for p in answer.parts()]
-        return {objects.number_of(objects.web_data.split(f)[2]): objects.data_of(f) for f in files}
+        with understood("ZIP"), zipfile.ZipFile(io.BytesIO(answer.body)) as z:
+            return objects.data_sets(z.read(name) for name in z.namelist() if name != "DICOMDIR")
+
+    def bulk(self, study):
+        """Those whose pixels come."""
+        answer = self.fetch("bulk data", WANT_PIXELS, "studies/%s/bulkdata" % objects.study_uid(study))
+        return self.whose(answer, objects.numbers(study))
+
+    def frame(self, study):
+        """Of each object."""
+        found = []
+        for n in objects.numbers(study):
+            path = "studies/%s/series/%s/instances/%s/frames/1" % (
+                objects.study_uid(study), objects.series_uid(study), objects.uid(n))
+            found += self.whose(self.fetch("frame", WANT_PIXELS, path), [n])
+        return found
+
+    def whose(self, answer, numbers):
+        """The numbers of objects whose pixels are the parts of the answer."""
+        whose = {objects.pixels(n): n for n in numbers}
+        with understood("pixels"):
+            parts = answer.parts() if answer else []
+        if any(p.body not in whose for p in parts):
+            raise Broken("pixels that are nobody's")
+        return [whose[p.body] for p in parts]
 
     def look(self, how, study=None):
         study = study or self.any_study()

@@ -47,10 +47,16 @@ def element(tag, vr, value):
             + (struct.pack("<HI", 0, len(value)) if long else struct.pack("<H", len(value))) + value)
 
 
-def dataset(number, body_bytes=None):
+def pixels(number):
+    """Of one frame, 64 columns wide."""
+    return random.Random(number).randbytes(size(number) // 128 * 128)
+
+
+def dataset(number):
     """Explicit VR Little Endian."""
     study, e = number // PER_STUDY, element
-    pixels = random.Random(number).randbytes((size(number) if body_bytes is None else body_bytes) // 2 * 2)
+    values = pixels(number)
+    us = lambda value: struct.pack("<H", value)
     return b"".join((
         e(0x00080016, "UI", CT), e(0x00080018, "UI", uid(number)),
         e(0x00080020, "DA", "2026%02d%02d" % (study % 12 + 1, study % 28 + 1)), e(0x00080030, "TM", "101500"),
@@ -58,12 +64,16 @@ def dataset(number, body_bytes=None):
         e(0x00100010, "PN", "Crash^%d" % (study % 50)), e(0x00100020, "LO", "P%d" % (study % 50)),
         e(0x0020000D, "UI", study_uid(study)), e(0x0020000E, "UI", series_uid(study)),
         e(0x00200010, "SH", "1"), e(0x00200011, "IS", "1"), e(0x00200013, "IS", str(number % PER_STUDY)),
-        e(0x7FE00010, "OW", pixels)))
+        e(0x00280002, "US", us(1)), e(0x00280004, "CS", "MONOCHROME2"),
+        e(0x00280010, "US", us(len(values) // 128)), e(0x00280011, "US", us(64)),
+        e(0x00280100, "US", us(16)), e(0x00280101, "US", us(16)),
+        e(0x00280102, "US", us(15)), e(0x00280103, "US", us(0)), e(0x7FE00010, "OW", values)))
 
 
 def file(number, data=None):
     return web_data.part10(data or dataset(number), EXPLICIT, CT, uid(number))
 
 
-def data_of(part10):
-    return web_data.split(part10)[3]
+def data_sets(files):
+    """{number: data set}"""
+    return {number_of(uid): data for _, _, uid, data in map(web_data.split, files)}
