@@ -96,22 +96,26 @@ static void put_row(struct buf *rows, const struct index_query *q, size_t count)
 // rows before it; one that has no room there (or can't be read: its study was erased) is left out, and the
 // row goes without. A row is only begun while SUMMARY_ROOM is left, so that what has no room is longer than
 // that.
-static void put_summary(struct archive *a, struct session *s, size_t *at) {
+static enum err put_summary(struct archive *a, struct session *s, size_t *at, struct fault *f) {
     struct index_ref ref;
-    struct fault f = {0};
+    struct fault without = {0};
     uint8_t *ring = ring_map(a, s);
     uint32_t n = 0;
-    if (ring && index_query_ref(s->query, &f, &ref) == OK) {
+    enum err e = index_query_ref(s->query, &without, &ref);
+    if (e == OK && ring) {
         struct blob_ref blob = blob_ref_of(&ref);
         buf_reset(&a->summary);
-        if (store_get_summary(a->store, &blob, &f, &a->summary) == OK && a->summary.n > 0 &&
-            a->summary.n <= RING_AUX_BYTES - *at) {
-            memcpy(ring + (s->query_in_body ? 0 : RING_BODY_BYTES) + *at, a->summary.p, a->summary.n);
-            n = (uint32_t)a->summary.n;
-        }
+        e = store_get_summary(a->store, &blob, &without, &a->summary);
+    }
+    if (e == ERR_NO_MEMORY) // which is there the next time; what cannot be read would end all searches
+        return fault_set(f, e, "%s", without.detail);
+    if (e == OK && ring && a->summary.n > 0 && a->summary.n <= RING_AUX_BYTES - *at) {
+        memcpy(ring + (s->query_in_body ? 0 : RING_BODY_BYTES) + *at, a->summary.p, a->summary.n);
+        n = (uint32_t)a->summary.n;
     }
     buf_u32le(&a->scratch, n);
     *at += n;
+    return OK;
 }
 
 void finding_on_more(struct archive *a, struct session *s) {
@@ -141,7 +145,13 @@ void finding_on_more(struct archive *a, struct session *s) {
             return;
         }
         if (summaries)
-            put_summary(a, s, &summary_bytes);
+            e = put_summary(a, s, &summary_bytes, &f);
+        if (e == OK)
+            e = buf_check(&a->scratch, &f, "rows");
+        if (e != OK) {
+            failed(a, s, e, f.detail);
+            return;
+        }
         m.count++;
     }
     s->query_in_body = s->query_flags & QUERY_FLAG_BY_TURNS && !s->query_in_body;

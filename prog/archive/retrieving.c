@@ -131,7 +131,10 @@ static enum err read_front(struct archive *a, struct session *s, uint8_t *aux, s
         return e;
     m->summary_bytes = (uint32_t)a->summary.n;
     struct fault no_table = {0};
-    if (store_get_frames(a->store, &ref, &no_table, &a->summary) == OK)
+    e = store_get_frames(a->store, &ref, &no_table, &a->summary);
+    if (err_of_machine(e)) // it may have one: without it, it would look as if there were no such frame
+        return fault_set(f, e, "%s", no_table.detail);
+    if (e == OK)
         m->frames_bytes = (uint32_t)a->summary.n - m->summary_bytes;
     if (a->summary.n > 0)
         memcpy(aux, a->summary.p, m->summary_bytes + m->frames_bytes);

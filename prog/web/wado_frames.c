@@ -109,7 +109,9 @@ void wado_frames(struct request *rq) {
     uint32_t *numbers = arena_calloc(&x.arena, FRAMES_AT_ONCE_MAX, sizeof *numbers);
     if (e != OK)
         answer_fault(rq, e, &f);
-    else if (!numbers || !parse_list(rq->parts[3], numbers, &count) || (forms[0].offer == 1 && count != 1))
+    else if (!numbers)
+        answer_fault(rq, ERR_NO_MEMORY, &f);
+    else if (!parse_list(rq->parts[3], numbers, &count) || (forms[0].offer == 1 && count != 1))
         answer_error(rq, 400, "frames", "Frames are a list of numbers from 1 on, such as 1,2,5.");
     else if (!all_exist(&x, numbers, count))
         answer_error(rq, 404, "not_found", "There is no such frame.");

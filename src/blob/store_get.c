@@ -179,7 +179,7 @@ static enum err open_range(struct store *s, struct segment *g, uint64_t offset, 
     size_t plain = (size_t)r->plain[range];
     uint8_t none[1], *to = plain ? buf_extend(b, plain) : none;
     if (!to)
-        return fault_set(f, ERR_LIMIT, "%zu bytes do not fit", plain);
+        return fault_set(f, buf_error(b), "%zu bytes do not fit", plain);
     if (seal_open_all(s->sealer, k, range, slice_of(sealed, (size_t)seal_sealed_bytes(plain)), to))
         return OK;
     b->n -= plain;
