@@ -134,11 +134,14 @@ static void make_etag(struct slice body, char ret_etag[ETAG_CHARS + 1]) {
     strcpy(hex_encode(digest, 16, p), "\"");
 }
 
-// RFC 9110 13.2.1: of other methods nothing is selected that somebody could have already.
+// RFC 9110 13.2.1: of other methods nothing is selected that somebody could have already, or keep.
+static bool reads(const struct request *rq) {
+    return slice_eq_str(rq->http->method, "GET") || slice_eq_str(rq->http->method, "HEAD");
+}
+
 bool answer_not_modified(struct request *rq, struct answer *a) {
-    struct slice known = request_header(rq, "if-none-match"), method = rq->http->method;
-    bool reads = slice_eq_str(method, "GET") || slice_eq_str(method, "HEAD");
-    if (!reads || !known.p || !a->etag || !etag_listed(known, slice_str(a->etag), true))
+    struct slice known = request_header(rq, "if-none-match");
+    if (!reads(rq) || !known.p || !a->etag || !etag_listed(known, slice_str(a->etag), true))
         return false;
     a->status = 304;
     a->type = NULL;
@@ -162,7 +165,7 @@ static void compress(struct answer *a, struct slice *body, struct buf *out) {
 
 void answer_whole(struct request *rq, struct answer *a, struct slice body) {
     char etag[ETAG_CHARS + 1];
-    if (a->status == 200 && !a->etag) {
+    if (a->status == 200 && !a->etag && reads(rq)) {
         make_etag(body, etag);
         a->etag = etag;
     }

@@ -228,7 +228,8 @@ def test_what_was_stored_is_there(bed):  # noqa: F811
 
 def test_conditions_are_of_reading(bed):  # noqa: F811
     """RFC 9110 13.2.1: what was stored is never "not modified"."""
-    assert bed.stow(fresh()[1], If_None_Match="*").status == 200
+    answer = bed.stow(fresh()[1], If_None_Match="*")
+    assert answer.status == 200 and answer.header("cache-control") == "no-store"
     assert bed("OPTIONS", "/dicomweb", If_None_Match="*").status == 200
 
 
