@@ -89,8 +89,6 @@ static enum err put_object(struct zip *z, struct retrieval *from, const struct o
     enum err e = add_to_directory(z, from, o, file_id, series, f);
     dicom_meta_write(&head, slice_str(o->sop_class), slice_str(o->sop_instance), slice_str(o->transfer),
                      NULL);
-    if (e == OK && !buf_ok(&head))
-        e = fault_set(f, ERR_NO_MEMORY, "the head of an object");
     if (e == OK)
         e = buf_check(&head, f, "the head of an object");
     if (e == OK)

@@ -30,6 +30,7 @@ struct record {
     struct dicom_dataset *keys;
     uint32_t next, lower; // indices, RECORD_NONE: none
     uint32_t size;        // encoded, with its item header
+    uint32_t at;          // where, from the first byte of the file
 };
 
 struct dicomdir {
@@ -209,7 +210,7 @@ static enum err new_record(struct dicomdir *d, const char *type, bool leaf,
             good = put_key(ds, object, k, count) == OK;
     if (!good)
         return full(f);
-    d->v[d->n] = (struct record){ds, RECORD_NONE, RECORD_NONE, 0};
+    d->v[d->n] = (struct record){.keys = ds, .next = RECORD_NONE, .lower = RECORD_NONE};
     *ret_index = d->n++;
     return OK;
 }
@@ -292,20 +293,18 @@ static enum err encode_records(const struct dicomdir *d, struct buf *out, struct
 
 // Now that the sizes are known: offsets count from the first byte of the file (PS3.3 F.3.2.2).
 static void patch_offsets(const struct dicomdir *d, uint8_t *records, uint32_t first_at) {
-    uint32_t *at = calloc(d->n, sizeof *at);
-    bug_unless(at);
     for (uint32_t i = 0, sum = first_at; i < d->n; i++) {
-        at[i] = sum;
+        d->v[i].at = sum;
         sum += d->v[i].size;
     }
     for (uint32_t i = 0; i < d->n; i++) {
-        uint8_t *record = records + (at[i] - first_at);
-        uint32_t next = d->v[i].next == RECORD_NONE ? 0 : at[d->v[i].next];
-        uint32_t lower = d->v[i].lower == RECORD_NONE ? 0 : at[d->v[i].lower];
+        const struct record *r = &d->v[i];
+        uint8_t *record = records + (r->at - first_at);
+        uint32_t next = r->next == RECORD_NONE ? 0 : d->v[r->next].at;
+        uint32_t lower = r->lower == RECORD_NONE ? 0 : d->v[r->lower].at;
         memcpy(record + NEXT_AT, &next, sizeof next);
         memcpy(record + LOWER_AT, &lower, sizeof lower);
     }
-    free(at);
 }
 
 enum err dicomdir_encode(const struct dicomdir *d, const char *instance_uid, struct buf *out,
