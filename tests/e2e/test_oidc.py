@@ -319,7 +319,7 @@ def test_a_provider_that_is_another(site):
     site.archive.reload()
     b = Browser()
     assert b.ask(site.url + "/api/oidc/start").status == 503
-    assert "calls itself otherwise" in site.archive.log()
+    site.archive.await_log("calls itself otherwise")
     site.configure()
     site.archive.reload()
     assert site.sign_in(b, "ann").headers["location"] == "/"
