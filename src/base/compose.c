@@ -128,17 +128,10 @@ static void take_apart(struct run *r, uint32_t c) {
         put(r, later[--n]);
 }
 
-static size_t ascii_bytes(struct slice s) {
-    size_t n = 0;
-    while (n < s.n && s.p[n] < 0x80)
-        n++;
-    return n;
-}
-
 void compose_text(struct slice utf8, struct buf *out) {
     struct run r = {.out = out, .n = 0};
     while (utf8.n > 0) {
-        size_t ascii = ascii_bytes(utf8), n = ascii;
+        size_t ascii = utf8_ascii(utf8), n = ascii;
         if (ascii > 1) { // the last may have marks
             put_out(&r);
             n = ascii == utf8.n ? ascii : ascii - 1;

@@ -72,9 +72,7 @@ static void fold_one(struct folder *f, uint32_t c) {
 
 // Nearly all of it. No mark joins an ASCII letter.
 static size_t fold_ascii(struct folder *f, struct slice s) {
-    size_t n = 0;
-    while (n < s.n && s.p[n] < 0x80)
-        n++;
+    size_t n = utf8_ascii(s);
     uint8_t *to = n ? buf_extend(f->out, n) : NULL;
     for (size_t i = 0; to && i < n; i++)
         to[i] = s.p[i] >= 'A' && s.p[i] <= 'Z' ? (uint8_t)(s.p[i] - 'A' + 'a') : s.p[i];

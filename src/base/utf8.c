@@ -24,6 +24,13 @@ size_t utf8_decode(struct slice s, uint32_t *ret_char) {
     return len;
 }
 
+size_t utf8_ascii(struct slice s) {
+    size_t n = 0;
+    while (n < s.n && s.p[n] < 0x80)
+        n++;
+    return n;
+}
+
 bool utf8_valid(struct slice s) {
     while (s.n > 0) {
         uint32_t c;

@@ -6,6 +6,7 @@
 #include "base/fold.h"
 #include "base/glob.h"
 #include "base/uid.h"
+#include "base/utf8.h"
 #include "dicom/match.h"
 #include "dicom/number.h"
 
@@ -182,11 +183,8 @@ bool dicom_match_normal(const struct dicom_match *m, struct slice normal) {
 
 // What composing could change; a text longer than a name may be is compared as it is.
 static bool may_be_composed(const struct values *values, struct slice one) {
-    uint8_t high = 0;
     bool fits = one.n <= NAME_MAX_BYTES / COMPOSE_GROWTH_MAX;
-    for (size_t i = 0; fits && std_vr_info(values->vr)->charset && i < one.n; i++)
-        high |= one.p[i];
-    return high >= 0x80;
+    return fits && std_vr_info(values->vr)->charset && utf8_ascii(one) < one.n;
 }
 
 // What a value is compared as; text that needs no change is not copied.

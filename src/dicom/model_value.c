@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/hex.h"
+#include "base/utf8.h"
 #include "dicom/model_build.h"
 
 enum {
@@ -22,13 +23,6 @@ static enum err next_value(struct model_build *b) {
     return OK;
 }
 
-static const uint8_t *find_high(struct slice s) {
-    for (size_t i = 0; i < s.n; i++)
-        if (s.p[i] >= 0x80)
-            return s.p + i;
-    return NULL;
-}
-
 static const char *why_not(const struct std_vr *vr, struct slice s) {
     if (s.n > 0 && memchr(s.p, 0, s.n))
         return "a NUL in text";
@@ -36,7 +30,7 @@ static const char *why_not(const struct std_vr *vr, struct slice s) {
         return "an escape sequence in UTF-8";
     if (s.n > 0 && vr->multi && memchr(s.p, '\\', s.n))
         return "a backslash in a value";
-    if (!vr->charset && find_high(s))
+    if (!vr->charset && utf8_ascii(s) < s.n)
         return "not of the default character repertoire";
     return NULL;
 }

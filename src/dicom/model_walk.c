@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "base/utf8.h"
 #include "std/tag.h"
 
 enum {
@@ -21,12 +22,9 @@ static void enter(struct model_level *l, const struct dicom_dataset *ds, const s
 }
 
 static bool is_beyond_ascii(const struct dicom_element *e) {
-    uint8_t high = 0;
     if (e->tag == TAG_SpecificCharacterSet)
         return e->value.n > 0;
-    for (size_t i = 0; !e->is_ref && std_vr_info(e->vr)->charset && i < e->value.n; i++)
-        high |= e->value.p[i];
-    return high >= 0x80;
+    return !e->is_ref && std_vr_info(e->vr)->charset && utf8_ascii(e->value) < e->value.n;
 }
 
 static void begin(struct model_walk *w, const struct dicom_dataset *ds) {
