@@ -12,7 +12,7 @@ enum { DIGEST_SHA1_BYTES = 20, DIGEST_SHA256_BYTES = 32 };
 
 void digest_sha256(struct slice data, uint8_t ret_digest[DIGEST_SHA256_BYTES]);
 void digest_hmac_sha256(struct slice key, struct slice data, uint8_t ret_mac[DIGEST_SHA256_BYTES]);
-// Of the parts one after the other.
+// Of the parts one after the other, at most 4.
 void digest_hmac_sha256_parts(struct slice key, const struct slice *parts, size_t n_parts,
                               uint8_t ret_mac[DIGEST_SHA256_BYTES]);
 void digest_hmac_sha1(struct slice key, struct slice data, uint8_t ret_mac[DIGEST_SHA1_BYTES]); // RFC 4226
