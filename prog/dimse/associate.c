@@ -27,7 +27,7 @@ static struct ipc_associate question(const struct ul_associate *rq) {
 static const char *advice(uint8_t result) {
     switch (result) {
     case UL_CONTEXT_USER_REJECTION:
-        return "the peer lacks the right: galena peer add ... --can store,query,retrieve gives it";
+        return "the peer lacks the right: galena peer set … --can store,query,retrieve gives it";
     case UL_CONTEXT_ABSTRACT_UNSUPPORTED:
         return "no such service here";
     default:
