@@ -5,8 +5,8 @@
 // one page cost one question. auth says when it is not true any more (AUTH_FORGET); a reload forgets
 // everything.
 #include "archive.h"
-#include "digest/digest.h"
 
+#include "digest/digest.h"
 #include "os/clock.h"
 
 enum { REMEMBER_MS = 10000, REMEMBERED_MAX = 4096 };

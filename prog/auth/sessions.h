@@ -26,7 +26,7 @@ struct session {
     char user[SESSION_USER_MAX + 1];
     char source[SESSION_SOURCE_MAX + 1];
     uint8_t stamp[DIGEST_SHA256_BYTES]; // of the password hash it was made with: another password ends it
-    bool second_factor;          // was asked for
+    bool second_factor; // was asked for
     bool provider; // the sign-in provider vouched for the user: roles and physician are its word
     uint32_t roles;
     char physician[SESSION_PHYSICIAN_MAX + 1];

@@ -1,8 +1,6 @@
 #include "totp.h"
 
-#include "base/err.h"
 #include "secrets.h"
-
 
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 

@@ -3,7 +3,6 @@
 #include "web.h"
 
 #include "base/hex.h"
-
 #include "dicom/json.h"
 #include "digest/digest.h"
 #include "http/date.h"

@@ -23,8 +23,7 @@ static void create_token(struct request *rq, struct api_body *body) {
     if (json_member(&body->json, 0, "days") != 0)
         good = good && api_number(body, "days", TOKEN_DAYS_MAX, &days) && days > 0;
     if (!good) {
-        api_refuse(rq, body, "A token needs a name, a list of rights and 1 to %d days.",
-                     TOKEN_DAYS_MAX);
+        api_refuse(rq, body, "A token needs a name, a list of rights and 1 to %d days.", TOKEN_DAYS_MAX);
         return;
     }
     ask.days = (uint32_t)days;

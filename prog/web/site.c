@@ -9,7 +9,6 @@
 #include "http/target.h"
 #include "os/sandbox.h"
 
-
 static struct pack site_pack, viewer_pack;
 
 // OHIF needs more than our own pages: WebAssembly for its codecs, and styles in attributes. The rest is as

@@ -14,7 +14,6 @@ static struct blob_ref ref_of(const struct scan *sc, uint64_t offset, uint64_t l
     return (struct blob_ref){.segment = sc->g->number, .offset = offset, .length = length};
 }
 
-
 // A failed read is damage like any other, but nothing may be cut off because of it.
 static size_t read_some(struct scan *sc, uint8_t *p, size_t n, uint64_t at) {
     if (at >= sc->to)

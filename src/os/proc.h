@@ -42,5 +42,4 @@ enum err os_proc_harden(unsigned fd_max, struct fault *f);
 // Dies with the parent. os_proc_spawn asks for it; to be repeated after fork and after a change of user.
 enum err os_proc_die_with_parent(struct fault *f);
 
-
 #endif

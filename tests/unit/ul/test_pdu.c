@@ -86,7 +86,6 @@ static void truncated_request(void **state) {
     }
 }
 
-
 static void item(struct buf *b, uint8_t type, const void *p, size_t n) {
     buf_u8(b, type);
     buf_u8(b, 0);
