@@ -1,9 +1,7 @@
 // galena peer list, show, remove.
 #include "archive_dir.h"
-#include "cli.h"
 #include "control.h"
-
-#include "conf/peer.h"
+#include "peer_common.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -58,13 +56,8 @@ static int run_list(const struct cli_args *args) {
 static int run_show(const struct cli_args *args) {
     struct cli_dir d;
     struct conf_peer p;
-    struct fault f = {0};
-    if (!cli_dir_enter(args->positional[0], &d))
+    if (!peer_load(args, &d, &p))
         return CLI_FAILED;
-    if (conf_peer_load(".", args->positional[1], &p, &f) != OK)
-        return cli_fail("%s", f.code == ERR_NO_SUCH_OBJECT
-                                  ? "there is no such peer; galena peer list shows them"
-                                  : f.detail);
     char text[CONF_ADDR_TEXT_MAX];
     printf("name         %s\nAE title     %s\n", p.name, p.ae_title);
     conf_rights_format(p.can, text);

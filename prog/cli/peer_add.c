@@ -1,7 +1,7 @@
 // galena peer add: a device gets a name, a proof of who it is, and rights.
 #include "archive_dir.h"
 #include "control.h"
-#include "peer_options.h"
+#include "peer_common.h"
 #include "quote.h"
 
 #include "base/cleanup.h"

@@ -1,7 +1,7 @@
 // galena peer set: a device's rights, names and certificates change; what is not named stays.
 #include "archive_dir.h"
 #include "control.h"
-#include "peer_options.h"
+#include "peer_common.h"
 
 #include "base/cleanup.h"
 #include "os/fd.h"
@@ -89,12 +89,8 @@ static int run_peer_set(const struct cli_args *args) {
         return cli_fail("say what changes; galena peer set --help lists it"), CLI_USAGE;
     if (cert && !peer_certificate_read(cert, &found))
         return CLI_USAGE;
-    if (!cli_dir_enter(args->positional[0], &d))
+    if (!peer_load(args, &d, &p))
         return CLI_FAILED;
-    if (conf_peer_load(".", args->positional[1], &p, &f) != OK)
-        return cli_fail("%s", f.code == ERR_NO_SUCH_OBJECT
-                                  ? "there is no such peer; galena peer list shows them"
-                                  : f.detail);
     if (!change(args, &found, &p))
         return CLI_USAGE;
     if (!cli_collections_exist(p.collections) || !peer_is_unmistakable(&p))

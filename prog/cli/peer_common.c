@@ -1,4 +1,4 @@
-#include "peer_options.h"
+#include "peer_common.h"
 
 #include "base/cleanup.h"
 #include "os/fd.h"
@@ -28,6 +28,17 @@ static bool take_networks(const char *text, struct conf_peer *p) {
                    false;
     } while (rest.p);
     return true;
+}
+
+bool peer_load(const struct cli_args *args, struct cli_dir *ret_dir, struct conf_peer *ret_peer) {
+    struct fault f = {0};
+    if (!cli_dir_enter(args->positional[0], ret_dir))
+        return false;
+    if (conf_peer_load(".", args->positional[1], ret_peer, &f) == OK)
+        return true;
+    cli_fail("%s", f.code == ERR_NO_SUCH_OBJECT ? "there is no such peer; galena peer list shows them"
+                                                : f.detail);
+    return false;
 }
 
 static bool take_address(const char *text, struct conf_peer *p) {

@@ -1,9 +1,13 @@
-// What galena peer add and peer set have in common. Each says what is wrong.
-#ifndef CLI_PEER_OPTIONS_H
-#define CLI_PEER_OPTIONS_H
+// What the verbs for peers have in common. Each function says what is wrong.
+#ifndef CLI_PEER_COMMON_H
+#define CLI_PEER_COMMON_H
 
+#include "archive_dir.h"
 #include "ca.h"
 #include "cli.h"
+
+// Goes into the archive's folder DIR, and reads the peer NAME there.
+bool peer_load(const struct cli_args *args, struct cli_dir *ret_dir, struct conf_peer *ret_peer);
 
 // --ae, --can, --address, --plain and --collections, as far as they are given, change the peer. An empty
 // value takes away what may be missing. Rights are those by certificate, unless it has none.
