@@ -1,5 +1,6 @@
 """An archive process and an auth process; the tests are supervisor and web workers."""
 import base64
+import contextlib
 import glob
 import hashlib
 import hmac
@@ -149,3 +150,16 @@ class AuthBed(ipc.Bed):
             self.auth.kill()
             self.auth.wait()
         super().remove()
+
+
+@contextlib.contextmanager
+def served(bed, **users):
+    """The bed with these users, each with a role, started; at the end it must be alive still."""
+    try:
+        for name, role in users.items():
+            bed.user(name, role)
+        bed.start()
+        yield bed
+        bed.alive().stop()
+    finally:
+        bed.remove()

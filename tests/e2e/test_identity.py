@@ -11,7 +11,7 @@ import time
 import pytest
 
 import ipc
-from authbed import BEARER, COOKIE, PASSWORD, AuthBed, settings_of, totp
+from authbed import BEARER, COOKIE, PASSWORD, AuthBed, served, settings_of, totp
 from test_rogue_worker import commit, store
 
 STORE, QUERY, RETRIEVE, DELETE, ADMIN = 2, 4, 8, 16, 32
@@ -20,15 +20,8 @@ NO_SUCH_OBJECT = 11
 
 @pytest.fixture(scope="module")
 def bed():
-    b = AuthBed()
-    b.user("ann", "reader")
-    b.user("bob", "radiographer")
-    b.user("boss", "administrator")
-    yield b.start()
-    try:
-        b.alive().stop()
-    finally:
-        b.remove()
+    with served(AuthBed(), ann="reader", bob="radiographer", boss="administrator") as b:
+        yield b
 
 
 def lines(worker, name):
@@ -378,10 +371,7 @@ def test_without_a_provider_there_is_no_oidc(bed):
 
 
 def test_auth_ends_and_another_comes():
-    b = AuthBed()
-    b.user("ann")
-    b.start()
-    try:
+    with served(AuthBed(), ann="reader") as b:
         got = b.sign_in("ann")
         worker, _ = b.identify(got["session"])
         worker.send("RELEASE")
@@ -393,9 +383,6 @@ def test_auth_ends_and_another_comes():
         b.start_auth()
         assert b.identify(got["session"], worker=worker)[1]["error"] != 0
         assert b.sign_in("ann")["error"] == 0
-        b.alive().stop()
-    finally:
-        b.remove()
 
 
 class OnlyArchive(AuthBed):
@@ -414,8 +401,7 @@ class OnlyArchive(AuthBed):
 
 def test_another_auth_before_the_end_of_the_last_was_heard():
     """What that one was asked is answered all the same."""
-    b = OnlyArchive().start()
-    try:
+    with served(OnlyArchive()) as b:
         first = b.auth_channel()
         worker = b.web()
         worker.send("IDENTIFY", kind=BEARER, credential="x")
@@ -424,15 +410,11 @@ def test_another_auth_before_the_end_of_the_last_was_heard():
         assert worker.receive()[1]["error"] != 0
         worker.send("IDENTIFY", kind=BEARER, credential="x")
         assert second.receive()[0] == "AUTH_IDENTIFY"
-        b.alive().stop()
-    finally:
-        b.remove()
 
 
 def test_an_upload_outlives_the_providers_token_it_came_with():
     """And nothing else does."""
-    b = OnlyArchive().start()
-    try:
+    with served(OnlyArchive()) as b:
         auth = b.auth_channel()
 
         def robot(token):
@@ -452,9 +434,6 @@ def test_an_upload_outlives_the_providers_token_it_came_with():
         assert late.ended()
         uploads.send("LOCATE", root=1, level=3, conditions_bytes=0)
         assert uploads.ended()
-        b.alive().stop()
-    finally:
-        b.remove()
 
 
 def text64(data):
@@ -465,15 +444,13 @@ def text64(data):
 def test_tokens_with_made_up_keys_keep_no_others_out():
     """They wait until the provider was asked for its keys again; those with known keys do not."""
     issuer = "https://provider.example"
-    b = AuthBed(issuer=issuer, client_id="galena", audience="galena", algorithm="RS256",
-                url="https://here.example", scopes="openid", user_claim="sub", roles_claim="roles",
-                role="1\treaders")
-    b.start()
-    mine, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    socket.send_fds(b.auth_control, [ipc.encode("FETCH_CHANNEL")], [theirs.fileno()])
-    theirs.close()
-    fetch = ipc.Channel(mine)
-    try:
+    with served(AuthBed(issuer=issuer, client_id="galena", audience="galena", algorithm="RS256",
+                        url="https://here.example", scopes="openid", user_claim="sub", roles_claim="roles",
+                        role="1\treaders")) as b:
+        mine, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        socket.send_fds(b.auth_control, [ipc.encode("FETCH_CHANNEL")], [theirs.fileno()])
+        theirs.close()
+        fetch = ipc.Channel(mine)
         def fetched(said=None):
             name, asked = fetch.receive()[:2]
             if said is not None:
@@ -498,17 +475,11 @@ def test_tokens_with_made_up_keys_keep_no_others_out():
         fetched()  # slow to answer
         assert ask(refused).receive()[1]["error"] == denied
         assert sum(w.quiet(0) for w in crowd) <= 64
-        b.alive().stop()
-    finally:
-        b.remove()
 
 
 def test_auth_hears_what_is_on_disk_however_much_it_is_asked():
     """Else a token that was revoked would be good for it still, and its bearer would wait for ever."""
-    b = OnlyArchive()
-    b.user("ann")
-    b.start()
-    try:
+    with served(OnlyArchive(), ann="reader") as b:
         auth = b.auth_channel()
         crowd = [b.web() for _ in range(400)]
         for w in crowd:
@@ -523,9 +494,6 @@ def test_auth_hears_what_is_on_disk_however_much_it_is_asked():
             heard.append((name, got["request"]))
             if name == "AUTH_IDENTIFY":
                 auth.send("AUTH_IDENTITY", request=got["request"], error=1)
-        b.alive().stop()
-    finally:
-        b.remove()
 
 
 def test_a_reload_ends_none_of_many_requests(bed):
@@ -561,10 +529,7 @@ def test_a_request_that_asks_something_loses_it_too(bed):
 
 
 def test_a_request_does_not_outlive_its_session():
-    b = AuthBed(session_idle_s="2", session_max_s="4")
-    b.user("ann")
-    b.start()
-    try:
+    with served(AuthBed(session_idle_s="2", session_max_s="4"), ann="reader") as b:
         worker, _ = b.identify(b.sign_in("ann")["session"])
         for _ in range(3):  # whose request goes on is not idle
             time.sleep(1.1)
@@ -572,16 +537,10 @@ def test_a_request_does_not_outlive_its_session():
         time.sleep(1.5)
         worker.send("SESSIONS")
         assert worker.ended()
-        b.alive().stop()
-    finally:
-        b.remove()
 
 
 def test_what_a_page_asks_by_itself_is_no_use_of_its_session():
-    b = AuthBed(session_idle_s="3", session_max_s="60")
-    b.user("ann")
-    b.start()
-    try:
+    with served(AuthBed(session_idle_s="3", session_max_s="60"), ann="reader") as b:
         session, began = b.sign_in("ann")["session"], time.monotonic()
         worker = b.web()
 
@@ -602,16 +561,10 @@ def test_what_a_page_asks_by_itself_is_no_use_of_its_session():
             time.sleep(0.4)
         assert time.monotonic() > used + 2.5
         assert not ask(passive=0)
-        b.alive().stop()
-    finally:
-        b.remove()
 
 
 def test_a_request_that_a_page_made_by_itself_does_not_keep_its_session():
-    b = AuthBed(session_idle_s="2", session_max_s="60")
-    b.user("ann")
-    b.start()
-    try:
+    with served(AuthBed(session_idle_s="2", session_max_s="60"), ann="reader") as b:
         session, began = b.sign_in("ann")["session"], time.monotonic()
         worker, _ = b.identify(session, passive=1)
         with pytest.raises(ipc.Ended):
@@ -619,22 +572,13 @@ def test_a_request_that_a_page_made_by_itself_does_not_keep_its_session():
                 worker.call("SESSIONS")
                 time.sleep(0.3)
         assert time.monotonic() > began + 1.5
-        b.alive().stop()
-    finally:
-        b.remove()
 
 
 def test_sessions_end_by_themselves():
-    b = AuthBed(session_idle_s="2", session_max_s="4")
-    b.user("ann")
-    b.start()
-    try:
+    with served(AuthBed(session_idle_s="2", session_max_s="4"), ann="reader") as b:
         got = b.sign_in("ann")
         worker, who = b.identify(got["session"])
         assert got["expires_s"] == 4 and who["expires_s"] <= 2
         time.sleep(2.2)
         worker.send("RELEASE")
         assert b.identify(got["session"], worker=worker)[1]["error"] != 0
-        b.alive().stop()
-    finally:
-        b.remove()
