@@ -23,31 +23,22 @@ def test_processes_killed_under_load_lose_nothing():
     assert "none lost" in run("kill", "--rounds", "6")
 
 
-@pytest.mark.skipif(SANITIZED, reason="the sanitizer has its own allocator, and its time")
-def test_calls_that_fail_are_told_and_lose_nothing():
-    said = run("faults", "--short", "--seed", "1", "--only", "C-STORE,WADO-RS", "--role", "archive,dimse,web")
-    assert " 0 findings" in said
+FAULTS = {
+    "calls that fail are told and lose nothing":
+        ("--short", "--only", "C-STORE,WADO-RS", "--role", "archive,dimse,web"),
+    "an answer that has no memory is not waited for":
+        ("--spread", "0", "--only", "C-STORE", "--role", "dimse", "--kind", "alloc"),
+    "an archive that has no memory ends without breaking":
+        ("--spread", "24", "--only", "STOW-RS", "--role", "archive", "--kind", "alloc"),
+    "a deletion that the disk refuses takes nothing with it that is stored later":
+        ("--spread", "0", "--only", "DELETE-store", "--role", "archive", "--kind", "sync"),
+}
 
 
 @pytest.mark.skipif(SANITIZED, reason="the sanitizer has its own allocator, and its time")
-def test_an_answer_that_has_no_memory_is_not_waited_for():
-    said = run("faults", "--spread", "0", "--only", "C-STORE", "--role", "dimse", "--kind", "alloc",
-               "--seed", "1")
-    assert " 0 findings" in said
-
-
-@pytest.mark.skipif(SANITIZED, reason="the sanitizer has its own allocator, and its time")
-def test_an_archive_that_has_no_memory_ends_without_breaking():
-    said = run("faults", "--spread", "24", "--only", "STOW-RS", "--role", "archive", "--kind", "alloc",
-               "--seed", "1")
-    assert " 0 findings" in said
-
-
-@pytest.mark.skipif(SANITIZED, reason="the sanitizer has its own allocator, and its time")
-def test_a_deletion_that_the_disk_refuses_takes_nothing_with_it_that_is_stored_later():
-    said = run("faults", "--spread", "0", "--only", "DELETE-store", "--role", "archive", "--kind", "sync",
-               "--seed", "1")
-    assert " 0 findings" in said
+@pytest.mark.parametrize("args", FAULTS.values(), ids=FAULTS)
+def test_faults(args):
+    assert " 0 findings" in run("faults", "--seed", "1", *args)
 
 
 @pytest.mark.skipif(SANITIZED, reason="the record is of the release build's calls")

@@ -6,7 +6,6 @@
 // after these:
 #include <cmocka.h>
 #include <openssl/core_names.h>
-#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/kdf.h>
 #include <pthread.h>
@@ -14,30 +13,11 @@
 #include <stdlib.h>
 
 #include "blob/seal.h"
+#include "crypto_memory.h"
 
 static struct sealer *s;
 static struct seal_keys k;
 static const uint8_t kek[SEAL_KEY] = "0123456789abcdef0123456789abcdef", salt[SEAL_SALT] = "salt";
-
-// What libcrypto asks for, counted.
-static size_t allocations;
-
-static void *counted_malloc(size_t n, const char *file, int line) {
-    (void)file, (void)line;
-    allocations++;
-    return malloc(n);
-}
-
-static void *counted_realloc(void *p, size_t n, const char *file, int line) {
-    (void)file, (void)line;
-    allocations++;
-    return realloc(p, n);
-}
-
-static void counted_free(void *p, const char *file, int line) {
-    (void)file, (void)line;
-    free(p);
-}
 
 static int setup(void **state) {
     (void)state;
@@ -271,7 +251,7 @@ static void test_no_memory_is_asked_for(void **state) {
     struct seal_keys keys;
     struct sealer *fresh = sealer_new();
     assert_non_null(fresh);
-    size_t before = allocations;
+    size_t before = crypto_allocations;
     assert_true(before > 0);
     for (int i = 0; i < 3; i++) {
         seal_derive(kek, salt, SLICE_LIT("context"), &keys);
@@ -280,12 +260,12 @@ static void test_no_memory_is_asked_for(void **state) {
         seal_wrap(fresh, kek, keys.key, wrapped);
         assert_true(seal_unwrap(fresh, kek, wrapped, key));
     }
-    assert_int_equal(allocations, before);
+    assert_int_equal(crypto_allocations, before);
     sealer_free(fresh);
 }
 
 int main(void) {
-    CRYPTO_set_mem_functions(counted_malloc, counted_realloc, counted_free);
+    crypto_memory_count();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_derivation),
         cmocka_unit_test(test_derivation_depends_on_everything),

@@ -6,10 +6,10 @@
 #include <stdint.h>
 // after these:
 #include <cmocka.h>
-#include <openssl/crypto.h>
 #include <openssl/hmac.h>
 #include <stdlib.h>
 
+#include "crypto_memory.h"
 #include "digest/digest.h"
 
 #include "base/hex.h"
@@ -62,40 +62,20 @@ static void test_parts(void **state) {
     assert_memory_equal(whole, parts, sizeof whole);
 }
 
-// What libcrypto asks for, counted.
-static size_t allocations;
-
-static void *counted_malloc(size_t n, const char *file, int line) {
-    (void)file, (void)line;
-    allocations++;
-    return malloc(n);
-}
-
-static void *counted_realloc(void *p, size_t n, const char *file, int line) {
-    (void)file, (void)line;
-    allocations++;
-    return realloc(p, n);
-}
-
-static void counted_free(void *p, const char *file, int line) {
-    (void)file, (void)line;
-    free(p);
-}
-
 static void test_no_memory_is_asked_for(void **state) {
     (void)state;
     uint8_t out[DIGEST_SHA256_BYTES];
-    size_t before = allocations;
+    size_t before = crypto_allocations;
     digest_sha256(SLICE_LIT("abc"), out);
     digest_hmac_sha256(SLICE_LIT("key"), SLICE_LIT("abc"), out);
     digest_hmac_sha1(SLICE_LIT("key"), SLICE_LIT("abc"), out);
-    assert_int_equal(allocations, before);
+    assert_int_equal(crypto_allocations, before);
     assert_non_null(HMAC(EVP_sha256(), "key", 3, out, sizeof out, out, NULL)); // which does: they are counted
-    assert_true(allocations > before);
+    assert_true(crypto_allocations > before);
 }
 
 int main(void) {
-    CRYPTO_set_mem_functions(counted_malloc, counted_realloc, counted_free);
+    crypto_memory_count();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_vectors),
         cmocka_unit_test(test_keys_of_every_length),
