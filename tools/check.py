@@ -27,7 +27,7 @@ E2E_GROUPS = {
 }
 
 BUILDS = {
-    "gcc": {"CC": "gcc", "args": ["--buildtype=release", "-Doptimization=2"]},
+    "gcc": {"CC": "gcc", "args": ["--buildtype=release"]},
     "clang": {"CC": "clang", "args": ["--buildtype=debugoptimized"]},
     "sanitized": {"CC": "gcc", "args": ["--buildtype=debugoptimized", "-Db_sanitize=address,undefined"]},
 }
@@ -95,7 +95,8 @@ def build(name):
     env = {"CC": BUILDS[name]["CC"]}
     if not os.path.exists(os.path.join(folder, "build.ninja")):
         say("%s: configuring" % name)
-        status, text = run(name + "-setup", ["meson", "setup", folder] + BUILDS[name]["args"], 300, env)
+        setup = ["meson", "setup", folder, "-Dwerror=true"] + BUILDS[name]["args"]
+        status, text = run(name + "-setup", setup, 300, env)
         if status != 0:
             TOTAL.add(failed=1)
             say("%s: FAILED to configure" % name)

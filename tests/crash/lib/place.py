@@ -15,4 +15,4 @@ def begin(usage):
     if "GALENA_BUILD" not in os.environ:
         prepare.packages("build", "test")
         os.environ["GALENA_BUILD"] = os.path.join(ROOT, "build")
-        prepare.build(os.environ["GALENA_BUILD"], "--buildtype=release", "-Doptimization=2")
+        prepare.build(os.environ["GALENA_BUILD"], "--buildtype=release")

@@ -47,7 +47,7 @@ static const char *build(struct dicom_dataset *top, const char *s) {
     } stack[DICOM_DEPTH_MAX + 2] = {{top, 0}};
     size_t depth = 0;
     while (*s) {
-        enum vr vr;
+        enum vr vr = VR_UN;
         if (*s == '}') {
             uint32_t tag = stack[depth].tag;
             depth--;
