@@ -1,5 +1,8 @@
 // One's own account: only by a session, so by somebody who has signed in. A token, which lies in some
 // program's settings, can neither make others nor change its user's password.
+//
+// Nor can a session by itself, which lies in some browser that was left open: what would outlast it takes
+// the password besides, and a code where there is a second factor (PROVE).
 #include "archive.h"
 
 #include <errno.h>
@@ -18,6 +21,16 @@ static bool may(struct archive *a, struct session *s, enum ask ask) {
     }
     signing_refuse(a, s, ask, ERR_DENIED, "A token cannot do this; sign in.");
     return false;
+}
+
+static bool may_change(struct archive *a, struct session *s, enum ask ask) {
+    bool proven = s->who.proven;
+    s->who.proven = false;
+    if (!may(a, s, ask))
+        return false;
+    if (!proven)
+        signing_refuse(a, s, ask, ERR_DENIED, "This takes the password.");
+    return proven;
 }
 
 static struct slice digest_of(const struct session *s) {
@@ -41,7 +54,7 @@ void account_on_end(struct archive *a, struct session *s, enum ipc_account_of wh
 }
 
 void account_on_token(struct archive *a, struct session *s, const struct ipc_token_create *m) {
-    if (!may(a, s, ASK_TOKEN))
+    if (!may_change(a, s, ASK_TOKEN))
         return;
     if (m->rights & ~s->rights) {
         signing_refuse(a, s, ASK_TOKEN, ERR_DENIED,
@@ -56,30 +69,41 @@ void account_on_token(struct archive *a, struct session *s, const struct ipc_tok
     signing_ask(a, s, ASK_TOKEN, IPC_AUTH_TOKEN_CREATE, &ask);
 }
 
+void account_on_prove(struct archive *a, struct session *s, const struct ipc_prove *m) {
+    s->who.proven = false;
+    if (!may(a, s, ASK_SIGN_IN))
+        return;
+    s->who.proves = true;
+    struct ipc_auth_prove ask = {.request = s->request,
+                                 .user = slice_str(s->user),
+                                 .digest = digest_of(s),
+                                 .password = m->password,
+                                 .code = m->code,
+                                 .source = signing_source(a, s, m->client)};
+    signing_ask(a, s, ASK_SIGN_IN, IPC_AUTH_PROVE, &ask);
+}
+
 void account_on_password(struct archive *a, struct session *s, const struct ipc_password_change *m) {
-    if (!may(a, s, ASK_DONE))
+    if (!may_change(a, s, ASK_SIGN_IN))
         return;
     struct ipc_auth_password ask = {.request = s->request,
                                     .user = slice_str(s->user),
                                     .digest = digest_of(s),
-                                    .old = m->old,
-                                    .fresh = m->fresh,
-                                    .source = slice_str(s->source)};
-    signing_ask(a, s, ASK_DONE, IPC_AUTH_PASSWORD, &ask);
+                                    .fresh = m->fresh};
+    signing_ask(a, s, ASK_SIGN_IN, IPC_AUTH_PASSWORD, &ask);
 }
 
-void account_on_totp(struct archive *a, struct session *s, enum ipc_totp_step step, struct slice code,
-                     struct slice password) {
-    enum ask answer = step == IPC_TOTP_STEP_BEGIN ? ASK_TOTP : ASK_DONE;
-    if (!may(a, s, answer))
+// To begin changes nothing: the secret is good once it is confirmed.
+void account_on_totp(struct archive *a, struct session *s, enum ipc_totp_step step, struct slice code) {
+    bool begins = step == IPC_TOTP_STEP_BEGIN;
+    enum ask answer = begins ? ASK_TOTP : ASK_SIGN_IN;
+    if (begins ? !may(a, s, answer) : !may_change(a, s, answer))
         return;
     struct ipc_auth_totp ask = {.request = s->request,
                                 .what = (uint8_t)step,
                                 .user = slice_str(s->user),
                                 .digest = digest_of(s),
-                                .code = code,
-                                .password = password,
-                                .source = slice_str(s->source)};
+                                .code = code};
     signing_ask(a, s, answer, IPC_AUTH_TOTP, &ask);
 }
 

@@ -71,6 +71,8 @@ struct signing {
     int64_t check_ms;   // likewise, from then on
     bool uploads;       // it has begun to store before that
     bool signs_out;     // it has no rights any more, and what it says next is that
+    bool proves;        // what it asks auth just now is whether it is its bearer who asks
+    bool proven;        // it is; good for one change of the account
 };
 
 struct remembered; // signing.c
@@ -191,9 +193,9 @@ void signing_on_message(struct archive *a, struct session *s, enum ipc_type type
 void account_on_list(struct archive *a, struct session *s, enum ipc_account_of what);
 void account_on_end(struct archive *a, struct session *s, enum ipc_account_of what, struct slice id);
 void account_on_token(struct archive *a, struct session *s, const struct ipc_token_create *m);
+void account_on_prove(struct archive *a, struct session *s, const struct ipc_prove *m);
 void account_on_password(struct archive *a, struct session *s, const struct ipc_password_change *m);
-void account_on_totp(struct archive *a, struct session *s, enum ipc_totp_step step, struct slice code,
-                     struct slice password);
+void account_on_totp(struct archive *a, struct session *s, enum ipc_totp_step step, struct slice code);
 void account_on_store(struct archive *a, const struct ipc_auth_store *m);
 void account_tell_auth(struct archive *a); // what it has not been told yet, now that it reads
 void account_on_reload(struct archive *a);

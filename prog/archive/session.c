@@ -234,17 +234,20 @@ static void dispatch(struct archive *a, struct session *s, struct ipc_msg *m) {
     case IPC_SESSION_REVOKE:
         account_on_end(a, s, IPC_ACCOUNT_SESSIONS, m->u.session_revoke.id);
         break;
+    case IPC_PROVE:
+        account_on_prove(a, s, &m->u.prove);
+        break;
     case IPC_PASSWORD_CHANGE:
         account_on_password(a, s, &m->u.password_change);
         break;
     case IPC_TOTP_BEGIN:
-        account_on_totp(a, s, IPC_TOTP_STEP_BEGIN, slice_of(NULL, 0), slice_of(NULL, 0));
+        account_on_totp(a, s, IPC_TOTP_STEP_BEGIN, slice_of(NULL, 0));
         break;
     case IPC_TOTP_CONFIRM:
-        account_on_totp(a, s, IPC_TOTP_STEP_CONFIRM, m->u.totp_confirm.code, slice_of(NULL, 0));
+        account_on_totp(a, s, IPC_TOTP_STEP_CONFIRM, m->u.totp_confirm.code);
         break;
     case IPC_TOTP_OFF:
-        account_on_totp(a, s, IPC_TOTP_STEP_OFF, slice_of(NULL, 0), m->u.totp_off.password);
+        account_on_totp(a, s, IPC_TOTP_STEP_OFF, slice_of(NULL, 0));
         break;
     case IPC_DIAL_PEER:
         dialling_on_request(a, s, &m->u.dial_peer);
@@ -274,7 +277,7 @@ void session_on_gate(struct archive *a, struct session *s) {
 
 static bool holds_secret(enum ipc_type type) {
     return type == IPC_ASSOCIATE || type == IPC_IDENTIFY || type == IPC_SIGN_IN || type == IPC_OIDC_FINISH ||
-           type == IPC_PASSWORD_CHANGE || type == IPC_TOTP_CONFIRM || type == IPC_TOTP_OFF;
+           type == IPC_PROVE || type == IPC_PASSWORD_CHANGE || type == IPC_TOTP_CONFIRM;
 }
 
 void session_on_worker(struct archive *a, struct session *s) {

@@ -141,7 +141,7 @@ void signing_refuse(struct archive *a, struct session *s, enum ask ask, enum err
         session_reply(a, s, IPC_IDENTITY, &(struct ipc_identity){.error = error, .detail = why}, -1);
         break;
     case ASK_SIGN_IN:
-        session_reply(a, s, IPC_SIGNED_IN, &(struct ipc_signed_in){.error = error}, -1);
+        session_reply(a, s, IPC_SIGNED_IN, &(struct ipc_signed_in){.error = error, .detail = why}, -1);
         break;
     case ASK_OIDC:
         session_reply(a, s, IPC_OIDC_GO, &(struct ipc_oidc_go){.error = error}, -1);
@@ -167,6 +167,7 @@ void signing_refuse(struct archive *a, struct session *s, enum ask ask, enum err
 static enum ask answered(struct session *s) {
     enum ask ask = s->who.ask;
     s->who.ask = ASK_NOTHING;
+    s->who.proves = false;
     s->phase = s->who.kind ? IPC_PHASE_READY : IPC_PHASE_NEW;
     return ask;
 }
@@ -339,15 +340,19 @@ void signing_on_sign_in(struct archive *a, struct session *s, const struct ipc_s
     signing_ask(a, s, ASK_SIGN_IN, IPC_AUTH_SIGN_IN, &ask);
 }
 
+static void its_session_ends(struct session *s) {
+    s->rights = 0;
+    session_set_view(s, view_nothing());
+    s->who.signs_out = true;
+}
+
 void signing_on_sign_out(struct archive *a, struct session *s) {
     if (s->who.kind != IPC_CREDENTIAL_SESSION) {
         signing_refuse(a, s, ASK_DONE, ERR_DENIED, "Only who has signed in can sign out.");
         return;
     }
     s->request = ++a->next_request;
-    s->rights = 0;
-    session_set_view(s, view_nothing());
-    s->who.signs_out = true;
+    its_session_ends(s);
     struct ipc_auth_sign_out ask = {.request = s->request,
                                     .digest = slice_of(s->who.digest, sizeof s->who.digest)};
     signing_ask(a, s, ASK_DONE, IPC_AUTH_SIGN_OUT, &ask);
@@ -372,18 +377,26 @@ void signing_on_oidc_finish(struct archive *a, struct session *s, const struct i
 
 // --- auth's answers
 
-static void pass_on(struct archive *a, struct session *s, const struct ipc_msg *m) {
+// Of a request that is somebody's: a proof, or a change of its user's account, which ended all sessions.
+static void on_signed_in(struct archive *a, struct session *s, const struct ipc_auth_signed_in *in,
+                         bool proves) {
+    struct ipc_signed_in out = {in->error,   in->need_code, in->wait_s,    in->expires_s,
+                                in->session, in->device,    in->return_to, in->detail};
+    if (in->error == OK && proves)
+        s->who.proven = true;
+    else if (in->error == OK && s->who.kind)
+        its_session_ends(s);
+    session_reply(a, s, IPC_SIGNED_IN, &out, -1);
+}
+
+static void pass_on(struct archive *a, struct session *s, const struct ipc_msg *m, bool proves) {
     switch ((int)m->type) {
     case IPC_AUTH_IDENTITY:
         on_identity(a, s, &m->u.auth_identity);
         break;
-    case IPC_AUTH_SIGNED_IN: {
-        const struct ipc_auth_signed_in *in = &m->u.auth_signed_in;
-        struct ipc_signed_in out = {in->error,   in->need_code, in->wait_s,   in->expires_s,
-                                    in->session, in->device,    in->return_to};
-        session_reply(a, s, IPC_SIGNED_IN, &out, -1);
+    case IPC_AUTH_SIGNED_IN:
+        on_signed_in(a, s, &m->u.auth_signed_in, proves);
         break;
-    }
     case IPC_AUTH_OIDC_GO: {
         struct ipc_oidc_go out = {m->u.auth_oidc_go.error, m->u.auth_oidc_go.url, m->u.auth_oidc_go.state};
         session_reply(a, s, IPC_OIDC_GO, &out, -1);
@@ -458,8 +471,9 @@ bool signing_on_auth(struct archive *a, const struct ipc_msg *m) {
         return true;
     struct session *s = ask ? session_by_request(a, request_of(m), IPC_PHASE_ASKING) : NULL;
     if (s && s->who.ask == ask) {
+        bool proves = s->who.proves;
         (void)answered(s);
-        pass_on(a, s, m);
+        pass_on(a, s, m, proves);
         ipc_forget_sent();
     }
     return true;

@@ -7,7 +7,7 @@
 
 enum { LINES_MAX = 57344 };
 
-static const char not_ours[] = "Your account is kept by the sign-in provider; change it there.";
+const char account_not_ours[] = "Your account is kept by the sign-in provider; change it there.";
 static const char busy[] = "Too busy just now. Try again.";
 
 static void put_text(struct buf *b, int64_t s) {
@@ -103,7 +103,7 @@ static void refuse_token(uint64_t request, enum err error, const char *detail) {
 
 static const char *wrong_with_token(const struct auth *a, const struct ipc_auth_token_create *m) {
     if (!users_find(&a->users, m->user))
-        return not_ours;
+        return account_not_ours;
     if (!conf_title_valid(m->name))
         return "A token needs a name of 1 to 64 bytes.";
     if (tokens_can(m->rights) == 0)
@@ -134,7 +134,7 @@ void account_on_token(struct auth *a, const struct ipc_auth_token_create *m) {
     struct keeping *k = wrong ? NULL : keeping_new(a, m->request, IPC_KEEP_TOKEN, slice_of(NULL, 0));
     if (!k) {
         refuse_token(m->request,
-                     wrong == not_ours ? ERR_DENIED
+                     wrong == account_not_ours ? ERR_DENIED
                      : wrong           ? ERR_MISMATCH
                                        : ERR_BUSY,
                      wrong ? wrong : busy);
@@ -144,42 +144,45 @@ void account_on_token(struct auth *a, const struct ipc_auth_token_create *m) {
     keeping_ask(k);
 }
 
-// A session guesses at its own user's password in a slot of its own: whoever stole it gets no further, and
-// its bearer is not kept from signing in.
-static void queue_for(struct auth *a, struct job *job, struct slice user, struct slice digest,
-                      struct slice password, struct slice source) {
-    int64_t now_ms = os_clock_ms();
-    job->who = throttle_who(&a->throttle, user, source, digest);
-    job->lane = job->who.pair;
-    job->device = true;
-    job->due_ms = throttle_due_ms(&a->throttle, job->who, now_ms);
-    bool fits = user.n <= sizeof job->user && password.n <= sizeof job->password &&
-                digest.n == DIGEST_SHA256_BYTES && source.n <= sizeof job->source;
-    if (!fits || job->due_ms > now_ms || !queue_has_room(&a->queue, job->lane, true, QUEUE_OF_LANE)) {
-        auth_done(job->request, ERR_BUSY, "Too many wrong passwords. Wait a little.");
-        return;
-    }
-    memcpy(job->user, user.p, job->user_n = user.n);
-    memcpy(job->password, password.p, job->password_n = password.n);
-    memcpy(job->source, source.p, job->source_n = source.n);
-    memcpy(job->digest, digest.p, digest.n);
-    throttle_book(&a->throttle, job->who, now_ms);
-    queue_put(&a->queue, job);
+static void refuse_change(uint64_t request, enum err error, const char *detail) {
+    struct ipc_auth_signed_in m = {.request = request, .error = (uint16_t)error, .detail = slice_str(detail)};
+    auth_send(IPC_AUTH_SIGNED_IN, &m);
+}
+
+// The user with a password of ours, and the session that asks.
+static struct user *asks(struct auth *a, struct slice name, struct slice digest,
+                         struct session **ret_session) {
+    struct user *u = users_find(&a->users, name);
+    struct session *s = identify_session(a, digest);
+    *ret_session = s;
+    return s && slice_eq_str(name, s->user) ? u : NULL;
+}
+
+static void keep(struct keeping *k, struct slice digest) {
+    memcpy(k->digest, digest.p, sizeof k->digest);
+    keeping_ask(k);
 }
 
 void account_on_password(struct auth *a, const struct ipc_auth_password *m) {
-    static struct job job;
-    if (!users_find(&a->users, m->user)) {
-        auth_done(m->request, ERR_DENIED, not_ours);
-    } else if (m->fresh.n < CONF_PASSWORD_MIN || m->fresh.n > CONF_PASSWORD_MAX || !utf8_valid(m->fresh) ||
-               memchr(m->fresh.p, 0, m->fresh.n) || slice_eq(m->fresh, m->old)) {
-        auth_done(m->request, ERR_MISMATCH, "A new password has 12 to 256 bytes and is not the old one.");
-    } else {
-        job = (struct job){.kind = JOB_PASSWORD, .request = m->request, .fresh_n = m->fresh.n};
-        memcpy(job.fresh, m->fresh.p, m->fresh.n);
-        queue_for(a, &job, m->user, m->digest, m->old, m->source);
-        explicit_bzero(&job, sizeof job);
+    struct session *s;
+    const struct user *u = asks(a, m->user, m->digest, &s);
+    if (!u) {
+        refuse_change(m->request, ERR_DENIED, account_not_ours);
+        return;
     }
+    if (m->fresh.n < CONF_PASSWORD_MIN || m->fresh.n > CONF_PASSWORD_MAX || !utf8_valid(m->fresh) ||
+        memchr(m->fresh.p, 0, m->fresh.n) || verify_passcode(u, m->fresh)) {
+        refuse_change(m->request, ERR_MISMATCH, "A new password has 12 to 256 bytes and is not the old one.");
+        return;
+    }
+    struct keeping *k = keeping_new(a, m->request, IPC_KEEP_HASH, m->user);
+    if (k && verify_make_hash(m->fresh, k->text)) {
+        keep(k, m->digest);
+        return;
+    }
+    if (k)
+        k->used = false;
+    refuse_change(m->request, ERR_BUSY, busy);
 }
 
 static void begin_totp(const struct auth *a, uint64_t request, struct session *s) {
@@ -198,23 +201,34 @@ static void begin_totp(const struct auth *a, uint64_t request, struct session *s
     explicit_bzero(uri, sizeof uri);
 }
 
+// It is wiped once it is on its way to the disk.
 static void confirm_totp(struct auth *a, const struct ipc_auth_totp *m, struct session *s) {
     int64_t step;
     if (!s->has_enrolling || !totp_check(slice_of(s->enrolling, sizeof s->enrolling), m->code,
                                          os_clock_wall_ms(), INT64_MIN, &step)) {
-        auth_done(m->request, ERR_DENIED, "The code is wrong. Is the clock of your telephone right?");
+        refuse_change(m->request, ERR_DENIED, "The code is wrong. Is the clock of your telephone right?");
         return;
     }
     struct keeping *k = keeping_new(a, m->request, IPC_KEEP_TOTP, m->user);
     if (!k) {
-        auth_done(m->request, ERR_BUSY, busy);
+        refuse_change(m->request, ERR_BUSY, busy);
         return;
     }
     k->totp_step = step;
     base32_encode(slice_of(s->enrolling, sizeof s->enrolling), k->text);
     explicit_bzero(s->enrolling, sizeof s->enrolling);
     s->has_enrolling = false;
-    keeping_ask(k);
+    keep(k, m->digest);
+}
+
+static void end_totp(struct auth *a, const struct ipc_auth_totp *m, const struct user *u) {
+    struct keeping *k = u->totp.n > 0 ? keeping_new(a, m->request, IPC_KEEP_TOTP, m->user) : NULL;
+    if (k)
+        keep(k, m->digest);
+    else if (u->totp.n > 0)
+        refuse_change(m->request, ERR_BUSY, busy);
+    else
+        refuse_change(m->request, ERR_MISMATCH, "There is no second factor.");
 }
 
 static void refuse_totp(const struct ipc_auth_totp *m, enum err error, const char *detail) {
@@ -222,39 +236,20 @@ static void refuse_totp(const struct ipc_auth_totp *m, enum err error, const cha
     if (m->what == IPC_TOTP_STEP_BEGIN)
         auth_send(IPC_AUTH_TOTP_SECRET, &secret);
     else
-        auth_done(m->request, error, detail);
+        refuse_change(m->request, error, detail);
 }
 
 void account_on_totp(struct auth *a, const struct ipc_auth_totp *m) {
-    static struct job job;
-    const struct user *u = users_find(&a->users, m->user);
-    struct session *s = identify_session(a, m->digest);
-    if (!u || !s || !slice_eq_str(m->user, s->user)) {
-        refuse_totp(m, ERR_DENIED, not_ours);
-    } else if (m->what != IPC_TOTP_STEP_OFF && u->totp.n > 0) {
+    struct session *s;
+    const struct user *u = asks(a, m->user, m->digest, &s);
+    if (!u)
+        refuse_totp(m, ERR_DENIED, account_not_ours);
+    else if (m->what == IPC_TOTP_STEP_OFF)
+        end_totp(a, m, u);
+    else if (u->totp.n > 0)
         refuse_totp(m, ERR_MISMATCH, "There is a second factor already; turn it off first.");
-    } else if (m->what == IPC_TOTP_STEP_BEGIN) {
+    else if (m->what == IPC_TOTP_STEP_BEGIN)
         begin_totp(a, m->request, s);
-    } else if (m->what == IPC_TOTP_STEP_CONFIRM) {
+    else
         confirm_totp(a, m, s);
-    } else {
-        job = (struct job){.kind = JOB_TOTP_OFF, .request = m->request};
-        queue_for(a, &job, m->user, m->digest, m->password, m->source);
-        explicit_bzero(&job, sizeof job);
-    }
-}
-
-// The password was right.
-void account_work_out(struct auth *a, struct job *job, struct user *user) {
-    bool fresh = job->kind == JOB_PASSWORD;
-    struct keeping *k = keeping_new(a, job->request, fresh ? IPC_KEEP_HASH : IPC_KEEP_TOTP, user->name);
-    if (k)
-        memcpy(k->digest, job->digest, sizeof k->digest);
-    if (k && (!fresh || verify_make_hash(slice_of(job->fresh, job->fresh_n), k->text))) {
-        keeping_ask(k);
-        return;
-    }
-    if (k)
-        k->used = false;
-    auth_done(job->request, ERR_BUSY, busy);
 }

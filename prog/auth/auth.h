@@ -28,7 +28,7 @@ struct keeping {
     enum ipc_keep what;
     char name[CONF_NAME_MAX + 1]; // of the user, or the token's id
     char text[CONF_HASH_MAX + 1];
-    uint8_t digest[DIGEST_SHA256_BYTES]; // of the session that goes on after a new password
+    uint8_t digest[DIGEST_SHA256_BYTES]; // of the session that has another secret after it
     int64_t totp_step;
     struct conf_token token;
     char secret[SECRET_CHARS + 5];
@@ -56,24 +56,27 @@ void auth_forget(const char *user);
 
 // --- identify.c
 void identify_on_question(struct auth *a, const struct ipc_auth_identify *m);
-// What a session remembers of it.
-void identify_stamp(struct slice hash, uint8_t ret_stamp[DIGEST_SHA256_BYTES]);
+// What a session remembers of what its user proved then.
+void identify_stamp(const struct user *u, uint8_t ret_stamp[DIGEST_SHA256_BYTES]);
 struct session *identify_session(struct auth *a, struct slice digest); // still good, of a user that still is
 
 // --- sign_in.c
 void sign_in_on_check(struct auth *a, const struct ipc_auth_check *m);
 void sign_in_on_request(struct auth *a, const struct ipc_auth_sign_in *m);
+void sign_in_on_proof(struct auth *a, const struct ipc_auth_prove *m);
 void sign_in_on_out(struct auth *a, const struct ipc_auth_sign_out *m);
 void sign_in_work_out(struct auth *a, struct job *job); // the password's turn has come
 void sign_in_refuse(uint64_t request, enum err error, bool need_code, int64_t wait_ms);
+// A session for this user, as good as one just signed in; the answer to the request.
+void sign_in_welcome(struct auth *a, uint64_t request, const struct user *u, struct slice source);
 
 // --- account.c
+extern const char account_not_ours[]; // to users of the sign-in provider
 void account_on_list(struct auth *a, const struct ipc_auth_list *m);
 void account_on_end(struct auth *a, const struct ipc_auth_end *m);
 void account_on_token(struct auth *a, const struct ipc_auth_token_create *m);
 void account_on_password(struct auth *a, const struct ipc_auth_password *m);
 void account_on_totp(struct auth *a, const struct ipc_auth_totp *m);
-void account_work_out(struct auth *a, struct job *job, struct user *user);
 
 // --- keeping.c
 struct keeping *keeping_new(struct auth *a, uint64_t request, enum ipc_keep what,

@@ -6,11 +6,11 @@
 #include "oidc.h"
 #include "os/clock.h"
 
-void identify_stamp(struct slice hash, uint8_t ret_stamp[DIGEST_SHA256_BYTES]) {
-    digest_sha256(hash, ret_stamp);
+void identify_stamp(const struct user *u, uint8_t ret_stamp[DIGEST_SHA256_BYTES]) {
+    digest_hmac_sha256(u->hash, u->totp, ret_stamp);
 }
 
-// A session of a user who was removed, or got another password since, is none.
+// A session of a user who was removed, or got another password or second factor since, is none.
 static bool is_current(const struct auth *a, const struct session *s) {
     uint8_t stamp[DIGEST_SHA256_BYTES];
     if (s->provider)
@@ -18,7 +18,7 @@ static bool is_current(const struct auth *a, const struct session *s) {
     const struct user *u = users_find(&a->users, slice_str(s->user));
     if (!u || u->hash.n == 0)
         return false;
-    identify_stamp(u->hash, stamp);
+    identify_stamp(u, stamp);
     return memcmp(stamp, s->stamp, sizeof stamp) == 0;
 }
 

@@ -74,6 +74,9 @@ static void dispatch(struct auth *a, const struct ipc_msg *m) {
     case IPC_AUTH_TOKEN_CREATE:
         account_on_token(a, &m->u.auth_token_create);
         break;
+    case IPC_AUTH_PROVE:
+        sign_in_on_proof(a, &m->u.auth_prove);
+        break;
     case IPC_AUTH_PASSWORD:
         account_on_password(a, &m->u.auth_password);
         break;

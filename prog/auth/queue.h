@@ -20,18 +20,16 @@ enum {
     QUEUE_PASSWORD_MAX = 1024,
 };
 
-enum job_kind { JOB_CHECK, JOB_SIGN_IN, JOB_PASSWORD, JOB_TOTP_OFF };
+enum job_kind { JOB_CHECK, JOB_SIGN_IN, JOB_PROVE };
 
 struct job {
     enum job_kind kind;
     uint64_t request, lane, order;
-    bool device; // shown and valid
+    bool device; // shown and valid; or a session asks
     int64_t due_ms;
     struct throttle_who who;
-    size_t user_n, password_n, fresh_n, code_n, source_n;
-    uint8_t user[QUEUE_NAME_MAX], password[QUEUE_PASSWORD_MAX], fresh[QUEUE_PASSWORD_MAX], code[16],
-        source[80];
-    uint8_t digest[DIGEST_SHA256_BYTES]; // of the session that asks
+    size_t user_n, password_n, code_n, source_n;
+    uint8_t user[QUEUE_NAME_MAX], password[QUEUE_PASSWORD_MAX], code[16], source[80];
 };
 
 struct queue {

@@ -92,8 +92,8 @@ struct session *sessions_by_id(struct sessions *t, struct slice user, struct sli
     return NULL;
 }
 
-void sessions_end_of_user(struct sessions *t, struct slice user, const struct session *but) {
+void sessions_end_of_user(struct sessions *t, struct slice user) {
     for (struct session *s = t->v; s < t->v + SESSIONS_MAX; s++)
-        if (s->used && s != but && slice_eq_str(user, s->user))
+        if (s->used && slice_eq_str(user, s->user))
             sessions_end(t, s);
 }

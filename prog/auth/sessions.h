@@ -25,8 +25,7 @@ struct session {
     char id[ID_CHARS + 1];
     char user[SESSION_USER_MAX + 1];
     char source[SESSION_SOURCE_MAX + 1];
-    uint8_t stamp[DIGEST_SHA256_BYTES]; // of the password hash it was made with: another password ends it
-    bool second_factor; // was asked for
+    uint8_t stamp[DIGEST_SHA256_BYTES]; // of what its user proved: another password or factor ends it
     bool provider; // the sign-in provider vouched for the user: roles and physician are its word
     uint32_t roles;
     char physician[SESSION_PHYSICIAN_MAX + 1];
@@ -52,6 +51,6 @@ void sessions_touch(struct session *s, int64_t now_ms, int64_t wall_ms);
 int64_t sessions_left_ms(const struct sessions *t, const struct session *s, int64_t now_ms);
 void sessions_end(struct sessions *t, struct session *s);
 struct session *sessions_by_id(struct sessions *t, struct slice user, struct slice id);
-void sessions_end_of_user(struct sessions *t, struct slice user, const struct session *but);
+void sessions_end_of_user(struct sessions *t, struct slice user);
 
 #endif

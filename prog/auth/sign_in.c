@@ -64,6 +64,18 @@ static void admit(struct auth *a, struct job *job) {
     }
 }
 
+static void take_and_admit(struct auth *a, struct job *job, struct slice user, struct slice password,
+                           struct slice code, struct slice source) {
+    bool fits = copy(user, job->user, sizeof job->user, &job->user_n) &&
+                copy(password, job->password, sizeof job->password, &job->password_n) &&
+                copy(code, job->code, sizeof job->code, &job->code_n) &&
+                copy(source, job->source, sizeof job->source, &job->source_n);
+    if (fits)
+        admit(a, job);
+    else
+        sign_in_refuse(job->request, ERR_DENIED, false, 0);
+}
+
 void sign_in_on_request(struct auth *a, const struct ipc_auth_sign_in *m) {
     static struct job job;
     uint8_t device[DEVICE_ID_BYTES];
@@ -73,32 +85,52 @@ void sign_in_on_request(struct auth *a, const struct ipc_auth_sign_in *m) {
         device_check(m->device, m->user, u ? u->hash : verify_nobodys_hash(), os_clock_wall_ms(), device);
     job.who =
         throttle_who(&a->throttle, m->user, m->source, slice_of(device, job.device ? sizeof device : 0));
-    bool fits = copy(m->user, job.user, sizeof job.user, &job.user_n) &&
-                copy(m->password, job.password, sizeof job.password, &job.password_n) &&
-                copy(m->code, job.code, sizeof job.code, &job.code_n) &&
-                copy(m->source, job.source, sizeof job.source, &job.source_n);
-    if (fits)
-        admit(a, &job);
-    else
-        sign_in_refuse(m->request, ERR_DENIED, false, 0);
+    take_and_admit(a, &job, m->user, m->password, m->code, m->source);
     explicit_bzero(&job, sizeof job);
 }
 
-static void welcome(struct auth *a, const struct job *job, const struct user *u, bool second_factor) {
-    struct session spec = {.second_factor = second_factor};
+// A session guesses at its own user's password in a slot of its own, and a patient one: whoever stole it gets
+// no further, and its bearer is not kept from signing in.
+void sign_in_on_proof(struct auth *a, const struct ipc_auth_prove *m) {
+    static struct job job;
+    if (!users_find(&a->users, m->user)) {
+        struct ipc_auth_signed_in no = {
+            .request = m->request, .error = ERR_DENIED, .detail = slice_str(account_not_ours)};
+        auth_send(IPC_AUTH_SIGNED_IN, &no);
+        return;
+    }
+    job = (struct job){.kind = JOB_PROVE, .request = m->request, .device = true};
+    job.who = throttle_who(&a->throttle, m->user, m->source, m->digest);
+    job.who.patient = true;
+    take_and_admit(a, &job, m->user, m->password, m->code, m->source);
+    explicit_bzero(&job, sizeof job);
+}
+
+void sign_in_welcome(struct auth *a, uint64_t request, const struct user *u, struct slice source) {
+    struct session spec = {0};
     char secret[SECRET_CHARS + 1], device[DEVICE_CHARS + 1];
     (void)slice_to_cstr(u->name, spec.user, sizeof spec.user);
-    (void)slice_to_cstr(slice_of(job->source, job->source_n), spec.source, sizeof spec.source);
-    identify_stamp(u->hash, spec.stamp);
+    (void)slice_to_cstr(source, spec.source, sizeof spec.source);
+    identify_stamp(u, spec.stamp);
     sessions_new(&a->sessions, &spec, os_clock_ms(), os_clock_wall_ms(), secret);
     device_make(u->name, u->hash, os_clock_wall_ms(), device);
-    struct ipc_auth_signed_in m = {.request = job->request,
+    struct ipc_auth_signed_in m = {.request = request,
                                    .expires_s = a->settings.session_max_s,
                                    .session = slice_str(secret),
                                    .device = slice_str(device)};
     auth_send(IPC_AUTH_SIGNED_IN, &m);
     explicit_bzero(secret, sizeof secret);
-    os_log(OS_LOG_INFO, "signed in", OS_LOG_SLICE("user", u->name), OS_LOG_TEXT("from", spec.source));
+}
+
+static void welcome(struct auth *a, const struct job *job, const struct user *u) {
+    struct slice source = slice_of(job->source, job->source_n);
+    struct ipc_auth_signed_in proven = {.request = job->request};
+    if (job->kind == JOB_PROVE) {
+        auth_send(IPC_AUTH_SIGNED_IN, &proven);
+        return;
+    }
+    sign_in_welcome(a, job->request, u, source);
+    os_log(OS_LOG_INFO, "signed in", OS_LOG_SLICE("user", u->name), OS_LOG_SLICE("from", source));
 }
 
 static bool code_is_right(struct auth *a, const struct job *job, const struct user *u) {
@@ -133,22 +165,20 @@ static void ask_second_factor(struct auth *a, const struct job *job, const struc
     } else {
         throttle_note(&a->throttle, who, true, now_ms);
         throttle_note(&a->throttle, job->who, true, now_ms);
-        welcome(a, job, u, true);
+        welcome(a, job, u);
     }
 }
 
-static void on_right(struct auth *a, struct job *job, struct user *u) {
-    if (job->kind == JOB_SIGN_IN && u->totp.n > 0) {
+static void on_right(struct auth *a, const struct job *job, const struct user *u) {
+    if (job->kind != JOB_CHECK && u->totp.n > 0) {
         ask_second_factor(a, job, u);
         return;
     }
     throttle_note(&a->throttle, job->who, true, os_clock_ms());
-    if (job->kind == JOB_SIGN_IN)
-        welcome(a, job, u, false);
-    else if (job->kind == JOB_CHECK)
+    if (job->kind == JOB_CHECK)
         answer_check(job->request, CHECK_YES, u);
     else
-        account_work_out(a, job, u);
+        welcome(a, job, u);
 }
 
 // A name that is nobody's stays out of the log: people type passwords into the wrong field.
@@ -163,16 +193,14 @@ static void log_wrong(const struct job *job, const struct user *u) {
 static void on_wrong(struct auth *a, const struct job *job, const struct user *u) {
     throttle_note(&a->throttle, job->who, false, os_clock_ms());
     log_wrong(job, u);
-    if (job->kind == JOB_SIGN_IN)
-        sign_in_refuse(job->request, ERR_DENIED, false, 0);
-    else if (job->kind == JOB_CHECK)
+    if (job->kind == JOB_CHECK)
         answer_check(job->request, CHECK_NO, NULL);
     else
-        auth_done(job->request, ERR_DENIED, "The password is wrong.");
+        sign_in_refuse(job->request, ERR_DENIED, false, 0);
 }
 
 void sign_in_work_out(struct auth *a, struct job *job) {
-    struct user *u = users_find(&a->users, slice_of(job->user, job->user_n));
+    const struct user *u = users_find(&a->users, slice_of(job->user, job->user_n));
     if (verify_passcode(u, slice_of(job->password, job->password_n)))
         on_right(a, job, u);
     else

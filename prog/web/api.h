@@ -51,4 +51,11 @@ void api_answer_lines(struct request *rq, enum ipc_type type, void *body,
 void api_answer_done(struct request *rq, enum ipc_type type, const void *body);
 void api_answer_error(struct request *rq, enum err e, struct slice detail);
 
+// --- api_session.c
+// For what a session alone may not do: are the password and, with a second factor, the code right? Good for
+// one such thing of this request. False: the answer is out.
+bool api_prove(struct request *rq, struct slice password, struct slice code);
+// 204, with cookies for the session that goes on after a change of the account.
+void api_answer_changed(struct request *rq, enum ipc_type type, const void *body);
+
 #endif

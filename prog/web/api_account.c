@@ -15,6 +15,17 @@ void api_tokens(struct request *rq) {
     api_answer_lines(rq, IPC_TOKENS, &(struct ipc_tokens){0}, NULL, COLUMNS(columns));
 }
 
+// The members of the body that prove that it is the session's bearer who asks. `code` NULL: there is no
+// second factor yet.
+static bool prove(struct request *rq, struct api_body *body, const char *password, const char *code) {
+    struct slice word = api_text(rq, body, password);
+    struct slice digits = code ? api_text(rq, body, code) : slice_of(NULL, 0);
+    if (!body->no_memory && word.n > 0 && word.n <= 1024 && digits.n <= 16)
+        return api_prove(rq, word, digits);
+    api_refuse(rq, body, "%s is needed and, with a second factor, code.", password);
+    return false;
+}
+
 static void create_token(struct request *rq, struct api_body *body) {
     uint64_t days = TOKEN_DAYS_DEFAULT;
     struct ipc_token_create ask = {.name = api_text(rq, body, "name")};
@@ -27,6 +38,8 @@ static void create_token(struct request *rq, struct api_body *body) {
         return;
     }
     ask.days = (uint32_t)days;
+    if (!prove(rq, body, "password", "code"))
+        return;
     struct ipc_msg m = channel_call(&rq->archive, IPC_TOKEN_CREATE, &ask, IPC_TOKEN_CREATED);
     const struct ipc_token_created *got = &m.u.token_created;
     if (got->error != OK) {
@@ -81,11 +94,11 @@ void api_session_revoke(struct request *rq) {
 }
 
 static void change_password(struct request *rq, struct api_body *body) {
-    struct ipc_password_change ask = {.old = api_text(rq, body, "old"), .fresh = api_text(rq, body, "new")};
-    if (body->no_memory || ask.old.n > 1024 || ask.fresh.n > 1024 || ask.fresh.n == 0)
+    struct ipc_password_change ask = {.fresh = api_text(rq, body, "new")};
+    if (body->no_memory || ask.fresh.n > 1024 || ask.fresh.n == 0)
         api_refuse(rq, body, "old and new are needed, each of at most 1024 bytes.");
-    else
-        api_answer_done(rq, IPC_PASSWORD_CHANGE, &ask);
+    else if (prove(rq, body, "old", "code"))
+        api_answer_changed(rq, IPC_PASSWORD_CHANGE, &ask);
 }
 
 void api_password(struct request *rq) {
@@ -118,8 +131,8 @@ static void confirm(struct request *rq, struct api_body *body) {
     struct ipc_totp_confirm ask = {.code = api_text(rq, body, "code")};
     if (body->no_memory || ask.code.n == 0 || ask.code.n > 16)
         api_refuse(rq, body, "code is needed.");
-    else
-        api_answer_done(rq, IPC_TOTP_CONFIRM, &ask);
+    else if (prove(rq, body, "password", NULL))
+        api_answer_changed(rq, IPC_TOTP_CONFIRM, &ask);
 }
 
 void api_second_factor_confirm(struct request *rq) {
@@ -127,11 +140,8 @@ void api_second_factor_confirm(struct request *rq) {
 }
 
 static void turn_off(struct request *rq, struct api_body *body) {
-    struct ipc_totp_off ask = {.password = api_text(rq, body, "password")};
-    if (body->no_memory || ask.password.n > 1024)
-        api_refuse(rq, body, "password is needed.");
-    else
-        api_answer_done(rq, IPC_TOTP_OFF, &ask);
+    if (prove(rq, body, "password", "code"))
+        api_answer_changed(rq, IPC_TOTP_OFF, &(struct ipc_totp_off){0});
 }
 
 void api_second_factor_off(struct request *rq) {

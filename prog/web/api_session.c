@@ -68,19 +68,26 @@ static void put_session(struct cookies *c, struct answer *a, const struct ipc_si
         put_cookie(c, a, WEB_COOKIE_DEVICE, m->device, DEVICE_DAYS * 86400);
 }
 
-static void refuse(struct request *rq, const struct ipc_signed_in *m) {
+static void come_back(struct request *rq, uint32_t wait_s) {
     char text[160], seconds[16];
+    struct answer a = {.status = 429, .type = "application/json"};
+    snprintf(seconds, sizeof seconds, "%u", wait_s);
+    answer_header(&a, "retry-after", slice_str(seconds));
+    snprintf(text, sizeof text,
+             "{\"error\":\"wait\",\"wait_s\":%u,\"message\":\"Too many attempts. Wait.\"}\n", wait_s);
+    answer_whole(rq, &a, slice_str(text));
+}
+
+static void refuse(struct request *rq, const struct ipc_signed_in *m) {
+    char text[160];
     struct answer a = {.status = 401, .type = "application/json"};
     if (m->need_code) { // no failure, so no status of one: browsers write those into their console
         a.status = 202;
         snprintf(text, sizeof text,
                  "{\"need_code\":true,\"message\":\"The code of the second factor is needed.\"}\n");
     } else if (m->wait_s > 0) {
-        a.status = 429;
-        snprintf(seconds, sizeof seconds, "%u", m->wait_s);
-        answer_header(&a, "retry-after", slice_str(seconds));
-        snprintf(text, sizeof text,
-                 "{\"error\":\"wait\",\"wait_s\":%u,\"message\":\"Too many attempts. Wait.\"}\n", m->wait_s);
+        come_back(rq, m->wait_s);
+        return;
     } else if (m->error == ERR_DENIED) {
         snprintf(text, sizeof text,
                  "{\"error\":\"wrong\",\"message\":\"User name, password or code is wrong.\"}\n");
@@ -118,6 +125,34 @@ static void sign_in(struct request *rq, struct api_body *body) {
     buf_append_str(&b, "}\n");
     answer_text(rq, &a, &b);
     buf_fini(&b);
+}
+
+bool api_prove(struct request *rq, struct slice password, struct slice code) {
+    struct ipc_prove ask = {.password = password, .code = code, .client = request_client(rq)};
+    struct ipc_msg m = channel_call(&rq->archive, IPC_PROVE, &ask, IPC_SIGNED_IN);
+    const struct ipc_signed_in *got = &m.u.signed_in;
+    if (got->wait_s > 0)
+        come_back(rq, got->wait_s);
+    else if (got->error == ERR_DENIED && got->detail.n == 0)
+        answer_error(rq, 403, "proof", got->need_code ? "The code of the second factor is needed."
+                                                      : "The password or the code is wrong.");
+    else if (got->error != OK)
+        api_answer_error(rq, (enum err)got->error, got->detail);
+    return got->error == OK;
+}
+
+void api_answer_changed(struct request *rq, enum ipc_type type, const void *body) {
+    struct ipc_msg m = channel_call(&rq->archive, type, body, IPC_SIGNED_IN);
+    const struct ipc_signed_in *got = &m.u.signed_in;
+    if (got->error != OK) {
+        api_answer_error(rq, (enum err)got->error, got->detail);
+        return;
+    }
+    struct answer a = {.status = 204};
+    struct cookies cookies = {.n = 0};
+    if (got->session.n > 0)
+        put_session(&cookies, &a, got);
+    (void)answer_begin(rq, &a);
 }
 
 // Signing somebody in from another site's page would put that page's words under their name.

@@ -145,6 +145,17 @@ class AuthBed(ipc.Bed):
         assert got["error"] == 0, got
         return self.identify(got["session"])[0]
 
+    def prove(self, worker, password=PASSWORD, code=""):
+        """For one change of the account by this worker's request."""
+        name, got = worker.call("PROVE", password=password, code=code)
+        assert name == "SIGNED_IN" and got["session"] == b"" and (got["error"] == 0 or not got["detail"])
+        return got
+
+    def change(self, worker, what, password=PASSWORD, code="", **fields):
+        """What a session alone may not do, with its proof."""
+        got = self.prove(worker, password, code)
+        return worker.call(what, **fields)[1] if got["error"] == 0 else got
+
     def remove(self):
         if self.auth and self.auth.poll() is None:
             self.auth.kill()

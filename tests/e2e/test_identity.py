@@ -159,8 +159,8 @@ def test_a_flood_is_answered_wait(bed):
 
 def test_tokens(bed):
     worker = bed.signed_in("bob")
-    name, got = worker.call("TOKEN_CREATE", name="backup", rights=QUERY | RETRIEVE, days=5)
-    assert (name, got["error"]) == ("TOKEN_CREATED", 0)
+    got = bed.change(worker, "TOKEN_CREATE", name="backup", rights=QUERY | RETRIEVE, days=5)
+    assert got["error"] == 0
     token, ident = got["token"], got["id"].decode()
     assert re.fullmatch(rb"gal_[A-Za-z0-9_-]{43}", token)
     kept = settings_of(os.path.join(bed.dir, "tokens", ident + ".conf"))
@@ -178,7 +178,8 @@ def test_tokens(bed):
     assert mine[0][1:3] == ["backup", "query,retrieve"] and mine[0][5] != ""
     # A token cannot make others, change the password, or end its user's sessions.
     assert program.call("TOKEN_CREATE", name="x", rights=QUERY, days=1)[1]["error"] != 0
-    assert done(program, "PASSWORD_CHANGE", old=PASSWORD, fresh="another password") != 0
+    assert program.call("PROVE", password=PASSWORD)[1]["error"] != 0
+    assert program.call("PASSWORD_CHANGE", fresh="another password")[1]["error"] != 0
     assert program.call("TOTP_BEGIN")[1]["error"] != 0
     assert program.call("SESSIONS")[1]["error"] != 0
     program.send("RELEASE")
@@ -196,7 +197,7 @@ def test_tokens(bed):
 ])
 def test_tokens_that_cannot_be(bed, fields):
     worker = bed.signed_in("ann")
-    got = worker.call("TOKEN_CREATE", **dict(dict(name="x", rights=QUERY, days=1), **fields))[1]
+    got = bed.change(worker, "TOKEN_CREATE", **dict(dict(name="x", rights=QUERY, days=1), **fields))
     assert got["error"] != 0 and got["token"] == b"" and got["detail"]
     worker.close()
 
@@ -220,23 +221,94 @@ def test_a_changed_password_ends_all_other_sessions(bed):
     worker, _ = bed.identify(first["session"])
     bed.identify(second["session"])
     assert len(lines(worker, "SESSIONS")) == 2
-    assert done(worker, "PASSWORD_CHANGE", old="wrong password", fresh="another password") != 0
-    for bad in ("short", "x" * 257, PASSWORD, b"\xff" * 20):
-        assert done(worker, "PASSWORD_CHANGE", old=PASSWORD, fresh=bad) != 0
+    assert bed.change(worker, "PASSWORD_CHANGE", "wrong password", fresh="another password")["error"] != 0
     time.sleep(0.6)
-    assert done(worker, "PASSWORD_CHANGE", old=PASSWORD, fresh="another password") == 0
+    for bad in ("short", "x" * 257, PASSWORD, b"\xff" * 20):
+        got = bed.change(worker, "PASSWORD_CHANGE", fresh=bad)
+        assert got["error"] != 0 and b"12 to 256 bytes" in got["detail"]
+    fresh = bed.change(worker, "PASSWORD_CHANGE", fresh="another password")
+    assert fresh["error"] == 0 and len(fresh["session"]) == 43 and fresh["session"] != first["session"]
+    worker.send("RELEASE")
+    for old in (first, second):  # the one that asked has another secret
+        assert bed.identify(old["session"])[1]["error"] != 0
+    bed.identify(fresh["session"], worker=worker)
     rows = lines(worker, "SESSIONS")
     assert len(rows) == 1 and rows[0][4] == "1" and rows[0][3] == "192.0.2.1"
-    assert bed.identify(second["session"])[1]["error"] != 0
-    worker.send("RELEASE")
-    assert bed.identify(first["session"], worker=worker)[1]["error"] == 0
     assert bed.sign_in("carol", source="192.0.2.50")["error"] != 0
-    assert bed.sign_in("carol", "another password")["error"] == 0
+    assert bed.sign_in("carol", "another password", device=fresh["device"])["error"] == 0
     # And from outside: the command line ends them all.
     bed.galena("user", "password", bed.dir, "carol")
     bed.reload()
     assert worker.ended()
-    assert bed.identify(first["session"])[1]["error"] != 0
+    assert bed.identify(fresh["session"])[1]["error"] != 0
+
+
+CHANGES = [("TOKEN_CREATE", dict(name="x", rights=QUERY, days=1)), ("TOTP_OFF", {}),
+           ("PASSWORD_CHANGE", dict(fresh="another password")), ("TOTP_CONFIRM", dict(code="000000"))]
+
+
+@pytest.mark.parametrize("name, fields", CHANGES)
+def test_a_session_alone_changes_nothing(bed, name, fields):
+    """Whoever found a browser open shall not keep what is found there."""
+    worker = bed.signed_in("ann")
+    secret = worker.call("TOTP_BEGIN")[1]["secret"].decode()
+    if name == "TOTP_CONFIRM":
+        fields = dict(code=totp(secret))
+
+    def refused():
+        got = worker.call(name, **fields)[1]
+        return got["error"] != 0 and got["detail"] == b"This takes the password."
+
+    assert refused()
+    assert bed.prove(worker, "wrong password")["error"] != 0 and refused()
+    time.sleep(0.6)
+    assert bed.prove(worker)["error"] == 0 and lines(worker, "SESSIONS")
+    worker.send("RELEASE")
+    bed.identify(bed.sign_in("ann")["session"], worker=worker)
+    assert refused()  # the proof was for another request
+    assert bed.prove(worker)["error"] == 0
+    assert bed.change(worker, "TOKEN_CREATE", name="once", rights=QUERY, days=1)["error"] == 0
+    assert refused()  # and for one change
+    assert settings_of(os.path.join(bed.dir, "users", "ann.conf")).get("totp", "") == ""
+    assert bed.sign_in("ann")["error"] == 0
+
+
+def test_a_session_guesses_no_password(bed):
+    """Each wrong one makes the next come later, of that session; its bearer signs in all the same."""
+    worker, waits = bed.signed_in("bob"), []
+    for _ in range(5):
+        got = bed.prove(worker, "wrong password")
+        waits.append(got["wait_s"])
+        if got["wait_s"]:
+            time.sleep(got["wait_s"])
+    assert waits[0] == 0 and max(waits) >= 1, waits
+    assert bed.sign_in("bob", source="192.0.2.77")["error"] == 0
+    assert bed.prove(bed.signed_in("bob"))["error"] == 0
+
+
+@pytest.mark.parametrize("how", ["password", "second-factor", "remove", "collections", "role"])
+def test_what_the_command_line_does_to_sessions(bed, how):
+    """Other credentials end them, other rights leave them and count at once."""
+    name = "s" + how.replace("-", "")
+    bed.user(name)
+    path = os.path.join(bed.dir, "users", name + ".conf")
+    if how == "second-factor":
+        secret = base64.b32encode(b"y" * 20).decode()
+        with open(path, "a", encoding="utf-8") as f:
+            f.write('totp = "%s"\n' % secret)
+    bed.reload()
+    got = bed.sign_in(name, code=totp(secret) if how == "second-factor" else "")
+    assert bed.identify(got["session"])[1]["error"] == 0
+    bed.galena("user", *{"password": ["password", bed.dir, name], "remove": ["remove", bed.dir, name],
+                         "second-factor": ["second-factor", bed.dir, name, "--off"],
+                         "collections": ["set", bed.dir, name, "--physician", "Smith"],
+                         "role": ["set", bed.dir, name, "--role", "administrator"]}[how])
+    bed.reload()
+    stays = how in ("collections", "role")
+    who = bed.identify(got["session"])[1]
+    assert (who["error"] == 0) == stays
+    if how == "role":
+        assert who["rights"] & ADMIN and not who["rights"] & RETRIEVE
 
 
 def test_one_ends_ones_other_sessions(bed):
@@ -256,7 +328,8 @@ def test_a_request_under_way_loses_what_its_user_loses(bed):
     got = bed.sign_in("hal")
     under_way, _ = bed.identify(got["session"])
     other = bed.signed_in("hal")
-    program, _ = bed.identify(other.call("TOKEN_CREATE", name="t", rights=QUERY, days=1)[1]["token"], BEARER)
+    token = bed.change(other, "TOKEN_CREATE", name="t", rights=QUERY, days=1)["token"]
+    program, _ = bed.identify(token, BEARER)
     other.send("RELEASE")
     bed.identify(got["session"], worker=other)
     mine = [r for r in lines(other, "SESSIONS") if r[4] == ""]
@@ -299,21 +372,31 @@ def test_roles_are_those_of_now(bed):
     assert bed.identify(got["session"])[1]["rights"] & ~1 == QUERY | RETRIEVE
 
 
+def confirm(bed, worker, code):
+    assert bed.prove(worker)["error"] == 0
+    return worker.call("TOTP_CONFIRM", code=code)[1]
+
+
 def test_second_factor(bed):
     bed.user("fay")
     bed.reload()
-    worker = bed.signed_in("fay")
-    assert done(worker, "TOTP_CONFIRM", code="123456") != 0  # not begun
+    first, second = bed.sign_in("fay"), bed.sign_in("fay")
+    worker, _ = bed.identify(first["session"])
+    assert confirm(bed, worker, "123456")["error"] != 0  # not begun
     name, got = worker.call("TOTP_BEGIN")
     assert (name, got["error"]) == ("TOTP_SECRET", 0)
     secret = got["secret"].decode()
     assert len(base64.b32decode(secret)) == 20
     assert got["uri"].decode() == "otpauth://totp/Test:fay?secret=%s&issuer=Test" % secret
     assert bed.sign_in("fay")["error"] == 0  # not confirmed yet
-    assert done(worker, "TOTP_CONFIRM", code="000000") != 0
+    assert confirm(bed, worker, "000000")["error"] != 0
     code = totp(secret)
-    assert done(worker, "TOTP_CONFIRM", code=code) == 0
+    fresh = confirm(bed, worker, code)
+    assert fresh["error"] == 0 and fresh["session"]
     assert settings_of(os.path.join(bed.dir, "users", "fay.conf"))["totp"] == secret
+    for old in (first, second):
+        assert bed.identify(old["session"])[1]["error"] != 0
+    assert bed.identify(fresh["session"])[1]["second_factor"] == 1
     got = bed.sign_in("fay")
     assert got["error"] != 0 and got["need_code"] == 1 and got["session"] == b""
     got = bed.sign_in("fay", "wrong password", code=totp(secret), source="192.0.2.60")
@@ -324,13 +407,37 @@ def test_second_factor(bed):
     got = bed.sign_in("fay", code=later, source="192.0.2.61")
     assert got["error"] == 0
     assert bed.sign_in("fay", code=later, source="192.0.2.62")["error"] != 0
-    worker, who = bed.identify(got["session"])
+
+
+def test_a_second_factor_is_part_of_every_proof(bed):
+    secret = base64.b32encode(b"z" * 20).decode()
+    bed.user("gus")
+    with open(os.path.join(bed.dir, "users", "gus.conf"), "a", encoding="utf-8") as f:
+        f.write('totp = "%s"\n' % secret)
+    bed.reload()
+    past, present, later = [totp(secret, time.time() + s) for s in (-30, 0, 30)]
+    first = bed.sign_in("gus", code=past)
+    assert first["error"] == 0
+    worker, who = bed.identify(first["session"])
     assert who["second_factor"] == 1
     assert worker.call("TOTP_BEGIN")[1]["error"] != 0
-    assert done(worker, "TOTP_OFF", password="wrong password") != 0
+    got = bed.prove(worker)
+    assert got["error"] != 0 and got["need_code"] == 1
+    for password, code in (("wrong password", present), (PASSWORD, "000000"), (PASSWORD, past)):
+        got = bed.prove(worker, password, code)
+        assert got["error"] != 0 and not got["need_code"]
+        assert worker.call("TOTP_OFF")[1]["error"] != 0
+        time.sleep(max(1, got["wait_s"]) + 2)
+    assert bed.prove(worker, code=present)["error"] == 0
+    assert worker.call("TOKEN_CREATE", name="t", rights=QUERY, days=1)[1]["error"] == 0
+    assert bed.change(worker, "TOTP_OFF", code=present)["error"] != 0  # once, here too
     time.sleep(0.6)
-    assert done(worker, "TOTP_OFF", password=PASSWORD) == 0
-    assert bed.sign_in("fay", source="192.0.2.63")["error"] == 0
+    fresh = bed.change(worker, "TOTP_OFF", code=later)
+    assert fresh["error"] == 0 and fresh["session"]
+    assert bed.identify(first["session"])[1]["error"] != 0
+    assert bed.sign_in("gus", source="192.0.2.63")["error"] == 0
+    worker, _ = bed.identify(fresh["session"])
+    assert b"no second factor" in bed.change(worker, "TOTP_OFF")["detail"]
 
 
 def test_the_command_line_turns_a_second_factor_off(bed):
@@ -517,7 +624,7 @@ def test_a_request_that_asks_something_loses_it_too(bed):
     asking = [bed.identify(got["session"])[0] for _ in range(4)]
     other = bed.identify(got["session"])[0]
     for w in asking:
-        w.send("PASSWORD_CHANGE", old="a wrong pass code", fresh="another pass code")
+        w.send("PROVE", password="a wrong pass code")
     assert done(other, "SIGN_OUT") == 0
     for w in asking:
         try:

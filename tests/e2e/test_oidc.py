@@ -263,7 +263,7 @@ def test_a_programs_token(site):
                   ".".join([none, forged, signature]), token[:-4] + "AAAA", head + "." + claims, "x" * 9000):
         assert site.me(Browser(), Authorization="Bearer " + wrong).status in (400, 401, 431)
     account = site.url + "/api/tokens"
-    answer = Browser().ask(account, "POST", json.dumps({"name": "x", "rights": ["query"]}),
+    answer = Browser().ask(account, "POST", json.dumps({"name": "x", "rights": ["query"], "password": "x"}),
                            {"Authorization": "Bearer " + token, "Content-Type": "application/json"})
     assert answer.status == 403
 

@@ -115,8 +115,8 @@ FIELDS = {
     "IDENTIFY": dict(kind=COOKIE, credential=b"x"), "SIGN_IN": dict(user="nobody", password="x"),
     "OIDC_START": dict(return_to="/"), "OIDC_FINISH": dict(cookie=b"x", state=b"x", code="x"),
     "TOKEN_CREATE": dict(name="t", rights=4, days=1), "TOKEN_REVOKE": dict(id="x"),
-    "SESSION_REVOKE": dict(id="x"), "PASSWORD_CHANGE": dict(old="x", fresh="y"),
-    "TOTP_CONFIRM": dict(code="1"), "TOTP_OFF": dict(password="x"), "ADMIN": dict(what=0),
+    "SESSION_REVOKE": dict(id="x"), "PASSWORD_CHANGE": dict(fresh="y"), "PROVE": dict(password="x"),
+    "TOTP_CONFIRM": dict(code="1"), "ADMIN": dict(what=0),
     "DELETE_OBJECTS": dict(study="1.3.77"),
 }
 ANSWERS = {
@@ -125,7 +125,8 @@ ANSWERS = {
     "COUNT": "COUNTED", "CHANNEL_NEW": "CHANNEL", "IDENTIFY": "IDENTITY",
     "SIGN_IN": "SIGNED_IN", "OIDC_START": "OIDC_GO", "OIDC_FINISH": "SIGNED_IN", "TOKENS": "LINES",
     "SESSIONS": "LINES", "TOKEN_CREATE": "TOKEN_CREATED", "TOKEN_REVOKE": "DONE", "SESSION_REVOKE": "DONE",
-    "PASSWORD_CHANGE": "DONE", "TOTP_BEGIN": "TOTP_SECRET", "TOTP_CONFIRM": "DONE", "TOTP_OFF": "DONE",
+    "PROVE": "SIGNED_IN", "PASSWORD_CHANGE": "SIGNED_IN", "TOTP_BEGIN": "TOTP_SECRET",
+    "TOTP_CONFIRM": "SIGNED_IN", "TOTP_OFF": "SIGNED_IN",
 }
 NOT_BOBS = {"ADMIN": "LINES", "DELETE_OBJECTS": "DELETED"}  # an error, or the end
 SILENT = {"RELEASE", "QUERY_END", "RETRIEVE_END", "STORE_ABORT"}
@@ -352,8 +353,8 @@ def lines(worker, name):
 
 def test_only_ones_own_sessions_and_tokens(bed):
     bob, ann = user(bed, "bob"), user(bed, "ann")
-    name, made = bob.call("TOKEN_CREATE", name="bobs", rights=4, days=1)
-    assert (name, made["error"]) == ("TOKEN_CREATED", 0), made
+    made = bed.change(bob, "TOKEN_CREATE", name="bobs", rights=4, days=1)
+    assert made["error"] == 0, made
     theirs = {row[0] for row in lines(bob, "TOKENS")}
     assert made["id"].decode() in theirs
     assert not theirs & {row[0] for row in lines(ann, "TOKENS")}
@@ -372,7 +373,7 @@ def test_only_ones_own_sessions_and_tokens(bed):
 def test_no_token_for_more_than_one_may(bed, rights):
     """ann may neither store nor delete nor administer: nor may any token of hers."""
     ann = user(bed, "ann")
-    name, made = ann.call("TOKEN_CREATE", name="more", rights=rights, days=1)
+    made = bed.change(ann, "TOKEN_CREATE", name="more", rights=rights, days=1)
     if made["error"] == 0:
         worker, who = bed.identify(made["token"], BEARER)
         assert who["rights"] & 0b110010 == 0, bin(who["rights"])

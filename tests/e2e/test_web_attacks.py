@@ -82,7 +82,7 @@ def as_user(bed, cookie, method, path, body=None, **headers):
 
 
 def new_token(bed, cookie, name="x", rights=("query",), **more):
-    body = json.dumps(dict(more, name=name, rights=rights))
+    body = json.dumps(dict(dict(password=PASSWORD), **more, name=name, rights=rights))
     return as_user(bed, cookie, "POST", "/api/tokens", body)
 
 
@@ -286,6 +286,41 @@ def test_a_stolen_token_does_not_become_an_account(bed, method, path):
     answer = bed(method, path, body, token=bed.tokens["rita"], Content_Type="application/json")
     assert answer.status in (403, 404), answer
     assert "token" not in answer.json() and "secret" not in answer.json()
+
+
+ALONE = [("/api/tokens", dict(name="mine", rights=["query"])), ("/api/second-factor/off", {}),
+         ("/api/password", dict(new="another pass code")),
+         ("/api/second-factor/confirm", dict(code="000000"))]
+
+
+@pytest.mark.parametrize("path,body", ALONE)
+def test_a_stolen_session_does_not_become_an_account(bed, path, body):
+    cookie = session_of(bed, "temp")
+    word = "old" if path == "/api/password" else "password"
+    for proof, status, error in (({}, 400, "form"), ({word: ""}, 400, "form"), ({word: None}, 400, "form"),
+                                 ({word: "x" * 1025}, 400, "form"), ({word: WRONG}, 403, "proof")):
+        answer = as_user(bed, cookie, "POST", path, json.dumps(dict(body, **proof)))
+        assert (answer.status, answer.json()["error"]) == (status, error), answer
+    answer = as_user(bed, cookie, "POST", path, json.dumps(dict(body, **{word: PASSWORD})))
+    assert answer.status == 429 and int(answer.header("retry-after")) >= 1
+    assert as_user(bed, cookie, "GET", "/api/me").status == 200 and listed(bed, cookie, "tokens") == []
+
+
+def test_a_new_password_is_a_new_session(bed):
+    bed.archive.run("user", "add", bed.archive.dir, "mover", "--role", "reader", "--stdin",
+                    stdin=PASSWORD + "\n")
+    bed.archive.reload()
+    thief, owner = session_of(bed, "mover", "127.0.5.66"), session_of(bed, "mover")
+    token = new_token(bed, owner).json()["token"]
+    body = json.dumps({"old": PASSWORD, "new": "another pass code"})
+    answer = as_user(bed, owner, "POST", "/api/password", body)
+    made = cookies(answer)
+    assert answer.status == 204 and {COOKIE, COOKIE + "-device"} == set(made)
+    assert {"Secure", "HttpOnly", "SameSite=Lax", "Path=/"} <= set(made[COOKIE][1])
+    for old in (thief, owner):
+        assert as_user(bed, old, "GET", "/api/me").status == 401
+    assert as_user(bed, "%s=%s" % (COOKIE, made[COOKIE][0]), "GET", "/api/me").status == 200
+    assert bed.get("studies", token=token).status in (200, 204)  # programs go on, until it is revoked
 
 
 def test_one_kind_of_credential_is_not_the_other(bed):

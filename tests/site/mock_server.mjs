@@ -182,7 +182,8 @@ async function account(mock, req, res, path, who) {
   }
   if (path === '/api/tokens' && req.method === 'GET') return send(res, 200, mock.tokens);
   if (path === '/api/tokens') {
-    const { name, rights, days } = await asJson(req);
+    const { name, rights, days, password } = await asJson(req);
+    if (password !== USERS[who.user].password) return unproven(res);
     const id = randomBytes(4).toString('hex');
     mock.tokens.push({ id, name, rights, created: now(), last_used: '',
       expires: new Date(Date.now() + days * 86400000).toISOString() });
@@ -198,18 +199,24 @@ async function account(mock, req, res, path, who) {
   return secrets(mock, req, res, path, who);
 }
 
+function unproven(res) {
+  return error(res, 403, 'proof', 'The password or the code is wrong.');
+}
+
 async function secrets(mock, req, res, path, who) {
   const body = await asJson(req);
   if (path === '/api/password')
-    return body.old === USERS[who.user].password ? send(res, 204) : error(res, 403, 'denied', 'is not authorised');
+    return body.old === USERS[who.user].password ? send(res, 204) : unproven(res);
   if (path === '/api/second-factor')
     return send(res, 201, { secret: 'JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP',
       uri: `otpauth://totp/Radiologie%20am%20See:${who.user}?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP&issuer=Galena` });
+  if (body.password !== USERS[who.user].password) return unproven(res);
   if (path === '/api/second-factor/confirm' && body.code === '123456') {
     mock.second_factor[who.user] = true;
     return send(res, 204);
   }
-  if (path === '/api/second-factor/off' && body.password === USERS[who.user].password) {
+  if (path === '/api/second-factor/off') {
+    if (body.code !== '654321') return unproven(res);
     delete mock.second_factor[who.user];
     return send(res, 204);
   }

@@ -10,6 +10,26 @@ function section(title, ...content) {
   return h('section', { class: 'card', 'aria-label': title }, h('h2', title), content);
 }
 
+function reason(wrong) {
+  if (wrong.code === 'proof') return t(state.me.second_factor ? 'proof_wrong_code' : 'proof_wrong');
+  return wrong instanceof ApiError ? explain(wrong) : wrong.message;
+}
+
+// Fields for what a session alone may not do: it may be somebody else who sits here now.
+function proof(label = 'password') {
+  const password = field(t(label), { type: 'password', autocomplete: 'current-password', required: true, maxlength: '1024' });
+  const code = state.me.second_factor ? codeField(t('code_once')) : null;
+  return { elements: [password.element, code && code.element],
+    get password() { return password.input.value; },
+    get code() { return code ? digits(code) : undefined; } };
+}
+
+function codeField(hint) {
+  return field(t('code'), { autocomplete: 'one-time-code', inputmode: 'numeric', required: true, maxlength: '16', class: 'code' }, hint);
+}
+
+const digits = ({ input }) => input.value.replace(/\s/g, '');
+
 // A form that says what went wrong beside its button. send() may return a message of success.
 function form(label, fields, act) {
   const message = h('div', { role: 'alert' });
@@ -22,7 +42,7 @@ function form(label, fields, act) {
     try {
       await act(e.target);
     } catch (wrong) {
-      replace(message, h('p', { class: 'wrong' }, icon('warn'), h('span', wrong instanceof ApiError ? explain(wrong) : wrong.message)));
+      replace(message, h('p', { class: 'wrong' }, icon('warn'), h('span', reason(wrong))));
     }
     submit.disabled = false;
   } }, fields, message, h('div', { class: 'actions' }, submit));
@@ -40,20 +60,17 @@ function who() {
 // --- password
 
 function password() {
-  const old = field(t('password_old'), { type: 'password', autocomplete: 'current-password', required: true });
+  const old = proof('password_old');
   const fresh = field(t('password_new'), { type: 'password', autocomplete: 'new-password', required: true, minlength: '12',
     maxlength: '1024' }, t('password_hint'));
   const again = field(t('password_again'), { type: 'password', autocomplete: 'new-password', required: true });
   const user = h('input', { type: 'text', autocomplete: 'username', value: state.me.user, hidden: true, readonly: true });
-  return section(t('password'), form(t('password_change'), [user, old.element, fresh.element, again.element], async (f) => {
+  return section(t('password'), form(t('password_change'), [user, old.elements, fresh.element, again.element], async (f) => {
     if (fresh.input.value !== again.input.value) throw new Error(t('password_differs'));
-    try {
-      await send('POST', '/api/password', { old: old.input.value, new: fresh.input.value });
-    } catch (e) {
-      throw e.kind === 'forbidden' && !e.detail ? new Error(t('password_wrong')) : e;
-    }
+    await send('POST', '/api/password', { old: old.password, code: old.code, new: fresh.input.value });
     f.reset();
     toast(t('password_changed'));
+    await refresh();
   }));
 }
 
@@ -66,14 +83,14 @@ function qrCode(uri) {
 }
 
 function enrol(place, { secret, uri }) {
-  const code = field(t('code'), { autocomplete: 'one-time-code', inputmode: 'numeric', required: true, maxlength: '8', class: 'code' });
+  const code = codeField(), bearer = proof();
   let picture = null;
   try { picture = qrCode(uri); } catch { /* too long for a code: the secret does as well */ }
   replace(place, h('p', t('factor_scan')), picture,
     h('p', t('factor_secret'), ' ', h('code', secret.replace(/(.{4})(?=.)/g, '$1 ')), ' ',
       button(t('copy'), () => copy(secret), { icon: 'copy', hideLabel: true, kind: 'quiet' })),
-    form(t('factor_confirm'), code.element, async () => {
-      await send('POST', '/api/second-factor/confirm', { code: code.input.value.replace(/\s/g, '') });
+    form(t('factor_confirm'), [code.element, bearer.elements], async () => {
+      await send('POST', '/api/second-factor/confirm', { code: digits(code), password: bearer.password });
       toast(t('factor_is_on'));
       await refresh();
     }));
@@ -81,9 +98,9 @@ function enrol(place, { secret, uri }) {
 }
 
 function factorOff() {
-  const { input, element } = field(t('password'), { type: 'password', autocomplete: 'current-password', required: true });
-  return form(t('factor_turn_off'), element, async () => {
-    await send('POST', '/api/second-factor/off', { password: input.value });
+  const bearer = proof();
+  return form(t('factor_turn_off'), bearer.elements, async () => {
+    await send('POST', '/api/second-factor/off', { password: bearer.password, code: bearer.code });
     toast(t('factor_is_off'));
     await refresh();
   });
@@ -145,11 +162,13 @@ function newToken(listing, place) {
   const rights = state.me.rights.filter((r) => r !== 'admin');
   const boxes = rights.map((r) => h('label', { class: 'box' },
     h('input', { type: 'checkbox', value: r, defaultChecked: r === 'query' || r === 'retrieve' }), t(`right_${r}`)));
+  const bearer = proof();
   const legend = h('fieldset', h('legend', t('token_may')), boxes);
-  return form(t('token_create'), [name.element, legend, days.element], async (f) => {
+  return form(t('token_create'), [name.element, legend, days.element, bearer.elements], async (f) => {
     const chosen = [...legend.querySelectorAll('input:checked')].map((box) => box.value);
     if (chosen.length === 0) throw new Error(t('token_needs_right'));
-    const made = await send('POST', '/api/tokens', { name: name.input.value, rights: chosen, days: Number(days.input.value) });
+    const made = await send('POST', '/api/tokens', { name: name.input.value, rights: chosen, days: Number(days.input.value),
+      password: bearer.password, code: bearer.code });
     f.reset();
     replace(place, h('div', { class: 'note once', role: 'status' }, h('p', t('token_once')), h('code', { class: 'secret' }, made.token),
       h('div', { class: 'actions' }, button(t('copy'), () => copy(made.token), { icon: 'copy' }),
