@@ -171,7 +171,7 @@ void account_on_password(struct auth *a, const struct ipc_auth_password *m) {
         return;
     }
     if (m->fresh.n < CONF_PASSWORD_MIN || m->fresh.n > CONF_PASSWORD_MAX || !utf8_valid(m->fresh) ||
-        memchr(m->fresh.p, 0, m->fresh.n) || verify_passcode(u, m->fresh)) {
+        memchr(m->fresh.p, 0, m->fresh.n) || verify_passcode(u, m->fresh) == VERIFY_YES) {
         refuse_change(m->request, ERR_MISMATCH, "A new password has 12 to 256 bytes and is not the old one.");
         return;
     }

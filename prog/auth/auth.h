@@ -88,7 +88,8 @@ void keeping_on_stored(struct auth *a, const struct ipc_auth_stored *m);
 // A hash that no pass code fits, so that an unknown user takes as long as a known one.
 enum err verify_init(struct fault *f);
 struct slice verify_nobodys_hash(void);
-bool verify_passcode(const struct user *user, struct slice passcode); // user NULL: false, as slowly
+enum verdict { VERIFY_NO, VERIFY_YES, VERIFY_NO_MEMORY };
+enum verdict verify_passcode(const struct user *user, struct slice passcode); // user NULL: no, as slowly
 bool verify_make_hash(struct slice password, char ret_hash[CONF_HASH_MAX + 1]);
 
 #endif

@@ -199,12 +199,28 @@ static void on_wrong(struct auth *a, const struct job *job, const struct user *u
         sign_in_refuse(job->request, ERR_DENIED, false, 0);
 }
 
+// It says nothing of the password, and is no attempt.
+static void on_no_memory(const struct job *job) {
+    os_log(OS_LOG_ERROR, "a password cannot be checked: no memory");
+    if (job->kind == JOB_CHECK)
+        answer_check(job->request, CHECK_BUSY, NULL);
+    else
+        sign_in_refuse(job->request, ERR_NO_MEMORY, false, 0);
+}
+
 void sign_in_work_out(struct auth *a, struct job *job) {
     const struct user *u = users_find(&a->users, slice_of(job->user, job->user_n));
-    if (verify_passcode(u, slice_of(job->password, job->password_n)))
+    switch (verify_passcode(u, slice_of(job->password, job->password_n))) {
+    case VERIFY_YES:
         on_right(a, job, u);
-    else
+        break;
+    case VERIFY_NO:
         on_wrong(a, job, u);
+        break;
+    case VERIFY_NO_MEMORY:
+        on_no_memory(job);
+        break;
+    }
 }
 
 void sign_in_on_out(struct auth *a, const struct ipc_auth_sign_out *m) {

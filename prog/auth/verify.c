@@ -31,9 +31,11 @@ bool verify_make_hash(struct slice password, char ret_hash[CONF_HASH_MAX + 1]) {
                                  HASH_BYTES, ret_hash, CONF_HASH_MAX + 1) == ARGON2_OK;
 }
 
-bool verify_passcode(const struct user *user, struct slice passcode) {
+enum verdict verify_passcode(const struct user *user, struct slice passcode) {
     char hash[256];
     bool has_hash = user && user->hash.n > 0 && slice_to_cstr(user->hash, hash, sizeof hash);
     int e = argon2id_verify(has_hash ? hash : nobodys_hash, passcode.p, passcode.n);
-    return has_hash && e == ARGON2_OK;
+    if (e == ARGON2_MEMORY_ALLOCATION_ERROR)
+        return VERIFY_NO_MEMORY;
+    return has_hash && e == ARGON2_OK ? VERIFY_YES : VERIFY_NO;
 }

@@ -1,9 +1,12 @@
 // What came with a request: its body, headers, parameters, and from where.
 #include "web.h"
 
+#include "base/err.h"
 #include "http/forwarded.h"
 #include "http/target.h"
 #include "http/cookie.h"
+
+#include <stdio.h>
 
 static void give_back(struct request *rq) {
     if (rq->body.n > 0)
@@ -53,13 +56,9 @@ struct slice request_parameter(struct request *rq, const char *name, size_t n) {
 struct slice request_origin(struct request *rq) {
     if (rq->web->origin[0])
         return slice_str(rq->web->origin);
-    struct buf b = BUF_INIT(512);
-    struct slice origin = {NULL, 0};
-    buf_append_str(&b, "https://");
-    buf_append_slice(&b, rq->http->authority);
-    (void)arena_dup(&rq->arena, buf_slice(&b), &origin);
-    buf_fini(&b);
-    return origin;
+    int n = snprintf(rq->origin, sizeof rq->origin, "https://%.*s", SLICE_FMT(rq->http->authority));
+    bug_unless(n > 0 && n < (int)sizeof rq->origin); // its length is checked: http/authority.h
+    return slice_str(rq->origin);
 }
 
 // What a proxy says of its client is handed on as it is: the archive believes it only where the connection

@@ -62,6 +62,8 @@ struct request {
     struct channel archive;              // open once the request was identified
     struct incoming_tools *tools;        // of stores (request_tools())
 
+    char origin[300];                    // request_origin()
+
     // who asks, as the archive says; "" and no rights: nobody
     char user[65];
     uint32_t roles, rights, expires_s;

@@ -35,6 +35,13 @@ class Refused(Exception):
         self.status = status
 
 
+def not_wrong(what, status, *wrong):
+    """What fails is no mistake of the user's."""
+    if status in wrong:
+        raise Broken("%s: %d to who did nothing wrong" % (what, status))
+    raise Refused(what, status)
+
+
 @contextlib.contextmanager
 def abortable():
     """The tests' client takes an A-ABORT where an answer belongs for a mistake."""
@@ -313,7 +320,7 @@ class User:
             answer = self.web("POST", "/api/sign-in", body, token=None, Content_Type="application/json",
                               Origin="https://127.0.0.1:%d" % self.web.port)
             if answer.status != 200:
-                raise Refused("sign-in", answer.status)
+                not_wrong("sign-in", answer.status, 401, 403)
         return "; ".join(v.split(";")[0] for k, v in answer.headers if k.lower() == "set-cookie")
 
     def sign_out(self, cookie):
@@ -322,7 +329,7 @@ class User:
             answer = self.web("POST", "/api/sign-out", b"", token=None, Cookie=cookie,
                               Origin="https://127.0.0.1:%d" % self.web.port)
             if answer.status not in (200, 204):
-                raise Refused("sign-out", answer.status)
+                not_wrong("sign-out", answer.status, 403)
 
     def break_off(self):
         """A client that goes away in the middle of an object, on a connection of its own."""

@@ -3,9 +3,11 @@
 #include "os/memfd.h"
 
 #include <argon2.h>
+#include <malloc.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/resource.h>
 
 #include <cmocka.h>
 
@@ -71,12 +73,33 @@ static void test_passcodes(void **state) {
     assert_int_equal(verify_init(NULL), OK);
     assert_int_equal(load(&u, line), OK);
     const struct user *ann = users_find(&u, SLICE_LIT("ann")), *bob = users_find(&u, SLICE_LIT("bob"));
-    assert_true(verify_passcode(ann, SLICE_LIT("right")));
-    assert_false(verify_passcode(ann, SLICE_LIT("wrong")));
-    assert_false(verify_passcode(ann, SLICE_LIT("")));
-    assert_false(verify_passcode(bob, SLICE_LIT(""))); // no hash: cannot sign in
-    assert_false(verify_passcode(NULL, SLICE_LIT("right")));
+    assert_int_equal(verify_passcode(ann, SLICE_LIT("right")), VERIFY_YES);
+    assert_int_equal(verify_passcode(ann, SLICE_LIT("wrong")), VERIFY_NO);
+    assert_int_equal(verify_passcode(ann, SLICE_LIT("")), VERIFY_NO);
+    assert_int_equal(verify_passcode(bob, SLICE_LIT("")), VERIFY_NO); // no hash: cannot sign in
+    assert_int_equal(verify_passcode(NULL, SLICE_LIT("right")), VERIFY_NO);
     users_fini(&u);
+}
+
+void __asan_init(void) __attribute__((weak)); // there: it takes all addresses that there are
+
+// Argon2id takes 19 MiB: no memory is no wrong password.
+static void test_no_memory(void **state) {
+    (void)state;
+    struct rlimit before, none;
+    if (__asan_init)
+        skip();
+    malloc_trim(0); // what the tests before it gave back
+    struct user ann = {.name = SLICE_LIT("ann"), .hash = verify_nobodys_hash()};
+    assert_int_equal(getrlimit(RLIMIT_AS, &before), 0);
+    none = (struct rlimit){.rlim_cur = 0, .rlim_max = before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_AS, &none), 0);
+    enum verdict known = verify_passcode(&ann, SLICE_LIT("right")),
+                 unknown = verify_passcode(NULL, SLICE_LIT("right"));
+    assert_int_equal(setrlimit(RLIMIT_AS, &before), 0);
+    assert_int_equal(known, VERIFY_NO_MEMORY);
+    assert_int_equal(unknown, VERIFY_NO_MEMORY);
+    assert_int_equal(verify_passcode(&ann, SLICE_LIT("right")), VERIFY_NO);
 }
 
 static void test_changes(void **state) {
@@ -119,6 +142,7 @@ static void test_settings(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_records), cmocka_unit_test(test_find_and_replace),
-        cmocka_unit_test(test_passcodes), cmocka_unit_test(test_changes), cmocka_unit_test(test_settings)};
+        cmocka_unit_test(test_passcodes), cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_changes), cmocka_unit_test(test_settings)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
