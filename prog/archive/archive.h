@@ -119,6 +119,7 @@ struct archive {
     struct conf_peers peers;
     struct conf_collections collections;
     struct keyring *keyring;
+    uint8_t tag_key[KEY_BYTES]; // of OBJECT's tag
     struct store *store;
     struct index *index;
     int epoll;

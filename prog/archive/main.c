@@ -209,6 +209,7 @@ static enum err set_up(struct archive *a, struct fault *f) {
         e = keyring_open(path_in(path, a->dir, "keys"), f, &a->keyring);
     if (e != OK)
         return e;
+    keyring_derive(a->keyring, "galena/tag/v1", a->tag_key);
     (void)mkdir(path_in(path, a->dir, "store"), 0700);
     struct store_options options = {.reserve_bytes = a->conf.reserve_bytes};
     e = store_open(path_in(path, a->dir, "store"), a->keyring, &options, f, &a->store);

@@ -1,6 +1,8 @@
 // C-GET and C-MOVE as the archive sees them: which objects, then one after the other into the ring.
 #include "archive.h"
 
+#include "digest/digest.h"
+
 static bool may_retrieve(struct archive *a, struct session *s) {
     if (s->rights & IPC_RIGHT_RETRIEVE)
         return true;
@@ -98,10 +100,14 @@ static void close_object(struct session *s) {
         store_get_close(TAKE(s->open));
 }
 
-// Records are written once and never changed: where one lies names its content.
-static uint64_t object_tag(const struct blob_ref *ref) {
-    uint64_t h = ((uint64_t)ref->segment << 32 ^ ref->length) * 0x9E3779B97F4A7C15u;
-    return (h ^ ref->offset) * 0xBF58476D1CE4E5B9u;
+// Records are written once and never changed: where one lies names its content. It does so with a key, for
+// the web shows it to clients (ETag): how much there is, and in which order it came, is not theirs to know.
+static uint64_t object_tag(const struct archive *a, const struct blob_ref *ref) {
+    uint64_t place[] = {ref->segment, ref->offset, ref->length}, tag;
+    uint8_t mac[DIGEST_SHA256_BYTES];
+    digest_hmac_sha256(slice_of(a->tag_key, sizeof a->tag_key), slice_of(place, sizeof place), mac);
+    memcpy(&tag, mac, sizeof tag);
+    return tag;
 }
 
 static enum err open_object(struct archive *a, struct session *s, struct ipc_object *m, struct fault *f) {
@@ -116,7 +122,7 @@ static enum err open_object(struct archive *a, struct session *s, struct ipc_obj
         e = store_get_open(a->store, &ref, f, &s->open);
     s->body_bytes = e == OK ? store_get_body_bytes(s->open) : 0;
     m->length = s->body_bytes;
-    m->tag = object_tag(&ref);
+    m->tag = object_tag(a, &ref);
     a->retrieved += e == OK;
     return e;
 }
