@@ -70,6 +70,9 @@ struct signing {
     int64_t stale_ms;   // since when that is to be asked; 0: it is not
     int64_t check_ms;   // likewise, from then on
     bool uploads;       // it has begun to store before that
+    char study[UID_MAX + 1]; // and to retrieve of this study; "": of none
+    bool late;          // what it began last, it did while auth was asked whether it is good still
+    bool expired;       // by itself: what it began may end, and nothing else begins
     bool signs_out;     // it has no rights any more, and what it says next is that
     bool proves;        // what it asks auth just now is whether it is its bearer who asks
     bool proven;        // it is; good for one change of the account
@@ -191,6 +194,9 @@ void signing_forget(struct archive *a, struct slice user); // empty: everyone
 void signing_recheck_more(struct archive *a); // of those that are stale, now that auth has answered
 // A message has come: is whose request this is still good? The session may end by it.
 void signing_on_message(struct archive *a, struct session *s, enum ipc_type type);
+// Of the study with this UID (or none): does that belong to what was begun in time? False: the session has
+// ended.
+bool signing_may_retrieve(struct archive *a, struct session *s, struct slice study);
 void account_on_list(struct archive *a, struct session *s, enum ipc_account_of what);
 void account_on_end(struct archive *a, struct session *s, enum ipc_account_of what, struct slice id);
 void account_on_token(struct archive *a, struct session *s, const struct ipc_token_create *m);

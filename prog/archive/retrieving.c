@@ -95,6 +95,13 @@ static bool only_unique_keys(const struct query_condition *conditions, size_t co
     return true;
 }
 
+static struct slice study_of(const struct query_condition *conditions, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        if (conditions[i].attribute == INDEX_ATTR_StudyInstanceUID && conditions[i].kind == QUERY_SINGLE)
+            return conditions[i].operands[0];
+    return slice_of(NULL, 0);
+}
+
 static void close_object(struct session *s) {
     if (s->open)
         store_get_close(TAKE(s->open));
@@ -209,6 +216,8 @@ void retrieving_on_locate(struct archive *a, struct session *s, const struct ipc
         session_end(a, s, "its worker sent UIDs that are none");
         return;
     }
+    if (!signing_may_retrieve(a, s, study_of(conditions, count)))
+        return;
     struct buf pairs = BUF_INIT(57344);
     struct ipc_located located = {0};
     uint64_t n = 0;

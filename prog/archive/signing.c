@@ -12,6 +12,8 @@
 enum { REMEMBER_MS = 10000, REMEMBERED_MAX = 4096 };
 enum { RECHECKS_AT_ONCE = 64 }; // auth's channel has room for others' questions besides
 
+static const char has_expired[] = "its session or token has expired";
+
 struct remembered {
     uint8_t digest[32], asked_kind, kind;
     bool used, second_factor;
@@ -36,7 +38,6 @@ static void forget(struct remembered *r) {
 }
 
 // A request that is under way, a long download perhaps: does its credential still hold, and for what?
-// What the provider's tokens say is not ours to take back; they end soon.
 static void recheck(struct archive *a, struct session *s) {
     struct ipc_auth_identify ask = {.request = ++a->next_request,
                                     .kind = s->who.kind == IPC_CREDENTIAL_SESSION ? IPC_SHOWN_COOKIE
@@ -98,20 +99,55 @@ void signing_forget(struct archive *a, struct slice user) {
     signing_recheck_more(a);
 }
 
+static bool is_asked(const struct session *s) {
+    return s->who.recheck != 0 || s->who.stale_ms != 0;
+}
+
+static bool has_begun(const struct session *s) {
+    return !s->who.late && (s->who.uploads || s->who.study[0] || s->phase == IPC_PHASE_QUERYING ||
+                            s->phase == IPC_PHASE_RETRIEVING || s->phase == IPC_PHASE_STORING);
+}
+
+static void expire(struct archive *a, struct session *s) {
+    s->who.expired = true;
+    s->who.check_ms = INT64_MAX;
+    if (!has_begun(s))
+        session_end(a, s, has_expired);
+}
+
 // An honest worker begins each request with IDENTIFY. One that does not shall not have what its user once
-// had for as long as its connection lasts. Of a token of the provider nothing is kept that could be asked
-// about: what it began goes on, an upload with all its objects; nothing else begins.
+// had for as long as its connection lasts. What a session or a token began before it expired goes on: an
+// upload with all its objects, a retrieval of one study, which the ZIP makes series by series. Nothing else
+// begins. Of a token of the provider nothing is kept that could be asked about.
 void signing_on_message(struct archive *a, struct session *s, enum ipc_type type) {
     bool stores = type == IPC_STORE_BODY || type == IPC_STORE_COMMIT || type == IPC_STORE_ABORT;
     bool due = s->who.kind && (s->who.stale_ms || os_clock_ms() >= s->who.check_ms);
     s->who.uploads |= stores && !due;
-    if (!due || s->who.recheck != 0 || type == IPC_RELEASE)
+    if (type == IPC_RELEASE)
         return;
-    make_stale(s);
-    if (s->who.kind != IPC_CREDENTIAL_JWT)
+    if (due && s->who.kind == IPC_CREDENTIAL_JWT) {
+        expire(a, s);
+    } else if (due && s->who.recheck == 0) {
+        make_stale(s);
         recheck(a, s);
-    else if (s->phase == IPC_PHASE_READY && !(stores && s->who.uploads))
-        session_end(a, s, "its token has expired");
+    }
+    if (s->phase != IPC_PHASE_READY || type == IPC_LOCATE || (stores && s->who.uploads) || s->ending)
+        return;
+    s->who.late |= is_asked(s);
+    if (s->who.expired)
+        session_end(a, s, has_expired);
+}
+
+bool signing_may_retrieve(struct archive *a, struct session *s, struct slice study) {
+    if (s->who.kind == 0 || (study.n > 0 && slice_eq_str(study, s->who.study)))
+        return true;
+    if (s->who.expired) {
+        session_end(a, s, has_expired);
+        return false;
+    }
+    s->who.late |= is_asked(s);
+    (void)slice_to_cstr(study, s->who.study, sizeof s->who.study);
+    return true;
 }
 
 static bool is_address(struct slice text) {
@@ -272,7 +308,7 @@ static bool is_somebody(const struct ipc_auth_identity *m) {
 
 static void on_identity(struct archive *a, struct session *s, const struct ipc_auth_identity *m) {
     struct remembered r;
-    if (!is_somebody(m)) {
+    if (!is_somebody(m) || m->expired) {
         char detail[193] = "";
         (void)slice_to_cstr(m->detail, detail, sizeof detail);
         signing_refuse(a, s, ASK_IDENTITY,
@@ -313,6 +349,9 @@ static bool on_rechecked(struct archive *a, const struct ipc_auth_identity *m) {
     s->rights &= r.rights;
     s->who.check_ms = check_at(&r);
     session_set_view(s, r.view);
+    if (m->expired)
+        expire(a, s);
+    s->who.late = false;
     return true;
 }
 

@@ -33,16 +33,20 @@ struct session *identify_session(struct auth *a, struct slice digest) {
 
 static void by_session(struct auth *a, struct slice digest, bool passive, struct ipc_auth_identity *m) {
     struct session *s = identify_session(a, digest);
-    if (!s)
+    bool expired = s == NULL;
+    if (expired)
+        s = sessions_find_expired(&a->sessions, digest);
+    if (!s || !is_current(a, s))
         return;
     int64_t now_ms = os_clock_ms();
-    if (!passive)
+    if (!passive && !expired)
         sessions_touch(s, now_ms, os_clock_wall_ms());
     m->error = OK;
     m->kind = IPC_CREDENTIAL_SESSION;
     m->user = slice_str(s->user);
     m->rights = UINT32_MAX;
-    m->expires_s = (uint32_t)(sessions_left_ms(&a->sessions, s, now_ms) / 1000);
+    m->expired = expired;
+    m->expires_s = expired ? 0 : (uint32_t)(sessions_left_ms(&a->sessions, s, now_ms) / 1000);
     m->roles = s->roles;
     m->physician = slice_str(s->physician);
     const struct user *u = s->provider ? NULL : users_find(&a->users, slice_str(s->user));
@@ -58,9 +62,10 @@ static void by_token(struct auth *a, struct slice digest, struct ipc_auth_identi
     int64_t now_s = os_clock_wall_ms() / 1000;
     struct token *t = tokens_find(&a->tokens, digest);
     const struct user *u = t ? users_find(&a->users, slice_str(t->c.user)) : NULL;
-    if (!u || t->c.expires_s <= now_s)
+    if (!u)
         return;
-    t->used_s = now_s;
+    if (t->c.expires_s > now_s)
+        t->used_s = now_s;
     m->error = OK;
     m->kind = IPC_CREDENTIAL_TOKEN;
     m->user = u->name;
@@ -69,7 +74,9 @@ static void by_token(struct auth *a, struct slice digest, struct ipc_auth_identi
     m->rights = tokens_rights(t->c.can);
     m->collections = u->collections;
     m->token_collections = slice_str(t->c.collections);
-    m->expires_s = t->c.expires_s - now_s < UINT32_MAX ? (uint32_t)(t->c.expires_s - now_s) : UINT32_MAX;
+    int64_t left_s = t->c.expires_s - now_s;
+    m->expired = left_s <= 0;
+    m->expires_s = left_s <= 0 ? 0 : left_s < UINT32_MAX ? (uint32_t)left_s : UINT32_MAX;
 }
 
 void identify_on_question(struct auth *a, const struct ipc_auth_identify *m) {

@@ -580,7 +580,7 @@ int64_t oidc_tick(struct auth *a, int64_t now_ms) {
     int64_t next_ms = INT64_MAX;
     for (struct task *t = a->oidc->task; t < a->oidc->task + TASKS_MAX; t++) {
         if (t->used && t->give_up_at_ms <= now_ms)
-            refuse(t, ERR_TIMEOUT, "the provider took too long");
+            refuse(t, ERR_BUSY, "the provider took too long");
         else if (t->used && t->give_up_at_ms < next_ms)
             next_ms = t->give_up_at_ms;
     }

@@ -24,7 +24,7 @@ void sessions_end(struct sessions *t, struct session *s) {
 
 int64_t sessions_left_ms(const struct sessions *t, const struct session *s, int64_t now_ms) {
     int64_t most_ms = s->created_ms + t->most_ms - now_ms, idle_ms = s->seen_ms + t->idle_ms - now_ms;
-    return most_ms < idle_ms ? most_ms : idle_ms;
+    return s->expired ? 0 : most_ms < idle_ms ? most_ms : idle_ms;
 }
 
 // A free place. The user's own oldest makes room first, so that nobody pushes others out by signing in often.
@@ -32,15 +32,13 @@ static struct session *make_room(struct sessions *t, const char *user, int64_t n
     struct session *free_one = NULL, *oldest = NULL, *own = NULL;
     unsigned owned = 0;
     for (struct session *s = t->v; s < t->v + SESSIONS_MAX; s++) {
-        if (s->used && sessions_left_ms(t, s, now_ms) <= 0)
-            sessions_end(t, s);
         if (!s->used) {
             free_one = s;
             continue;
         }
         if (!oldest || s->seen_ms < oldest->seen_ms)
             oldest = s;
-        if (strcmp(s->user, user) != 0)
+        if (strcmp(s->user, user) != 0 || sessions_left_ms(t, s, now_ms) <= 0)
             continue;
         owned++;
         if (!own || s->seen_ms < own->seen_ms)
@@ -68,16 +66,20 @@ struct session *sessions_new(struct sessions *t, const struct session *spec, int
     return s;
 }
 
-struct session *sessions_find(struct sessions *t, struct slice digest, int64_t now_ms) {
+struct session *sessions_find_expired(struct sessions *t, struct slice digest) {
     if (digest.n != DIGEST_SHA256_BYTES)
         return NULL;
     struct session *s = *bucket_of(t, digest.p);
     while (s && !secrets_equal(slice_of(s->digest, DIGEST_SHA256_BYTES), digest))
         s = s->next;
-    if (!s || sessions_left_ms(t, s, now_ms) > 0)
-        return s;
-    sessions_end(t, s);
-    return NULL;
+    return s;
+}
+
+struct session *sessions_find(struct sessions *t, struct slice digest, int64_t now_ms) {
+    struct session *s = sessions_find_expired(t, digest);
+    if (s && sessions_left_ms(t, s, now_ms) <= 0)
+        s->expired = true; // for good, whatever is set later
+    return s && !s->expired ? s : NULL;
 }
 
 void sessions_touch(struct session *s, int64_t now_ms, int64_t wall_ms) {

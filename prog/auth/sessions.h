@@ -20,7 +20,7 @@ enum {
 
 struct session {
     struct session *next; // in its bucket
-    bool used;
+    bool used, expired;
     uint8_t digest[DIGEST_SHA256_BYTES];
     char id[ID_CHARS + 1];
     char user[SESSION_USER_MAX + 1];
@@ -47,6 +47,8 @@ struct session *sessions_new(struct sessions *t, const struct session *spec, int
                              char ret_secret[SECRET_CHARS + 1]);
 // NULL: there is none (any more). Does not count as use.
 struct session *sessions_find(struct sessions *t, struct slice digest, int64_t now_ms);
+// Also one that has ended by itself: nobody has ended it, so what it began may end. Until its place is taken.
+struct session *sessions_find_expired(struct sessions *t, struct slice digest);
 void sessions_touch(struct session *s, int64_t now_ms, int64_t wall_ms);
 int64_t sessions_left_ms(const struct sessions *t, const struct session *s, int64_t now_ms);
 void sessions_end(struct sessions *t, struct session *s);

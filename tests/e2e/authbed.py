@@ -163,6 +163,20 @@ class AuthBed(ipc.Bed):
         super().remove()
 
 
+class OnlyArchive(AuthBed):
+    """The test is auth, too."""
+
+    def start(self):
+        ipc.Bed.start(self)
+        return self
+
+    def auth_channel(self):
+        mine, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.supervisor.send("AUTH_CHANNEL", [theirs.fileno()])
+        theirs.close()
+        return ipc.Channel(mine)
+
+
 @contextlib.contextmanager
 def served(bed, **users):
     """The bed with these users, each with a role, started; at the end it must be alive still."""

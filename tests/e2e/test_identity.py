@@ -11,8 +11,7 @@ import time
 import pytest
 
 import ipc
-from authbed import BEARER, COOKIE, PASSWORD, AuthBed, served, settings_of, totp
-from test_rogue_worker import commit, store
+from authbed import BEARER, COOKIE, PASSWORD, AuthBed, OnlyArchive, served, settings_of, totp
 
 STORE, QUERY, RETRIEVE, DELETE, ADMIN = 2, 4, 8, 16, 32
 NO_SUCH_OBJECT = 11
@@ -492,20 +491,6 @@ def test_auth_ends_and_another_comes():
         assert b.sign_in("ann")["error"] == 0
 
 
-class OnlyArchive(AuthBed):
-    """The test is auth, too."""
-
-    def start(self):
-        ipc.Bed.start(self)
-        return self
-
-    def auth_channel(self):
-        mine, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.supervisor.send("AUTH_CHANNEL", [theirs.fileno()])
-        theirs.close()
-        return ipc.Channel(mine)
-
-
 def test_another_auth_before_the_end_of_the_last_was_heard():
     """What that one was asked is answered all the same."""
     with served(OnlyArchive()) as b:
@@ -517,30 +502,6 @@ def test_another_auth_before_the_end_of_the_last_was_heard():
         assert worker.receive()[1]["error"] != 0
         worker.send("IDENTIFY", kind=BEARER, credential="x")
         assert second.receive()[0] == "AUTH_IDENTIFY"
-
-
-def test_an_upload_outlives_the_providers_token_it_came_with():
-    """And nothing else does."""
-    with served(OnlyArchive()) as b:
-        auth = b.auth_channel()
-
-        def robot(token):
-            worker = b.web()
-            worker.send("IDENTIFY", kind=BEARER, credential=token)
-            asked = auth.receive()[1]
-            auth.send("AUTH_IDENTITY", request=asked["request"], kind=3, user="oidc:robot", roles=2,
-                      rights=0xffffffff, expires_s=1)
-            assert worker.receive()[1]["rights"] & STORE
-            return worker.get_ring()
-
-        uploads, late = robot("a.b.c"), robot("d.e.f")
-        store(uploads, "1.3.7.1", b"in time", study="1.3.7")
-        time.sleep(1.2)
-        store(uploads, "1.3.7.2", b"and on", study="1.3.7")
-        late.send("STORE_COMMIT", **commit("1.3.7.3", "1.3.7", 1))
-        assert late.ended()
-        uploads.send("LOCATE", root=1, level=3, conditions_bytes=0)
-        assert uploads.ended()
 
 
 def text64(data):
@@ -633,59 +594,3 @@ def test_a_request_that_asks_something_loses_it_too(bed):
         except ipc.Ended:
             continue
         assert w.ended()
-
-
-def test_a_request_does_not_outlive_its_session():
-    with served(AuthBed(session_idle_s="2", session_max_s="4"), ann="reader") as b:
-        worker, _ = b.identify(b.sign_in("ann")["session"])
-        for _ in range(3):  # whose request goes on is not idle
-            time.sleep(1.1)
-            assert worker.call("SESSIONS")[1]["error"] == 0
-        time.sleep(1.5)
-        worker.send("SESSIONS")
-        assert worker.ended()
-
-
-def test_what_a_page_asks_by_itself_is_no_use_of_its_session():
-    with served(AuthBed(session_idle_s="3", session_max_s="60"), ann="reader") as b:
-        session, began = b.sign_in("ann")["session"], time.monotonic()
-        worker = b.web()
-
-        def ask(passive):
-            got = b.identify(session, worker=worker, passive=passive)[1]
-            if got["error"] == 0:
-                worker.call("SESSIONS")  # whatever the request does
-                worker.send("RELEASE")
-            return got["error"] == 0
-
-        while time.monotonic() < began + 2:
-            assert ask(passive=1)
-            time.sleep(0.4)
-        assert ask(passive=0), "used, though what auth said to the page is still remembered"
-        used = time.monotonic()
-        while ask(passive=1):
-            assert time.monotonic() < used + 4
-            time.sleep(0.4)
-        assert time.monotonic() > used + 2.5
-        assert not ask(passive=0)
-
-
-def test_a_request_that_a_page_made_by_itself_does_not_keep_its_session():
-    with served(AuthBed(session_idle_s="2", session_max_s="60"), ann="reader") as b:
-        session, began = b.sign_in("ann")["session"], time.monotonic()
-        worker, _ = b.identify(session, passive=1)
-        with pytest.raises(ipc.Ended):
-            while time.monotonic() < began + 4:
-                worker.call("SESSIONS")
-                time.sleep(0.3)
-        assert time.monotonic() > began + 1.5
-
-
-def test_sessions_end_by_themselves():
-    with served(AuthBed(session_idle_s="2", session_max_s="4"), ann="reader") as b:
-        got = b.sign_in("ann")
-        worker, who = b.identify(got["session"])
-        assert got["expires_s"] == 4 and who["expires_s"] <= 2
-        time.sleep(2.2)
-        worker.send("RELEASE")
-        assert b.identify(got["session"], worker=worker)[1]["error"] != 0

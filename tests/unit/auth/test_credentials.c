@@ -144,6 +144,9 @@ static void test_session_life(void **state) {
     s = sign_in("ann", 100, digest);
     assert_null(sessions_find(&t, key, 1100)); // idle
     assert_null(sessions_find(&t, key, 200));  // and it stays ended
+    assert_ptr_equal(sessions_find_expired(&t, key), s);
+    sessions_end(&t, s);
+    assert_null(sessions_find_expired(&t, key));
     assert_null(sessions_find(&t, slice_of(digest, 31), 200));
     assert_null(sessions_find(&t, SLICE_LIT(""), 200));
 }
