@@ -39,6 +39,7 @@ static void take_settings(struct web *w, const struct ipc_connect *c, struct htt
     limits->streams = WEB_TASKS_MAX;
     limits->error_field = answer_standing_fields;
     limits->error_field_count = answer_standing_count;
+    limits->wall_ms = os_clock_wall_ms() - os_clock_ms();
 }
 
 // Waits for the connection; false when there will be none.

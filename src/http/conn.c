@@ -459,6 +459,19 @@ bool http_stream_alive(const struct http_conn *c, uint32_t stream) {
     return http_stream_find(c, stream) != NULL;
 }
 
+// RFC 9110 6.6.1: who has a clock says when.
+void http_error_fields(const struct http_conn *c, struct http_error_fields *ret_fields) {
+    const struct http_limits *l = &c->limits;
+    size_t n = 0;
+    for (; n < l->error_field_count && n < HTTP_RESPONSE_FIELDS_MAX - 1; n++)
+        ret_fields->field[n] = l->error_field[n];
+    if (l->wall_ms) {
+        http_date_format((l->wall_ms + c->now_ms) / 1000, ret_fields->date);
+        ret_fields->field[n++] = (struct http_field){SLICE_LIT("date"), slice_str(ret_fields->date)};
+    }
+    ret_fields->count = n;
+}
+
 static void break_off(struct http_conn *c, struct http_stream *s, int status) {
     if (c->proto == PROTO_H2) {
         h2_reset(c, s, status);

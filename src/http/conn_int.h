@@ -6,6 +6,7 @@
 #include "base/buf.h"
 #include "http/h1_body.h"
 #include "http/authority.h"
+#include "http/date.h"
 #include "http/http.h"
 
 enum {
@@ -145,6 +146,14 @@ int http_request_field(struct http_conn *c, struct http_stream *s, struct slice 
 int http_request_target(struct http_conn *c, struct http_stream *s, struct slice target);
 int http_request_finish(struct http_stream *s);
 const char *http_reason(int status);
+
+// conn.c: the fields of an answer that the engine gives itself.
+struct http_error_fields {
+    struct http_field field[HTTP_RESPONSE_FIELDS_MAX];
+    size_t count;
+    char date[HTTP_DATE_BYTES + 1];
+};
+void http_error_fields(const struct http_conn *c, struct http_error_fields *ret_fields);
 
 // h1.c
 void h1_start(struct http_conn *c);

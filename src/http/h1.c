@@ -37,9 +37,11 @@ void h1_fail(struct http_conn *c, int status, enum err why, const char *detail) 
     if (c->over)
         return;
     if (!c->h1.cur || !c->h1.cur->responded) {
+        struct http_error_fields fields;
+        http_error_fields(c, &fields);
         put_status(c, status);
-        for (size_t i = 0; i < c->limits.error_field_count; i++)
-            put_field(c, c->limits.error_field[i].name, c->limits.error_field[i].value);
+        for (size_t i = 0; i < fields.count; i++)
+            put_field(c, fields.field[i].name, fields.field[i].value);
         put(c, "Content-Length: 0\r\nConnection: close\r\n\r\n");
     }
     c->linger = true;

@@ -100,8 +100,10 @@ enum err h2_respond(struct http_conn *c, struct http_stream *s, const struct htt
 }
 
 void h2_refuse(struct http_conn *c, struct http_stream *s, int status) {
+    struct http_error_fields fields;
+    http_error_fields(c, &fields);
     s->bodyless = true;
-    if (submit(c, s, status, c->limits.error_field, c->limits.error_field_count, 0) != 0)
+    if (submit(c, s, status, fields.field, fields.count, 0) != 0)
         (void)nghttp2_submit_rst_stream(c->h2->session, NGHTTP2_FLAG_NONE, (int32_t)s->id,
                                         NGHTTP2_INTERNAL_ERROR);
     http_stream_gone(c, s);

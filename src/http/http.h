@@ -51,6 +51,7 @@ struct http_limits {
     // Fields of the answers that the engine gives itself (400 ...). Borrowed for ever; none needed.
     const struct http_field *error_field;
     size_t error_field_count;
+    int64_t wall_ms; // since 1970, when now_ms was 0: for the Date of these answers; 0: they have none
 };
 extern const struct http_limits http_limits_default;
 

@@ -3,6 +3,7 @@
 Each case ends with a clear refusal or with the connection; nobody else notices, nothing grows.
 """
 import concurrent.futures
+import email.utils
 import os
 import re
 import select
@@ -214,6 +215,15 @@ def timed(bed, data, at_most):
 def test_a_header_that_does_not_end(bed):
     seconds, got = timed(bed, b"GET /api/info HTTP/1.1\r\nHost: x\r\nX: ", HEADER_S + 4)
     assert seconds >= HEADER_S - 0.5 and (got == b"" or b" 408 " in got)
+
+
+@pytest.mark.parametrize("head", [b"GET\r\n\r\n", b"GET /api/info HTTP/1.1\r\nX: " + b"x" * 70000],
+                         ids=["400", "431"])
+def test_what_is_refused_has_a_date(bed, head):
+    """RFC 9110 6.6.1: as other answers, to the second."""
+    got = timed(bed, head, HEADER_S + 4)[1].decode()
+    said = email.utils.parsedate_to_datetime(re.search(r"(?mi)^date: (.+?)\r$", got)[1]).timestamp()
+    assert got.startswith("HTTP/1.1 4") and abs(time.time() - said) < 10
 
 
 def test_a_header_a_byte_at_a_time(bed):

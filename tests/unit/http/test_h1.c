@@ -433,6 +433,29 @@ static void back_pressure(void **state) {
     server_fini(&s);
 }
 
+// RFC 9110 6.6.1: an answer of the engine's own has a Date too, if it is told the time.
+static void refused_with_date(void **state) {
+    (void)state;
+    const struct http_field standing = {SLICE_LIT("a"), SLICE_LIT("b")};
+    struct http_limits limits = http_limits_default;
+    struct server s;
+    limits.error_field = &standing;
+    limits.error_field_count = 1;
+    static const char *const date[] = {"", "date: Sun, 06 Nov 1994 08:49:37 GMT\r\n"};
+    for (int told = 0; told < 2; told++) {
+        char wanted[200];
+        snprintf(wanted, sizeof wanted,
+                 "HTTP/1.1 400 Bad Request\r\na: b\r\n%sContent-Length: 0\r\nConnection: close\r\n\r\n",
+                 date[told]);
+        limits.wall_ms = told ? 784111777000 - 1000 : 0;
+        server_init(&s, &limits);
+        assert_int_equal(s.now, 1000);
+        server_feed(&s, SLICE_LIT("GET\r\n\r\n"), SIZE_MAX);
+        assert_true(slice_eq_str(buf_slice(&s.out), wanted));
+        server_fini(&s);
+    }
+}
+
 static void timers(void **state) {
     (void)state;
     static const struct {
@@ -624,6 +647,7 @@ static void fields_joined(void **state) {
 int main(void) {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(answered),       cmocka_unit_test(refused),
+        cmocka_unit_test(refused_with_date),
         cmocka_unit_test(chunks_refused), cmocka_unit_test(header_limits),
         cmocka_unit_test(endless),        cmocka_unit_test(borrowed),
         cmocka_unit_test(borrowed_last),  cmocka_unit_test(one_after_the_other),

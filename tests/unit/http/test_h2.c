@@ -9,7 +9,7 @@ struct answer {
     int32_t id;
     int status;
     struct buf body;
-    bool closed, continued;
+    bool closed, continued, dated;
     uint32_t code;
 };
 
@@ -35,6 +35,8 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
                      const uint8_t *value, size_t value_n, uint8_t flags, void *user) {
     (void)session, (void)flags;
     struct answer *a = answer_of(user, frame->hd.stream_id);
+    if (a && slice_eq_str(slice_of(name, name_n), "date"))
+        a->dated = slice_eq_str(slice_of(value, value_n), "Sun, 06 Nov 1994 08:49:37 GMT");
     if (!a || name_n != 7 || memcmp(name, ":status", 7) != 0)
         return 0;
     int status = 0;
@@ -240,6 +242,23 @@ static void refused(void **state) {
         client_fini(&k);
         server_fini(&s);
     }
+}
+
+static void refused_with_date(void **state) {
+    (void)state;
+    struct http_limits limits = http_limits_default;
+    limits.wall_ms = 784111777000 - 1000;
+    limits.header_count = 1;
+    struct client k;
+    struct server s;
+    client_init(&k);
+    server_init(&s, &limits);
+    int32_t id = ask(&k, FIELDS(BASIC("GET", "/"), "a", "b", "c", "d"), NULL, 0);
+    pump(&k, &s, SIZE_MAX);
+    assert_int_equal(answer_of(&k, id)->status, 431);
+    assert_true(answer_of(&k, id)->dated);
+    client_fini(&k);
+    server_fini(&s);
 }
 
 static void too_many_fields(void **state) {
@@ -718,6 +737,7 @@ int main(void) {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(requests),
         cmocka_unit_test(refused),
+        cmocka_unit_test(refused_with_date),
         cmocka_unit_test(too_many_fields),
         cmocka_unit_test(cookies),
         cmocka_unit_test(big_upload),
