@@ -368,13 +368,20 @@ void signing_on_release(struct archive *a, struct session *s) {
 
 // --- signing in and out
 
+static struct slice shown(struct slice secret, uint8_t ret_digest[DIGEST_SHA256_BYTES]) {
+    digest_sha256(secret, ret_digest);
+    return slice_of(ret_digest, secret.n > 0 ? DIGEST_SHA256_BYTES : 0);
+}
+
 void signing_on_sign_in(struct archive *a, struct session *s, const struct ipc_sign_in *m) {
+    uint8_t digest[DIGEST_SHA256_BYTES];
     s->request = ++a->next_request;
     struct ipc_auth_sign_in ask = {.request = s->request,
                                    .user = m->user,
                                    .password = m->password,
                                    .code = m->code,
                                    .device = m->device,
+                                   .replaces = shown(m->session, digest),
                                    .source = signing_source(a, s, m->client)};
     signing_ask(a, s, ASK_SIGN_IN, IPC_AUTH_SIGN_IN, &ask);
 }
@@ -405,11 +412,13 @@ void signing_on_oidc_start(struct archive *a, struct session *s, const struct ip
 }
 
 void signing_on_oidc_finish(struct archive *a, struct session *s, const struct ipc_oidc_finish *m) {
+    uint8_t digest[DIGEST_SHA256_BYTES];
     s->request = ++a->next_request;
     struct ipc_auth_oidc_finish ask = {.request = s->request,
                                        .cookie = m->cookie,
                                        .state = m->state,
                                        .code = m->code,
+                                       .replaces = shown(m->session, digest),
                                        .source = signing_source(a, s, m->client)};
     signing_ask(a, s, ASK_SIGN_IN, IPC_AUTH_OIDC_FINISH, &ask);
 }

@@ -67,6 +67,8 @@ void sign_in_on_proof(struct auth *a, const struct ipc_auth_prove *m);
 void sign_in_on_out(struct auth *a, const struct ipc_auth_sign_out *m);
 void sign_in_work_out(struct auth *a, struct job *job); // the password's turn has come
 void sign_in_refuse(uint64_t request, enum err error, bool need_code, int64_t wait_ms);
+// The session with this SHA-256, if there is one, gives way to another of its browser (OWASP ASVS 5.0 7.2.4).
+void sign_in_replace(struct auth *a, struct slice digest);
 // A session for this user, as good as one just signed in; the answer to the request.
 void sign_in_welcome(struct auth *a, uint64_t request, const struct user *u, struct slice source);
 

@@ -36,6 +36,7 @@ struct task {
     char from[SESSION_SOURCE_MAX + 1];
     char state[OIDC_STATE_CHARS + 1];
     char code[2049];
+    uint8_t replaces[DIGEST_SHA256_BYTES]; // the session that ends with this sign-in; zeros: none
     struct buf jwt; // the bearer token, or the ID token
 };
 
@@ -226,6 +227,7 @@ static void welcome(struct auth *a, struct task *t, const struct jwt_claims *c) 
     char secret[SECRET_CHARS + 1];
     if (!take_person(a, t, c, &spec))
         return;
+    sign_in_replace(a, slice_of(t->replaces, sizeof t->replaces));
     sessions_new(&a->sessions, &spec, os_clock_ms(), os_clock_wall_ms(), secret);
     struct ipc_auth_signed_in m = {.request = t->request,
                                    .expires_s = a->settings.session_max_s,
@@ -470,6 +472,8 @@ void oidc_on_finish(struct auth *a, const struct ipc_auth_oidc_finish *m) {
         return;
     }
     (void)slice_to_cstr(m->state, t->state, sizeof t->state);
+    if (m->replaces.n == sizeof t->replaces)
+        memcpy(t->replaces, m->replaces.p, sizeof t->replaces);
     if (slice_to_cstr(m->code, t->code, sizeof t->code) && t->code[0])
         step(a, t);
     else

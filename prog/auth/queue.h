@@ -30,6 +30,8 @@ struct job {
     struct throttle_who who;
     size_t user_n, password_n, code_n, source_n;
     uint8_t user[QUEUE_NAME_MAX], password[QUEUE_PASSWORD_MAX], code[16], source[80];
+    size_t replaces_n;
+    uint8_t replaces[DIGEST_SHA256_BYTES]; // the session that ends with this sign-in
 };
 
 struct queue {

@@ -85,6 +85,7 @@ void sign_in_on_request(struct auth *a, const struct ipc_auth_sign_in *m) {
         device_check(m->device, m->user, u ? u->hash : verify_nobodys_hash(), os_clock_wall_ms(), device);
     job.who =
         throttle_who(&a->throttle, m->user, m->source, slice_of(device, job.device ? sizeof device : 0));
+    (void)copy(m->replaces, job.replaces, sizeof job.replaces, &job.replaces_n);
     take_and_admit(a, &job, m->user, m->password, m->code, m->source);
     explicit_bzero(&job, sizeof job);
 }
@@ -104,6 +105,14 @@ void sign_in_on_proof(struct auth *a, const struct ipc_auth_prove *m) {
     job.who.patient = true;
     take_and_admit(a, &job, m->user, m->password, m->code, m->source);
     explicit_bzero(&job, sizeof job);
+}
+
+void sign_in_replace(struct auth *a, struct slice digest) {
+    struct session *s = sessions_find_expired(&a->sessions, digest);
+    if (!s)
+        return;
+    auth_forget(s->user);
+    sessions_end(&a->sessions, s);
 }
 
 void sign_in_welcome(struct auth *a, uint64_t request, const struct user *u, struct slice source) {
@@ -129,6 +138,7 @@ static void welcome(struct auth *a, const struct job *job, const struct user *u)
         auth_send(IPC_AUTH_SIGNED_IN, &proven);
         return;
     }
+    sign_in_replace(a, slice_of(job->replaces, job->replaces_n));
     sign_in_welcome(a, job->request, u, source);
     os_log(OS_LOG_INFO, "signed in", OS_LOG_SLICE("user", u->name), OS_LOG_SLICE("from", source));
 }
@@ -224,11 +234,9 @@ void sign_in_work_out(struct auth *a, struct job *job) {
 }
 
 void sign_in_on_out(struct auth *a, const struct ipc_auth_sign_out *m) {
-    struct session *s = sessions_find(&a->sessions, m->digest, os_clock_ms());
-    if (s) {
+    const struct session *s = sessions_find(&a->sessions, m->digest, os_clock_ms());
+    if (s)
         os_log(OS_LOG_INFO, "signed out", OS_LOG_TEXT("user", s->user));
-        auth_forget(s->user);
-        sessions_end(&a->sessions, s);
-    }
+    sign_in_replace(a, m->digest);
     auth_done(m->request, OK, "");
 }

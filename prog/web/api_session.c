@@ -98,18 +98,23 @@ static void refuse(struct request *rq, const struct ipc_signed_in *m) {
     answer_whole(rq, &a, slice_str(text));
 }
 
+// One that can be ours; else empty.
+static struct slice cookie_of(struct request *rq, const char *name) {
+    struct slice value = request_cookie(rq, name);
+    return value.n <= 64 ? value : slice_of(NULL, 0);
+}
+
 static void sign_in(struct request *rq, struct api_body *body) {
     struct ipc_sign_in ask = {.user = api_text(rq, body, "user"),
                               .password = api_text(rq, body, "password"),
                               .code = api_text(rq, body, "code"),
-                              .device = request_cookie(rq, WEB_COOKIE_DEVICE),
+                              .device = cookie_of(rq, WEB_COOKIE_DEVICE),
+                              .session = cookie_of(rq, WEB_COOKIE_SESSION),
                               .client = request_client(rq)};
     if (body->no_memory || ask.user.n == 0 || ask.user.n > 64 || ask.password.n > 1024 || ask.code.n > 16) {
         api_refuse(rq, body, "user, password and, with a second factor, code are needed.");
         return;
     }
-    if (ask.device.n > 64)
-        ask.device.n = 0;
     struct ipc_msg m = channel_call(&rq->archive, IPC_SIGN_IN, &ask, IPC_SIGNED_IN);
     const struct ipc_signed_in *got = &m.u.signed_in;
     if (got->error != OK) {
@@ -219,6 +224,7 @@ void api_oidc_callback(struct request *rq) {
     struct ipc_oidc_finish ask = {.cookie = request_cookie(rq, WEB_COOKIE_OIDC),
                                   .state = request_parameter(rq, "state", 0),
                                   .code = request_parameter(rq, "code", 0),
+                                  .session = cookie_of(rq, WEB_COOKIE_SESSION),
                                   .client = request_client(rq)};
     if (ask.cookie.n == 0 || ask.cookie.n > 64 || ask.state.n > 64 || ask.code.n == 0 || ask.code.n > 2048) {
         answer_redirect(rq, SLICE_LIT("/?error=oidc"));

@@ -109,6 +109,18 @@ def test_sign_out_ends_the_session(bed):
     assert bed.identify(got["session"], worker=worker)[1]["error"] != 0
 
 
+def test_a_session_ends_with_the_one_that_replaces_it(bed):
+    first = bed.sign_in("ann")
+    under_way, _ = bed.identify(first["session"])
+    got = bed.sign_in("bob", "wrong password", session=first["session"], source="192.0.2.31")
+    assert got["error"] != 0 and bed.identify(first["session"])[1]["error"] == 0
+    assert bed.sign_in("ann", session=b"x" * 43)["error"] == 0  # that is none
+    second = bed.sign_in("ann", session=first["session"])
+    assert second["error"] == 0 and under_way.ended()
+    assert bed.identify(first["session"])[1]["error"] != 0
+    assert bed.identify(second["session"])[1]["error"] == 0
+
+
 def test_a_wrong_password_says_nothing_of_the_user(bed):
     answers = []
     for user in ("ann", "nobody", "../ann", "", "boss"):

@@ -199,6 +199,15 @@ def test_sign_in(site):
     assert set(site.me(boss).json["roles"]) == {"reader", "administrator"}
 
 
+def test_signing_in_again_leaves_no_session_behind(site):
+    b, thief = Browser(), Browser()
+    site.sign_in(b, "ann")
+    thief.cookies = {host: dict(jar) for host, jar in b.cookies.items()}
+    assert site.me(thief).status == 200
+    site.sign_in(b, "ann")
+    assert site.me(b).status == 200 and site.me(thief).status == 401
+
+
 def test_nobody_is_sent_elsewhere(site):
     for back in ("//evil.example/", "https://evil.example/", "/\\evil.example", "evil",
                  "/a\r\nSet-Cookie: x=y"):

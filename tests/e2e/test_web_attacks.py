@@ -240,6 +240,17 @@ def test_who_signs_out_is_out_at_once(bed):
     assert as_user(bed, other, "GET", "/dicomweb/studies").status == 200
 
 
+def test_who_signs_in_again_leaves_no_session_behind(bed):
+    """Whoever has its cookie does not stay in. A wrong password ends nothing."""
+    cookie, other = session_of(bed, "temp"), session_of(bed, "victim")
+    assert sign_in(bed, "temp", WRONG, "127.0.5.3", cookie=cookie).status == 401
+    assert as_user(bed, cookie, "GET", "/api/me").status == 200
+    for user, old in (("temp", cookie), ("temp", other)): # nor if somebody else had this browser
+        answer = sign_in(bed, user, source="127.0.5.4", cookie=old)
+        assert answer.status == 200 and COOKIE in cookies(answer)
+        assert as_user(bed, old, "GET", "/api/me").status == 401
+
+
 def test_what_a_page_asks_by_itself_is_no_use(bed):
     cookie = session_of(bed, "temp", "127.0.5.77")
 
