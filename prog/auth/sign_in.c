@@ -158,9 +158,9 @@ static bool code_is_right(struct auth *a, const struct job *job, const struct us
 
 // The password was right.
 static void ask_second_factor(struct auth *a, const struct job *job, const struct user *u) {
-    struct throttle_who who = job->device ? job->who : throttle_who_code(&a->throttle, u->name);
-    int64_t now_ms = os_clock_ms(),
-            due_ms = job->device ? now_ms : throttle_due_ms(&a->throttle, who, now_ms);
+    struct throttle_who who =
+        throttle_who_code(&a->throttle, u->name, job->device ? job->who.pair : 0);
+    int64_t now_ms = os_clock_ms(), due_ms = throttle_due_ms(&a->throttle, who, now_ms);
     if (job->code_n == 0) {
         sign_in_refuse(job->request, ERR_DENIED, true, 0);
     } else if (due_ms > now_ms) {
@@ -169,8 +169,7 @@ static void ask_second_factor(struct auth *a, const struct job *job, const struc
         os_log(OS_LOG_WARN, "wrong code of the second factor after a right password",
                OS_LOG_SLICE("user", u->name), OS_LOG_SLICE("from", slice_of(job->source, job->source_n)));
         throttle_note(&a->throttle, who, false, now_ms);
-        if (!job->device)
-            throttle_note(&a->throttle, job->who, false, now_ms);
+        throttle_note(&a->throttle, job->who, false, now_ms);
         sign_in_refuse(job->request, ERR_DENIED, false, 0);
     } else {
         throttle_note(&a->throttle, who, true, now_ms);

@@ -38,8 +38,9 @@ struct throttle_who throttle_who(const struct throttle *t, struct slice user, st
     return (struct throttle_who){.pair = tag_of(t, 'p', user, slice_of(&from, sizeof from)), .source = from};
 }
 
-struct throttle_who throttle_who_code(const struct throttle *t, struct slice user) {
-    return (struct throttle_who){.pair = tag_of(t, 'c', user, slice_of(NULL, 0)), .patient = true};
+struct throttle_who throttle_who_code(const struct throttle *t, struct slice user, uint64_t device) {
+    return (struct throttle_who){.pair = tag_of(t, 'c', user, slice_of(&device, sizeof device)),
+                                 .patient = true};
 }
 
 static const struct throttle_slot *find(const struct throttle *t, uint64_t tag) {
@@ -105,7 +106,7 @@ static void put_off(struct throttle_slot *s, int64_t now_ms, int64_t delay) {
 }
 
 static void count_pair(struct throttle_slot *s, bool patient, int64_t now_ms) {
-    if (now_ms - s->last_ms > THROTTLE_FORGET_MS)
+    if (now_ms - s->last_ms > (patient ? THROTTLE_CODE_FORGET_MS : THROTTLE_FORGET_MS))
         s->failures = 0;
     s->failures += s->failures < 32;
     put_off(s, now_ms, pair_delay_ms(s, patient));

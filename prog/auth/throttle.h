@@ -23,7 +23,8 @@ enum {
     THROTTLE_FORGET_MS = 900000,    // since the last failure
     THROTTLE_FREE = 20,             // failures of a source, whoever is meant, that cost nothing …
     THROTTLE_LEAK_MS = 60000,       // … and one is forgotten in this time
-    THROTTLE_CODE_MOST_MS = 900000, // for codes of the second factor, which are short
+    THROTTLE_CODE_MOST_MS = 900000, // for codes of the second factor, which are short; …
+    THROTTLE_CODE_FORGET_MS = 86400000, // … so that there are a hundred guesses a day
 };
 
 struct throttle_slot {
@@ -40,7 +41,7 @@ struct throttle {
 struct throttle_who {
     uint64_t pair;   // user and source, or user and device
     uint64_t source; // 0: not counted
-    bool patient;    // up to THROTTLE_CODE_MOST_MS
+    bool patient;    // up to THROTTLE_CODE_MOST_MS, and for longer
 };
 
 // The part of an address that one customer has: an IPv4 address, the first 64 bits of an IPv6 one; else the
@@ -49,9 +50,10 @@ uint64_t throttle_source(const struct throttle *t, struct slice source);
 // device: what tells a device with a valid proof, or empty.
 struct throttle_who throttle_who(const struct throttle *t, struct slice user, struct slice source,
                                  struct slice device);
-// For wrong codes after a right password, where a device has no proof: by user alone. Only somebody who
-// knows the password can make its bearer wait here, and only on a browser that has never signed in before.
-struct throttle_who throttle_who_code(const struct throttle *t, struct slice user);
+// For wrong codes after a right password. Of a device with a proof, or a session, by it (device: its pair).
+// Else (0) by user alone: only somebody who knows the password can make its bearer wait here, and only on a
+// browser that has never signed in before.
+struct throttle_who throttle_who_code(const struct throttle *t, struct slice user, uint64_t device);
 
 int64_t throttle_due_ms(const struct throttle *t, struct throttle_who who, int64_t now_ms); // >= now_ms
 // A check is under way that is worked out at due_ms: checks that come at once queue up behind each other.

@@ -105,10 +105,30 @@ static void test_sources(void **state) {
 static void test_codes_are_guessed_slowly(void **state) {
     (void)state;
     t = (struct throttle){.key = {7}};
-    struct throttle_who code = throttle_who_code(&t, SLICE_LIT("ann"));
+    struct throttle_who code = throttle_who_code(&t, SLICE_LIT("ann"), 0);
     wrong(code, 20, 1000);
     assert_int_equal(throttle_due_ms(&t, code, 1001), 1000 + THROTTLE_CODE_MOST_MS);
     assert_int_equal(throttle_due_ms(&t, who("ann", "10.0.0.1"), 1001), 1001);
+    assert_int_equal(throttle_due_ms(&t, throttle_who_code(&t, SLICE_LIT("ann"), 5), 1001), 1001);
+}
+
+// Somebody who has the password, and a device's cookie perhaps: of a million codes three are good.
+static void test_few_codes_are_guessed_in_a_day(void **state) {
+    (void)state;
+    for (uint64_t device = 0; device < 2; device++) {
+        t = (struct throttle){.key = {7}};
+        struct throttle_who code = throttle_who_code(&t, SLICE_LIT("ann"), device);
+        unsigned guesses = 0;
+        for (int64_t now_ms = 1000; now_ms < 10 * 86400000LL; guesses++) {
+            throttle_note(&t, code, false, now_ms);
+            now_ms = throttle_due_ms(&t, code, now_ms);
+            if (guesses % 2 == 0) // waiting a little longer does not help
+                now_ms += 60000;
+        }
+        assert_in_range(guesses, 900, 1000);
+        throttle_note(&t, code, true, 10 * 86400000LL);
+        assert_int_equal(throttle_due_ms(&t, code, 10 * 86400000LL), 10 * 86400000LL);
+    }
 }
 
 static void put(struct queue *q, uint64_t lane, bool device, uint64_t request) {
@@ -185,6 +205,7 @@ int main(void) {
         cmocka_unit_test(test_spraying_is_slowed),
         cmocka_unit_test(test_sources),
         cmocka_unit_test(test_codes_are_guessed_slowly),
+        cmocka_unit_test(test_few_codes_are_guessed_in_a_day),
         cmocka_unit_test(test_turns),
         cmocka_unit_test(test_a_flood_leaves_room_for_known_devices),
         cmocka_unit_test(test_devices),
