@@ -176,6 +176,13 @@ inBrowser('a second factor, set up and turned off', {}, async (bed, page) => {
   await page.getByText('Set up').waitFor();
 });
 
+inBrowser('no password of a provider is asked for', {}, async (bed, page) => {
+  await bed.signIn('oidc:ann', '/#/account');
+  await page.getByText('are changed there').waitFor();
+  await page.getByText('this one').waitFor();
+  assert.equal(await page.locator('main input').count(), 0);
+});
+
 inBrowser('password, sessions', {}, async (bed, page) => {
   await bed.signIn('doctor', '/#/account');
   const form = page.locator('form', { hasText: 'Change the password' });

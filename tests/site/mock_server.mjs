@@ -25,6 +25,7 @@ const USERS = {
   chief: { password: 'first light', roles: ['reader', 'administrator'], code: '123456',
     rights: ['query', 'retrieve', 'delete', 'admin'] },
   admin: { password: 'first light', roles: ['administrator'], rights: ['delete', 'admin'] },
+  'oidc:ann': { password: 'first light', roles: ['reader'], rights: ['query', 'retrieve'] }, // as if a provider had said so
 };
 
 class Mock {

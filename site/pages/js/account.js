@@ -195,7 +195,12 @@ function sessions() {
   return section(t('sessions'), h('p', t('sessions_text')), listing.element);
 }
 
+// The provider's users have no password here: nobody shall type that one into our page (docs/administration.md).
+function elsewhere() {
+  return section(t('password'), h('p', t('account_elsewhere', { name: state.info.oidc_name || 'OpenID Connect' })));
+}
+
 export function accountView() {
-  return { title: t('account'),
-    element: h('div', { class: 'narrow' }, h('h1', t('account')), who(), secondFactor(), password(), tokens(), sessions()) };
+  const own = state.me.user.startsWith('oidc:') ? [elsewhere()] : [secondFactor(), password(), tokens()];
+  return { title: t('account'), element: h('div', { class: 'narrow' }, h('h1', t('account')), who(), own, sessions()) };
 }
