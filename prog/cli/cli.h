@@ -56,6 +56,7 @@ extern const struct cli_verb verb_user_add, verb_user_set, verb_user_list, verb_
 extern const struct cli_verb verb_token_create, verb_token_list, verb_token_revoke;
 extern const struct cli_verb verb_collection_add, verb_collection_list, verb_collection_show,
     verb_collection_remove;
+extern const struct cli_verb verb_certificate_show, verb_certificate_renew;
 extern const struct cli_verb verb_import, verb_export, verb_verify, verb_reindex, verb_dump,
     verb_version;
 

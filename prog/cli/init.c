@@ -1,6 +1,7 @@
 // galena init: a new archive, closed to everyone.
 #include "archive_dir.h"
 #include "ca.h"
+#include "certificate.h"
 #include "blob/keyring.h"
 #include "cli.h"
 #include "password.h"
@@ -84,37 +85,6 @@ static enum err make_folders(struct fault *f) {
     return e;
 }
 
-static enum err make_certificates(const struct conf *c, struct fault *f) {
-    char names[2048] = "", host[CONF_HOST_MAX + 1] = "";
-    uint8_t fingerprint[CONF_FINGERPRINT_BYTES];
-    ca_alt_name_add(names, sizeof names, "localhost");
-    ca_alt_name_add(names, sizeof names, "127.0.0.1");
-    ca_alt_name_add(names, sizeof names, "::1");
-    struct conf_addr named = {.port = 1};
-    if (gethostname(host, sizeof host - 1) == 0) {
-        char text[CONF_HOST_MAX + 8];
-        snprintf(text, sizeof text, "%s:1", host);
-        if (conf_addr_parse(slice_str(text), &named, NULL) == OK)
-            ca_alt_name_add(names, sizeof names, named.host);
-    }
-    const struct conf_addr *const listens[] = {&c->dicom, &c->https};
-    for (size_t i = 0; i < sizeof listens / sizeof *listens; i++)
-        if (conf_addr_is_set(listens[i]) && strcmp(listens[i]->host, "0.0.0.0") != 0 &&
-            strcmp(listens[i]->host, "::") != 0)
-            ca_alt_name_add(names, sizeof names, listens[i]->host);
-    enum err e = ca_create("tls", c->name, f);
-    if (e != OK)
-        return e;
-    return ca_issue(
-        "tls",
-        &(struct ca_request){.common_name = conf_addr_is_set(&named) ? named.host : "localhost",
-                             .alt_names = names,
-                             .out_dir = "tls",
-                             .key_name = "server.key.pem",
-                             .cert_name = "server.cert.pem"},
-        fingerprint, f);
-}
-
 static enum err make_administrator(char ret_password[32], struct fault *f) {
     struct conf_user u = {.name = "administrator", .roles = CONF_ROLE_ADMINISTRATOR};
     enum err e = password_random(ret_password, f);
@@ -139,7 +109,9 @@ static enum err fill(const struct conf *c, char ret_password[32], struct fault *
     if (e == OK)
         e = keyring_create("keys", f);
     if (e == OK)
-        e = make_certificates(c, f);
+        e = ca_create("tls", c->name, f);
+    if (e == OK)
+        e = certificates_make(c, f);
     if (e == OK)
         e = make_administrator(ret_password, f);
     return e != OK ? e : conf_save(".", c, f);
@@ -201,7 +173,7 @@ const struct cli_verb verb_init = {
     "DIR",
     "make a new archive",
     "Makes DIR, readable by its owner alone, with a certification authority of its own, the server's "
-    "certificate, the "
+    "certificates, the "
     "root key that\nseals the images, and one user, administrator, whose random password is printed "
     "once.\n\n"
     "Nobody has access until galena peer add says so, and it listens on this machine only until told "

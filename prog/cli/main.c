@@ -14,6 +14,7 @@ const struct cli_verb *const cli_verbs[] = {
     &verb_user_remove,
     &verb_token_create, &verb_token_list, &verb_token_revoke,
     &verb_collection_add, &verb_collection_list, &verb_collection_show, &verb_collection_remove,
+    &verb_certificate_show, &verb_certificate_renew,
     &verb_import, &verb_export, &verb_verify, &verb_reindex, &verb_dump, &verb_version,
     NULL,
 };

@@ -5,6 +5,7 @@
 
 #include "base/cleanup.h"
 #include "os/fd.h"
+#include "os/log.h"
 
 #include <errno.h>
 #include <openssl/err.h>
@@ -19,6 +20,7 @@ enum {
     CHAIN_MAX_BYTES = 1024 * 1024,
     PEM_MAX_BYTES = 16 * 1024 * 1024, // thousands of peers' certificates
     READ_AHEAD_BYTES = 128 * 1024,
+    WARN_DAYS = 30,
 };
 
 enum { PEER_SERVER, PEER_CLIENT, WEB_SERVER, CONTEXTS };
@@ -218,6 +220,20 @@ static enum err load_pair(int take_cert, int take_key, struct buf *chain, EVP_PK
     return e == OK ? load_key(take_key, ret_key, f) : e;
 }
 
+// Only one of another authority comes so far: galena serve renews its own.
+static void warn_of_the_end(struct slice chain, const char *whom) {
+    BIO *bio = BIO_new_mem_buf(chain.p, (int)chain.n);
+    X509 *leaf = bio ? PEM_read_bio_X509(bio, NULL, NULL, NULL) : NULL;
+    int days = 0, seconds = 0;
+    if (leaf && ASN1_TIME_diff(&days, &seconds, NULL, X509_get0_notAfter(leaf)) && days < WARN_DAYS)
+        os_log(OS_LOG_WARN,
+               days < 0 || seconds < 0 ? "the certificate has ended" : "the certificate ends soon",
+               OS_LOG_TEXT("for", whom), OS_LOG_NUM("days", days));
+    X509_free(leaf);
+    BIO_free(bio);
+    ERR_clear_error();
+}
+
 // For DICOM: both sides prove themselves.
 static enum err load_peers(struct fault *f) {
     CLEANUP(buf_fini) struct buf chain = BUF_INIT(CHAIN_MAX_BYTES);
@@ -230,6 +246,8 @@ static enum err load_peers(struct fault *f) {
         e = make_context(TLS_server_method(), key, buf_slice(&chain), store, &contexts[PEER_SERVER], f);
     if (e == OK)
         e = make_context(TLS_client_method(), key, buf_slice(&chain), store, &contexts[PEER_CLIENT], f);
+    if (e == OK)
+        warn_of_the_end(buf_slice(&chain), "devices");
     EVP_PKEY_free(key);
     X509_STORE_free(store);
     return e;
@@ -261,6 +279,7 @@ static enum err load_web(struct fault *f) {
     if (e == OK)
         e = make_context(TLS_server_method(), key, buf_slice(&chain), NULL, &contexts[WEB_SERVER], f);
     if (e == OK) {
+        warn_of_the_end(buf_slice(&chain), "browsers");
         SSL_CTX_set_verify(contexts[WEB_SERVER], SSL_VERIFY_NONE, NULL);
         SSL_CTX_set_alpn_select_cb(contexts[WEB_SERVER], on_alpn, NULL);
     }

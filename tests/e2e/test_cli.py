@@ -1,4 +1,5 @@
 """The command line: what it makes, what it refuses, and how it says so."""
+import datetime
 import os
 import re
 import shutil
@@ -66,6 +67,116 @@ def test_init_refuses_options(tmp_path, args, says):
 
 def openssl(*args):
     return subprocess.run(["openssl", *args], capture_output=True, text=True, check=True).stdout
+
+
+def certificate_days(path):
+    ends = openssl("x509", "-in", path, "-noout", "-enddate").split("=")[1].strip()
+    return (datetime.datetime.strptime(ends, "%b %d %H:%M:%S %Y %Z") - datetime.datetime.utcnow()).days
+
+
+def certificate_names(path):
+    return openssl("x509", "-in", path, "-noout", "-ext", "subjectAltName")
+
+
+@pytest.fixture
+def tls(tmp_path):
+    folder = str(tmp_path / "own")
+    galena("init", folder)
+    return folder, os.path.join(folder, "tls")
+
+
+def key_of(certificate):
+    return openssl("x509", "-in", certificate, "-noout", "-pubkey")
+
+
+def test_browsers_take_their_certificate(tls):
+    """Apple's: no longer than 825 days, for servers alone (support.apple.com/HT210176)."""
+    folder, t = tls
+    https, ca = os.path.join(t, "https.cert.pem"), os.path.join(t, "ca.pem")
+    assert 800 < certificate_days(https) < 825
+    assert "OK" in openssl("verify", "-x509_strict", "-purpose", "sslserver", "-CAfile", ca, https)
+    assert "TLS Web Client" not in openssl("x509", "-in", https, "-noout", "-ext", "extendedKeyUsage")
+    assert "DNS:localhost" in certificate_names(https)
+    shown = galena("certificate", "show", folder)
+    assert openssl("x509", "-in", https, "-noout", "-fingerprint", "-sha256").split("=")[1].strip() in shown
+    assert "this archive's authority" in shown
+
+
+def sign_for(t, days, ca="ca", names="DNS:old.example"):
+    """Another certificate for the key of https, by an authority in tls."""
+    request = os.path.join(t, "request.pem")
+    openssl("req", "-new", "-key", os.path.join(t, "https.key.pem"), "-subj", "/CN=x", "-addext",
+            "subjectAltName=" + names, "-out", request)
+    openssl("x509", "-req", "-in", request, "-CA", os.path.join(t, ca + ".pem"), "-CAkey",
+            os.path.join(t, ca + ".key.pem"), "-days", str(days), "-copy_extensions", "copy", "-out",
+            os.path.join(t, "https.cert.pem"))
+    os.chmod(os.path.join(t, "https.cert.pem"), 0o644)
+
+
+@pytest.mark.parametrize("days, renewed", [(300, False), (275, False), (272, True), (1, True)])
+def test_a_certificate_that_ends_is_renewed(tls, days, renewed):
+    folder, t = tls
+    https = os.path.join(t, "https.cert.pem")
+    sign_for(t, days, names="DNS:old.example,IP:127.0.0.1")
+    before = key_of(https)
+    galena("reload", folder, status=3)  # not being served: the next start finds it fresh
+    assert (certificate_days(https) > 800) == renewed
+    assert "DNS:old.example" in certificate_names(https) and key_of(https) == before
+
+
+def test_names_in_the_settings_come_into_the_certificate(tls):
+    folder, t = tls
+    https = os.path.join(t, "https.cert.pem")
+    with open(os.path.join(folder, "galena.conf"), "r+", encoding="utf-8") as f:
+        text = f.read()
+        f.seek(0)
+        assert 'https_url = ""' in text
+        f.write(text.replace('https_url = ""', 'https_url = "https://pacs.example.org:8443"'))
+    galena("reload", folder, status=3)
+    assert "DNS:pacs.example.org" in certificate_names(https)
+    with open(https, encoding="ascii") as f:
+        once = f.read()
+    galena("reload", folder, status=3)
+    with open(https, encoding="ascii") as f:
+        assert f.read() == once
+    assert "DNS:pacs" not in certificate_names(os.path.join(t, "server.cert.pem"))
+
+
+def test_certificates_of_another_authority_are_left_alone(tls):
+    folder, t = tls
+    https = os.path.join(t, "https.cert.pem")
+    openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj",
+            "/O=Galena/CN=Galena certification authority", "-keyout", os.path.join(t, "site.key.pem"), "-out",
+            os.path.join(t, "site.pem"))  # of the same name, too
+    sign_for(t, 3, ca="site")
+    with open(https, encoding="ascii") as f:
+        theirs = f.read()
+    galena("reload", folder, status=3)
+    assert "another authority" in galena("certificate", "renew", folder, status=1)
+    assert "another authority" in galena("certificate", "show", folder)
+    with open(https, encoding="ascii") as f:
+        assert f.read() == theirs
+
+
+def test_more_names_for_a_certificate(tls):
+    folder, t = tls
+    server, https = os.path.join(t, "server.cert.pem"), os.path.join(t, "https.cert.pem")
+    with open(server, encoding="ascii") as f:
+        devices = f.read()
+    galena("certificate", "renew", folder, "--names", "pacs.example.org,192.0.2.7,2001:db8::1")
+    names = certificate_names(https)
+    assert "DNS:pacs.example.org" in names and "IP Address:192.0.2.7" in names
+    assert "IP Address:2001:DB8:0:0:0:0:0:1" in names
+    with open(server, encoding="ascii") as f:
+        assert f.read() == devices
+    key = key_of(server)
+    galena("certificate", "renew", folder, "--devices")
+    assert "DNS:pacs.example.org" in certificate_names(https)  # they stay
+    with open(server, encoding="ascii") as f:
+        assert f.read() != devices
+    assert key_of(server) == key and certificate_days(server) > 3600
+    for bad in ("a b", "", "x,,y", "-", "a\nb", "x" * 300):
+        assert "--names" in galena("certificate", "renew", folder, "--names", bad, status=2)
 
 
 def test_certificates_hold(made):
@@ -265,7 +376,7 @@ def test_broken_settings_are_named(made):
 def verbs():
     text = galena("--help")
     return [v.split() for v in
-            re.findall(r"^  galena ((?:peer |user |token |collection )?[a-z-]+)", text, re.M)]
+            re.findall(r"^  galena ((?:peer |user |token |collection |certificate )?[a-z-]+)", text, re.M)]
 
 
 def test_each_verb_has_help_and_a_page():

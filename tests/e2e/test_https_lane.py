@@ -201,7 +201,7 @@ def test_off_when_it_has_no_address(fresh):
 def make_certificate(folder, name):
     path = os.path.join(folder, name)
     subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=pacs.example",
-                    "-addext", "subjectAltName=DNS:pacs.example", "-days", "9", "-keyout", path + ".key.pem",
+                    "-addext", "subjectAltName=DNS:pacs.example", "-days", "29", "-keyout", path + ".key.pem",
                     "-out", path + ".cert.pem"], check=True, capture_output=True)
     return path
 
@@ -215,6 +215,7 @@ def test_a_certificate_of_the_sites_own(fresh):
             for part in (".key.pem", ".cert.pem"):
                 shutil.chown(own + part, 61100, 61100)
         assert "reloaded" in fresh.reload()
+        fresh.await_log('the certificate ends soon for=browsers days=')
         assert is_served(before)
     with connect(fresh, name="pacs.example", trust="tls/https.cert.pem") as s:
         assert is_served(s)
