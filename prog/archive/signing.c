@@ -9,7 +9,7 @@
 #include "digest/digest.h"
 #include "os/clock.h"
 
-enum { REMEMBER_MS = 10000, REMEMBERED_MAX = 4096 };
+enum { REMEMBER_MS = 10000, REMEMBERED_MAX = 4096, SIBLINGS_MS = 1000 };
 enum { RECHECKS_AT_ONCE = 64 }; // auth's channel has room for others' questions besides
 
 static const char has_expired[] = "its session or token has expired";
@@ -90,11 +90,28 @@ static void forget_all_of(struct archive *a, struct slice user) {
             forget(&a->remembered[i]);
 }
 
+// Does another request of this connection ask auth for something? What auth says is then, perhaps, the
+// consequence of that: signing out or in again, a new password. The worker ends with the first of its
+// requests that is ended, and that answer with it; so it goes out first.
+static bool has_asking_sibling(const struct archive *a, const struct session *s) {
+    for (const struct session *other = a->sessions; other; other = other->next)
+        if (other != s && other->id == s->id && other->who.ask != ASK_NOTHING &&
+            other->who.ask != ASK_IDENTITY)
+            return true;
+    return false;
+}
+
 void signing_forget(struct archive *a, struct slice user) {
+    int64_t soon_ms = os_clock_ms() + SIBLINGS_MS;
     forget_all_of(a, user);
-    for (struct session *s = a->sessions; s; s = s->next)
-        if (can_be_rechecked(s) && (user.n == 0 || slice_eq_str(user, s->user)))
+    for (struct session *s = a->sessions; s; s = s->next) {
+        if (!can_be_rechecked(s) || (user.n > 0 && !slice_eq_str(user, s->user)))
+            continue;
+        if (user.n == 0 || !has_asking_sibling(a, s))
             make_stale(s);
+        else if (s->who.check_ms > soon_ms)
+            s->who.check_ms = soon_ms;
+    }
     a->recheck_more = true;
     signing_recheck_more(a);
 }

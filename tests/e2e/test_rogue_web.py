@@ -13,7 +13,7 @@ import time
 import pytest
 
 import ipc
-from authbed import BEARER, COOKIE, AuthBed
+from authbed import BEARER, COOKIE, PASSWORD, AuthBed
 from ipc import RING, Channel, Ended, condition
 from test_rogue_worker import ATTR, commit, find, locate, query, store
 
@@ -423,6 +423,39 @@ def another(worker):
     if got["error"]:
         return None
     return Channel(socket.socket(fileno=fds[0]))
+
+
+def sign_out(bed, worker, _):
+    assert worker.call("SIGN_OUT")[1]["error"] == 0
+
+
+def change_password(bed, worker, _):
+    assert bed.change(worker, "PASSWORD_CHANGE", fresh="another password")["error"] == 0
+
+
+def sign_in_again(bed, worker, session):
+    worker.send("RELEASE")
+    assert worker.call("SIGN_IN", user="kim", password=PASSWORD, session=session)[1]["error"] == 0
+
+
+@pytest.mark.parametrize("end", [sign_out, change_password, sign_in_again])
+def test_the_answer_comes_before_other_requests_of_its_connection_end(bed, end):
+    """Their worker would end with the first of them, and the new session's cookie with it."""
+    bed.user("kim")
+    bed.reload()
+    session = bed.sign_in("kim")["session"]
+    workers = [bed.web() for _ in range(2)]
+    workers.append(another(workers[0]))
+    for worker in workers:
+        bed.identify(session, worker=worker)
+    asking, elsewhere, beside = workers
+    end(bed, asking, session)
+    assert elsewhere.ended() and beside.quiet(0.3)
+    time.sleep(1)
+    beside.send("TOKENS")
+    assert beside.ended()
+    bed.galena("user", "remove", bed.dir, "kim")
+    bed.reload()
 
 
 def test_each_channel_is_somebodys_of_its_own(bed):
