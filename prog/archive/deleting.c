@@ -3,9 +3,9 @@
 //
 // In this order, so that a crash leaves all or nothing (index/index.h, deletions): the records are listed
 // and the list made durable; of a whole study, its key is destroyed, which is the end of all of it here and
-// in every backup; then record after record is dropped from the store and the index; the store is synced;
-// the list is forgotten; and only then the answer goes out. Whoever starts after a crash carries a list out
-// to its end.
+// in every backup; then record after record is dropped from the store and the index; the store is synced,
+// and gives the disk its room back; the list is forgotten; and only then the answer goes out. Whoever starts
+// after a crash carries a list out to its end.
 //
 // A study is not deleted under the hands of somebody who is storing into it: that would lose what is
 // acknowledged with the key it was sealed with.
@@ -262,6 +262,10 @@ static enum job_progress finish(struct archive *a, struct deleting *d) {
     if (a->syncing)
         return JOB_WAITS;
     enum err e = store_sync(a->store, &f);
+    if (e == OK && store_sync_all(a->store, &f) != OK) { // what is dropped is gone all the same
+        session_log(a, NULL, OS_LOG_WARN, "the room of a deletion is not given back: %s", f.detail);
+        f = (struct fault){0};
+    }
     if (e == OK)
         e = index_deletion_finish(d->list, &f);
     if (e == OK)

@@ -194,8 +194,10 @@ static void finish(struct archive *a) {
         session_end(a, a->sessions, NULL);
     sessions_bury(a);
     jobs_end(a); // a deletion goes on with the next start
-    if (!a->failed)
-        commit_index(a, true);
+    if (a->failed)
+        return;
+    commit_index(a, true);
+    (void)store_sync_all(a->store, NULL); // what was dropped last gives its room back
 }
 
 static enum err set_up(struct archive *a, struct fault *f) {

@@ -4,7 +4,7 @@
 #include "digest/digest.h"
 
 static const uint8_t page_magic[8] = "GALSEG1\n";
-static const uint8_t live_magic[4] = "GREC", dropped_magic[4] = "GDED";
+static const uint8_t live_magic[4] = "GREC", dropped_magic[4] = "GDED", run_magic[4] = "GRUN";
 enum { PAGE_MAC_AT = 64, RECORD_MAC_AT = RECORD_HEADER - RECORD_MAC, VERSION = 1, OPEN = 'O', CLOSED = 'C' };
 
 static void put_le(uint8_t *p, uint64_t v, int n) {
@@ -29,6 +29,7 @@ void segment_page_write(const struct segment_id *id, const struct segment_page *
     put_le(ret + 24, id->number, 4);
     ret[28] = p->closed ? CLOSED : OPEN;
     put_le(ret + 32, p->closed ? p->end : 0, 8);
+    put_le(ret + 40, p->gone_from < id->number ? p->gone_from : 0, 4);
     digest_hmac_sha256(slice_of(id->mac_key, SEAL_KEY), slice_of(ret, PAGE_MAC_AT), ret + PAGE_MAC_AT);
 }
 
@@ -41,7 +42,12 @@ bool segment_page_read(const struct segment_id *id, const uint8_t p[SEGMENT_PAGE
     digest_hmac_sha256(slice_of(id->mac_key, SEAL_KEY), slice_of(p, PAGE_MAC_AT), want);
     if (!seal_same(want, p + PAGE_MAC_AT, SEAL_MAC))
         return false;
-    *ret = (struct segment_page){.closed = p[28] == CLOSED, .end = get_le(p + 32, 8)};
+    uint32_t gone_from = (uint32_t)get_le(p + 40, 4);
+    *ret = (struct segment_page){
+        .closed = p[28] == CLOSED,
+        .end = get_le(p + 32, 8),
+        .gone_from = gone_from > 0 && gone_from < id->number ? gone_from : id->number,
+    };
     return true;
 }
 
@@ -179,4 +185,38 @@ bool record_keys(const struct segment_id *id, uint64_t offset, struct record *r,
         *ret_keys = k;
     seal_keys_wipe(&k);
     return ok;
+}
+
+// --- The run --------------------------------------------------------------------------------------
+
+static void run_mac(const struct segment_id *id, uint64_t at, const uint8_t p[RUN_NOTE],
+                    uint8_t ret[SEAL_MAC]) {
+    uint8_t in[RUN_NOTE - RECORD_MAC + 12];
+    memcpy(in, p, RUN_NOTE - RECORD_MAC);
+    put_le(in + RUN_NOTE - RECORD_MAC, id->number, 4);
+    put_le(in + RUN_NOTE - RECORD_MAC + 4, at, 8);
+    digest_hmac_sha256(slice_of(id->mac_key, SEAL_KEY), slice_of(in, sizeof in), ret);
+}
+
+void run_note_write(const struct segment_id *id, uint64_t at, const struct run *run, uint8_t ret[RUN_NOTE]) {
+    uint8_t mac[SEAL_MAC];
+    memset(ret, 0, RUN_NOTE);
+    memcpy(ret, run_magic, sizeof run_magic);
+    put_le(ret + 8, run->from, 8);
+    put_le(ret + 16, run->to, 8);
+    run_mac(id, at, ret, mac);
+    memcpy(ret + RUN_NOTE - RECORD_MAC, mac, RECORD_MAC);
+}
+
+bool run_note_read(const struct segment_id *id, uint64_t at, const uint8_t p[RUN_NOTE], struct run *ret) {
+    uint8_t mac[SEAL_MAC];
+    struct run run = {get_le(p + 8, 8), get_le(p + 16, 8)};
+    if (memcmp(p, run_magic, sizeof run_magic) != 0 ||
+        (at != run.from + RECORD_HEADER && at != run.to - RUN_NOTE))
+        return false;
+    run_mac(id, at, p, mac);
+    if (!seal_same(mac, p + RUN_NOTE - RECORD_MAC, RECORD_MAC))
+        return false;
+    *ret = run;
+    return true;
 }

@@ -1,7 +1,7 @@
 // The layout of a segment file, parsed and written without I/O. All numbers are little-endian.
 //
-//   page of 4096 bytes: magic, store id, number, state (open, closed), end when closed, MAC — all in the
-//                       first sector, so that closing it cannot tear
+//   page of 4096 bytes: magic, store id, number, state (open, closed), end when closed, which numbers
+//                       before it are gone, MAC — all in the first sector, so that changing it cannot tear
 //   records, each at a multiple of 64 bytes; zeros behind the last one (preallocated) or the file's end
 //
 // A record:
@@ -19,6 +19,13 @@
 //   112  16   MAC over bytes 4 to 111, segment number and offset
 // Front and body lie in either order, front first unless a streamed object had no room for it.
 //
+// A run: neighbouring records that were all dropped, and of which only the first header need be there. A note
+// says so, behind that header and again as the last of the run's bytes, so that it is found from both sides.
+// At a multiple of 64, it lies in one sector: what stood there before, or the note. A note:
+//     0  u32  magic: "GRUN"     4  u32  zero
+//     8  u64  where the run begins, in the file     16  u64  where it ends     24  zeros
+//    48  16   MAC over bytes 0 to 47, segment number and offset of the note
+//
 // In clear are only sizes and the key slot. The header's MAC makes a scan hop over records whose
 // keys are erased, and finds the next record behind damage. Keys are bound to store, segment, offset
 // and slot: a record moved elsewhere does not open.
@@ -34,6 +41,7 @@ enum {
     RECORD_HEADER = 128,
     RECORD_ALIGN = 64,
     RECORD_MAC = 16,
+    RUN_NOTE = 64,
 };
 #define SEGMENT_BYTES_MAX ((uint64_t)1 << 46)
 
@@ -46,6 +54,8 @@ struct segment_id { // where a record or page claims to be
 struct segment_page {
     bool closed;
     uint64_t end; // when closed
+    // From this to its own number, excluded, segments were removed: all in them had been dropped.
+    uint32_t gone_from;
 };
 void segment_page_write(const struct segment_id *id, const struct segment_page *p,
                         uint8_t ret[SEGMENT_PAGE]);
@@ -75,6 +85,14 @@ void record_write(const struct segment_id *id, uint64_t offset, const struct rec
 bool record_read(const struct segment_id *id, uint64_t offset,
                  const uint8_t p[RECORD_HEADER], struct record *ret);
 void record_drop_mark(uint8_t ret[4]); // what to write at a record's start to drop it
+
+struct run {
+    uint64_t from, to;
+};
+// Its notes stand at run.from + RECORD_HEADER and run.to - RUN_NOTE; no record is too short for one.
+void run_note_write(const struct segment_id *id, uint64_t at, const struct run *run, uint8_t ret[RUN_NOTE]);
+// False: no note of this store, segment and offset.
+bool run_note_read(const struct segment_id *id, uint64_t at, const uint8_t p[RUN_NOTE], struct run *ret);
 
 // Sets r->commitment too when `sealing`; else false when it does not match (another key or place).
 bool record_keys(const struct segment_id *id, uint64_t offset, struct record *r,

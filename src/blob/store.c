@@ -33,6 +33,11 @@ struct segment *store_segment(const struct store *s, uint32_t number) {
     return i < s->n_segments && s->segments[i]->number == number ? s->segments[i] : NULL;
 }
 
+bool store_segment_gone(const struct store *s, uint32_t number) {
+    size_t i = lower_bound(s, number);
+    return i < s->n_segments && s->segments[i]->number != number && s->segments[i]->gone_from <= number;
+}
+
 struct segment *store_segment_add(struct store *s, uint32_t number) {
     if (s->n_segments == s->cap_segments) {
         size_t cap = s->cap_segments ? 2 * s->cap_segments : 64;
@@ -45,7 +50,7 @@ struct segment *store_segment_add(struct store *s, uint32_t number) {
     struct segment *g = calloc(1, sizeof *g);
     if (!g)
         return NULL;
-    g->number = number;
+    g->number = g->gone_from = g->gone_durable = number;
     g->fd = -1;
     size_t i = lower_bound(s, number);
     memmove(s->segments + i + 1, s->segments + i, (s->n_segments - i) * sizeof *s->segments);
@@ -197,6 +202,7 @@ enum err store_segment_look(struct store *s, struct segment *g, struct fault *f)
     g->alloc_end = (uint64_t)st.st_size;
     g->closed = !g->foreign && p.closed && p.end >= SEGMENT_PAGE && p.end <= g->alloc_end;
     g->end = g->closed ? p.end : g->alloc_end;
+    g->gone_from = g->foreign ? g->number : p.gone_from; // on the disk for sure only when synced
     return OK;
 }
 
@@ -262,7 +268,8 @@ void store_close(struct store *s) {
     }
     free(s->segments);
     free(s->round.items);
-    free(s->drops);
+    free(s->drops.p);
+    free(s->runs.p);
     free(s->read_buf);
     blob_os_close(s->dir);
     sealer_free(s->sealer);

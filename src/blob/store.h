@@ -55,7 +55,7 @@ enum {
     STORE_SUMMARY_MAX = 16 * 1024 * 1024,
     STORE_FRAMES_MAX = 64 * 1024 * 1024,
     STORE_WHOLE_MAX = 4 * 1024 * 1024,   // body of store_put_whole; beyond it stream
-    STORE_DROPS_MAX = 1024,              // whose space the next sync gives back; what is more stays lost
+    STORE_DROPS_MAX = 1024,              // that syncs give back; of more, what has dropped neighbours later
 };
 
 // The folder must exist; an empty one is an empty store. `keyring` is borrowed and must outlive the store.
@@ -79,7 +79,7 @@ enum store_found_kind {
     STORE_OBJECT,      // meta is set
     STORE_ERASED,      // its study's key was destroyed
     STORE_NO_KEY,      // its key slot is missing: never acknowledged, or studies.keys is too old
-    STORE_DROPPED,     // store_drop() was here
+    STORE_DROPPED,     // store_drop() was here: a record, or several that are neighbours
     STORE_DAMAGED,     // ref is the damaged stretch (a record, or bytes between records)
     STORE_TORN,        // an incomplete record at the end of a segment: never acknowledged, or damaged
 };
@@ -114,8 +114,8 @@ enum store_scan_level {
 enum err store_scan(struct store *s, uint32_t from_segment, uint64_t from_offset, enum store_scan_level level,
                     store_found_fn *found, void *arg, struct fault *f);
 
-// The number of the next segment after this one whose file is gone, as far as there is a later one; 0: none.
-// Numbers begin with 1.
+// The number of the next segment after this one whose file is gone though the store did not remove it, as far
+// as there is a later one; 0: none. Numbers begin with 1. Before the store is recovered: after a scan of all.
 uint32_t store_missing(const struct store *s, uint32_t after);
 
 // --- Putting ------------------------------------------------------------------------------------
@@ -140,8 +140,9 @@ enum err store_put_finish(struct store_stream *take_stream, const struct store_f
 void store_put_abort(struct store_stream *take_stream);
 
 // Makes a record invisible to recovery and scans (deleted, a duplicate, refused after all) and counts its
-// bytes as dead; its key need not exist any more. Durable with the next sync, which then gives
-// the disk blocks back. Not a secure erase: that is keyring_erase().
+// bytes as dead; its key need not exist any more. Durable with the next sync; the syncs after it give the
+// disk its blocks back, and remove a full segment in which nothing is left. Not a secure erase: that is
+// keyring_erase().
 enum err store_drop(struct store *s, const struct blob_ref *ref, struct fault *f);
 
 // --- Syncing: group commit ----------------------------------------------------------------------
@@ -159,6 +160,7 @@ void store_sync_run(struct store *s);
 // An error: at least one segment failed. Without a round under way it does nothing.
 enum err store_sync_end(struct store *s, struct fault *f);
 enum err store_sync(struct store *s, struct fault *f); // all three
+enum err store_sync_all(struct store *s, struct fault *f); // until what was dropped is given back, too
 
 enum store_durability {
     STORE_PENDING, // its round has not ended

@@ -43,11 +43,11 @@ static enum err read_start(struct store *s, const struct blob_ref *ref, uint8_t 
     if (got < 0)
         return fault_errno(f, "reading the store");
     struct record r;
-    if (got < RECORD_HEADER || !record_read(store_id_of(s, g), ref->offset, p, &r) ||
-        r.bytes != ref->length)
-        return damaged(g, ref->offset, "no header", f);
-    if (r.dropped)
+    bool header = got >= RECORD_HEADER && record_read(store_id_of(s, g), ref->offset, p, &r);
+    if (header ? r.dropped : store_scan_is_in_run(s, g, ref->offset))
         return fault_set(f, ERR_NO_SUCH_OBJECT, "the record was dropped");
+    if (!header || r.bytes != ref->length)
+        return damaged(g, ref->offset, "no header", f);
     *n = (size_t)got;
     *ret_segment = g;
     *ret_record = r;

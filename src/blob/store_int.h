@@ -28,11 +28,14 @@ struct segment {
     uint64_t round_end;     // … and will be, when this round succeeds
     uint64_t objects, dead_bytes;
     uint64_t unsynced, unsynced_round; // objects among them
+    uint32_t gone_from;     // as its page says (blob/segment.h)
+    uint32_t gone_round, gone_durable; // … when this round began; for sure on the disk
     struct segment *next_dirty;
     bool closed;            // full, synced, and its page says so
     bool failed;            // a sync failed: gets no more records
     bool foreign;           // its page does not authenticate: never written to
     bool busy;              // a stream has it
+    bool dead;              // closed, and nothing is left in it
     bool dirty;             // something to sync
     bool dir_entry_new;     // its name may not be durable yet
     bool mark_changed;
@@ -51,9 +54,15 @@ struct sync_round {
     int keys_error, dir_error;
 };
 
-struct dropped {
-    struct segment *segment;
-    uint64_t offset, bytes;
+struct dead {
+    uint32_t segment;
+    struct run run;
+};
+
+// What the sync after the next one, or the one after that, gives back.
+struct dead_list {
+    struct dead *p; // room for STORE_DROPS_MAX
+    size_t n, n_round;
 };
 
 struct store {
@@ -73,8 +82,8 @@ struct store {
     bool recovered, no_prealloc;
     struct sync_round round;
     uint64_t failed_syncs;
-    struct dropped *drops; // whose space is given back once the drop is durable
-    size_t n_drops, n_drops_round;
+    struct dead_list drops; // records: made runs of when that is durable
+    struct dead_list runs;  // with their notes: made holes of when those are durable
     uint8_t *read_buf; // for fronts and scans
     size_t read_cap;
     uint8_t scratch[STORE_SCRATCH + 2 * RECORD_ALIGN];
@@ -84,6 +93,7 @@ enum { STORE_NAME = sizeof "seg-00000000.gs" };
 
 // --- store.c
 struct segment *store_segment(const struct store *s, uint32_t number); // or NULL
+bool store_segment_gone(const struct store *s, uint32_t number); // removed, and rightly
 struct segment *store_segment_add(struct store *s, uint32_t number);   // NULL: no memory
 void store_segment_remove(struct store *s, struct segment *g);         // from the list, not from the disk
 void store_segment_name(uint32_t number, char ret[STORE_NAME]);
@@ -104,12 +114,17 @@ enum err store_space_room(struct store *s, struct segment *g, uint64_t upto, str
 // Before a record of so many bytes: many small ones are synced faster where something was written before.
 void store_space_zero_ahead(const struct store *s, struct segment *g, uint64_t bytes);
 bool store_space_cut(struct store *s, struct segment *g, uint64_t end); // gives back what lies behind
-// Gives back the blocks of a dropped record but that of its header, if the file system can.
-void store_space_punch(struct segment *g, uint64_t offset, uint64_t bytes);
+bool store_page_write(struct store *s, struct segment *g);              // anew, as its members say
 
 // --- store_sync.c
 void store_dirty(struct store *s, struct segment *g); // it has something to sync
-void store_dropped(struct store *s, struct segment *g, uint64_t offset, uint64_t bytes);
+
+// --- store_reclaim.c
+void store_reclaim_note(struct store *s, struct segment *g, uint64_t offset, uint64_t bytes); // was dropped
+void store_reclaim_round(struct store *s, bool all); // a round begins; with `all` dirty segments in it?
+void store_reclaim(struct store *s);                 // it has ended
+// Reads where its first records end; nothing is left in a closed segment: it can be removed.
+void store_reclaim_look(struct store *s, struct segment *g);
 
 // --- store_scan.c
 enum { SCAN_WINDOW = 8 * 1024 }; // a read at each record: header and, mostly, meta
@@ -129,6 +144,8 @@ struct scan {
     uint64_t n_found;          // result: records of any kind but damaged
 };
 enum err store_scan_segment(struct scan *sc, uint64_t from);
+// A record that has no header any more: because it was dropped, and its neighbours with it?
+bool store_scan_is_in_run(struct store *s, struct segment *g, uint64_t at);
 
 // --- store_put.c
 void store_streams_fail(struct store *s); // keys were lost: no stream under way may finish

@@ -347,9 +347,14 @@ enum err store_drop(struct store *s, const struct blob_ref *ref, struct fault *f
     if (n < 0)
         return fault_errno(f, "reading the store");
     if (n < RECORD_HEADER || !record_read(store_id_of(s, g), ref->offset, p, &r))
-        return fault_set(f, ERR_CORRUPT, "no record at this place");
-    if (r.dropped)
+        return store_scan_is_in_run(s, g, ref->offset)
+                   ? OK
+                   : fault_set(f, ERR_CORRUPT, "no record at this place");
+    if (r.dropped) { // with a crash behind it its room may not have been given back
+        store_dirty(s, g);
+        store_reclaim_note(s, g, ref->offset, r.bytes);
         return OK;
+    }
     record_drop_mark(mark);
     if (!blob_os_write(g->fd, mark, sizeof mark, ref->offset))
         return fault_errno(f, "writing to the store");
@@ -357,6 +362,6 @@ enum err store_drop(struct store *s, const struct blob_ref *ref, struct fault *f
     g->mark_changed = true;
     g->objects -= g->objects > 0;
     g->dead_bytes += r.bytes;
-    store_dropped(s, g, ref->offset, r.bytes);
+    store_reclaim_note(s, g, ref->offset, r.bytes);
     return OK;
 }

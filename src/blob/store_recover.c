@@ -135,6 +135,8 @@ static enum err recover_segment(struct recovery *r, const struct store_mark *mar
     }
     e = settle_end(r->s, g, &sc, f);
     g->mark_changed |= !mark || mark->end != g->durable_end || mark->objects != g->objects;
+    if (e == OK)
+        store_reclaim_look(r->s, g);
     if ((g->closed || g->failed || g->foreign) && !g->dirty)
         store_segment_shut(r->s, g);
     return e;
@@ -145,7 +147,8 @@ static enum err missing_segments(struct recovery *r, const struct store_mark *ma
     for (size_t i = 0; i < n; i++) {
         if (marks[i].segment > r->s->number_taken)
             r->s->number_taken = marks[i].segment;
-        if (store_segment(r->s, marks[i].segment) || marks[i].end <= SEGMENT_PAGE)
+        if (store_segment(r->s, marks[i].segment) || store_segment_gone(r->s, marks[i].segment) ||
+            marks[i].end <= SEGMENT_PAGE)
             continue;
         enum err e = tell_missing(r, marks[i].segment, SEGMENT_PAGE, marks[i].end);
         if (e != OK)
@@ -161,7 +164,7 @@ enum err store_recover(struct store *s, const struct store_mark *marks, size_t n
     // A program that died may have left names that are in memory only; what is appended below relies on them.
     if (s->n_segments && blob_os.fsync(s->dir) != 0)
         return fault_errno(f, "syncing the store's folder");
-    enum err e = missing_segments(&r, marks, n_marks);
+    enum err e = OK;
     size_t cursor = 0;
     for (size_t i = 0; e == OK && i < s->n_segments;) {
         bool removed;
@@ -169,8 +172,11 @@ enum err store_recover(struct store *s, const struct store_mark *marks, size_t n
         e = recover_segment(&r, mark_of(marks, n_marks, &cursor, r.g->number), f, &removed);
         i += !removed;
     }
+    if (e == OK)
+        e = missing_segments(&r, marks, n_marks);
     if (e != OK)
         return e;
     s->recovered = true;
-    return store_sync(s, f);
+    store_reclaim(s);
+    return store_sync_all(s, f);
 }

@@ -102,6 +102,14 @@ static enum err look_inside(struct scan *sc, uint64_t at, struct record *r, stru
     return e;
 }
 
+// Neighbours that were dropped as well, and what is left of them, belong to it.
+static uint64_t dropped_bytes(struct scan *sc, uint64_t at, const struct record *r, struct slice start) {
+    struct run run;
+    bool noted = start.n >= RECORD_HEADER + RUN_NOTE &&
+                 run_note_read(store_id_of(sc->s, sc->g), at + RECORD_HEADER, start.p + RECORD_HEADER, &run);
+    return noted && run.from == at && run.to >= at + r->bytes && run.to <= sc->to ? run.to - at : r->bytes;
+}
+
 // What stands at `at`; tells of it when it is a record. *ret_bytes: its length unless NOTHING.
 static enum err look_at(struct scan *sc, uint64_t at, enum look *ret_look, uint64_t *ret_bytes) {
     uint8_t window[SCAN_WINDOW];
@@ -120,7 +128,8 @@ static enum err look_at(struct scan *sc, uint64_t at, enum look *ret_look, uint6
     }
     if (r.dropped) {
         *ret_look = LOOK_RECORD;
-        return tell(sc, STORE_DROPPED, at, r.bytes);
+        *ret_bytes = dropped_bytes(sc, at, &r, slice_of(window, n));
+        return tell(sc, STORE_DROPPED, at, *ret_bytes);
     }
     return look_inside(sc, at, &r, slice_of(window, n), ret_look);
 }
@@ -135,25 +144,66 @@ static uint64_t skip_hole(const struct scan *sc, uint64_t at) {
     return (uint64_t)data <= at ? at : (uint64_t)data / RECORD_ALIGN * RECORD_ALIGN;
 }
 
-static bool header_at(struct scan *sc, const uint8_t *p, size_t n, uint64_t at) {
+static bool header_at(struct scan *sc, const uint8_t *p, size_t n, uint64_t at, struct record *ret) {
     uint8_t whole[RECORD_HEADER];
-    struct record r;
-    if (p[0] != 'G') // of both magics: most places are ruled out without a second look
+    if (p[0] != 'G') // of all magics: most places are ruled out without a second look
         return false;
     if (n < RECORD_HEADER) {
         if (read_some(sc, whole, sizeof whole, at) < sizeof whole)
             return false;
         p = whole;
     }
-    return record_read(store_id_of(sc->s, sc->g), at, p, &r);
+    return record_read(store_id_of(sc->s, sc->g), at, p, ret);
 }
 
-// Where the next header stands behind `start`, or `to`. *ret_zero: nothing but zeros before it.
-static uint64_t find_header(struct scan *sc, uint64_t start, bool *ret_zero) {
+struct next {
+    enum {
+        NEXT_NOTHING,
+        NEXT_HEADER,
+        NEXT_RUN_END, // of a run in which we began to look
+    } what;
+    uint64_t at; // `to` when there is nothing
+    bool zero;   // nothing but zeros stands before it
+};
+
+// One place of those behind `start`; true: it decides. A dropped record's header does not: it may be left in
+// a run that is becoming a hole.
+static bool look_for_next(struct scan *sc, const uint8_t *p, size_t n, uint64_t at, uint64_t start,
+                          struct next *next) {
+    struct run run;
+    struct record r;
+    if (p[0] == 'G' && n >= RUN_NOTE && run_note_read(store_id_of(sc->s, sc->g), at, p, &run) &&
+        run.from <= start && start < run.to && run.to <= sc->to) {
+        next->what = NEXT_RUN_END;
+        next->at = run.to;
+        return true;
+    }
+    if (!header_at(sc, p, n, at, &r))
+        return false;
+    if (next->what == NEXT_NOTHING) {
+        next->what = NEXT_HEADER;
+        next->at = at;
+    }
+    return !r.dropped;
+}
+
+static bool look_through(struct scan *sc, const uint8_t *block, size_t n, uint64_t at, uint64_t start,
+                         struct next *next) {
+    bool was_nothing = next->what == NEXT_NOTHING, decided = false;
+    if (zero(block, n))
+        return false;
+    for (size_t i = 0; i + 4 <= n && !decided; i += RECORD_ALIGN)
+        decided = at + i > start && look_for_next(sc, block + i, n - i, at + i, start, next);
+    if (was_nothing)
+        next->zero = next->zero && next->what == NEXT_HEADER && zero(block, (size_t)(next->at - at));
+    return decided;
+}
+
+static struct next find_next(struct scan *sc, uint64_t start) {
     enum { BLOCK = 64 * 1024, SMALL = 4096 };
     uint8_t *block = sc->s->scratch;
     uint64_t at = start;
-    *ret_zero = true;
+    struct next next = {NEXT_NOTHING, sc->to, true};
     for (size_t want = BLOCK; at < sc->to;) {
         at = skip_hole(sc, at);
         size_t n = read_some(sc, block, want, at);
@@ -162,23 +212,21 @@ static uint64_t find_header(struct scan *sc, uint64_t start, bool *ret_zero) {
             continue;
         }
         if (n == 0) {
-            *ret_zero = false;
+            next.zero = next.zero && next.what != NEXT_NOTHING;
             at += SMALL;
             continue;
         }
         want = BLOCK;
-        if (!zero(block, n)) {
-            for (size_t i = 0; i + 4 <= n; i += RECORD_ALIGN) {
-                if (at + i > start && header_at(sc, block + i, n - i, at + i)) {
-                    *ret_zero = *ret_zero && zero(block, i);
-                    return at + i;
-                }
-            }
-            *ret_zero = false;
-        }
+        if (look_through(sc, block, n, at, start, &next))
+            break;
         at += (n + RECORD_ALIGN - 1) / RECORD_ALIGN * RECORD_ALIGN;
     }
-    return sc->to;
+    return next;
+}
+
+bool store_scan_is_in_run(struct store *s, struct segment *g, uint64_t at) {
+    struct scan sc = {.s = s, .g = g, .to = g->end};
+    return find_next(&sc, at).what == NEXT_RUN_END;
 }
 
 // --- The segment ---------------------------------------------------------------------------------
@@ -189,12 +237,14 @@ struct suspect {
 };
 
 // Beside a running archive it may have been in the making, or about to be dropped. It is neither once
-// something follows it: a second look tells.
+// something follows it: a second look tells. And it may have become part of a run.
 static enum err look_again(struct scan *sc, struct suspect *bad) {
     enum look look = LOOK_BAD;
     uint64_t bytes;
-    enum err e = sc->s->options.read_only && bad->bytes > 0 ? look_at(sc, bad->at, &look, &bytes) : OK;
-    if (look == LOOK_RECORD)
+    if (!sc->s->options.read_only || bad->bytes == 0)
+        return OK;
+    enum err e = look_at(sc, bad->at, &look, &bytes);
+    if (look == LOOK_RECORD || (look == LOOK_NOTHING && find_next(sc, bad->at).what == NEXT_RUN_END))
         bad->bytes = 0;
     return e;
 }
@@ -209,26 +259,39 @@ static enum err tell_suspect(struct scan *sc, struct suspect *bad, bool last) {
 
 static bool has_come(struct scan *sc, uint64_t at) { // beside a running archive: since it was looked at
     uint8_t p[RECORD_HEADER];
+    struct record r;
     return sc->s->options.read_only && read_some(sc, p, sizeof p, at) == sizeof p &&
-           header_at(sc, p, sizeof p, at);
+           header_at(sc, p, sizeof p, at, &r);
 }
 
-// No header at `at`: goes on to the next one, telling of what lies between.
+static enum err pass_run(struct scan *sc, struct suspect *bad, uint64_t *at, uint64_t end) {
+    enum err e = tell_suspect(sc, bad, false);
+    if (e == OK)
+        e = tell(sc, STORE_DROPPED, *at, end - *at);
+    sc->end = *at = end;
+    sc->rest_zero = true;
+    sc->n_found++;
+    return e;
+}
+
+// No header at `at`: goes on to the next one, telling of what lies between. It may be the midst of a run, if
+// the mark from which we look is an old one.
 static enum err pass_gap(struct scan *sc, struct suspect *bad, uint64_t *at) {
-    bool only_zero;
-    uint64_t next = find_header(sc, *at, &only_zero);
-    bool last = next >= sc->to;
+    struct next next = find_next(sc, *at);
+    if (next.what == NEXT_RUN_END)
+        return pass_run(sc, bad, at, next.at);
+    bool last = next.what == NEXT_NOTHING;
     enum err e = tell_suspect(sc, bad, last);
     if (e != OK || (!last && has_come(sc, *at)))
         return e;
     if (last) {
-        sc->rest_zero = only_zero && sc->end == *at;
-        if (e == OK && !(only_zero && sc->lenient))
+        sc->rest_zero = next.zero && sc->end == *at;
+        if (e == OK && !(next.zero && sc->lenient))
             e = tell(sc, sc->lenient ? STORE_TORN : STORE_DAMAGED, *at, sc->to - *at);
     } else if (e == OK) {
-        e = tell(sc, only_zero && sc->lenient ? STORE_TORN : STORE_DAMAGED, *at, next - *at);
+        e = tell(sc, next.zero && sc->lenient ? STORE_TORN : STORE_DAMAGED, *at, next.at - *at);
     }
-    *at = next;
+    *at = next.at;
     return e;
 }
 
@@ -262,28 +325,46 @@ enum err store_scan_segment(struct scan *sc, uint64_t from) {
 }
 
 uint32_t store_missing(const struct store *s, uint32_t after) {
-    uint32_t highest = s->n_segments ? s->segments[s->n_segments - 1]->number : 0;
-    for (uint32_t number = after; number < highest;)
-        if (!store_segment(s, ++number))
-            return number;
+    uint32_t number = after;
+    for (size_t i = 0; i < s->n_segments; i++) {
+        const struct segment *g = s->segments[i];
+        if (g->number <= number)
+            continue;
+        if (number + 1 < g->gone_from)
+            return number + 1;
+        number = g->number;
+    }
     return 0;
+}
+
+// Beside a running archive it may have been removed since they were listed: store_missing() tells whether
+// rightly.
+static enum err look_if_there(struct store *s, struct segment *g, struct fault *f, bool *ret_there) {
+    struct fault mine = {0};
+    errno = 0;
+    enum err e = store_segment_look(s, g, &mine);
+    *ret_there = e == OK || !s->options.read_only || errno != ENOENT;
+    return e == OK || !*ret_there ? OK : fault_set(f, e, "%s", mine.detail);
 }
 
 enum err store_scan(struct store *s, uint32_t from_segment, uint64_t from_offset, enum store_scan_level level,
                     store_found_fn *found, void *arg, struct fault *f) {
-    for (size_t i = 0; i < s->n_segments; i++) {
+    enum err e = OK;
+    for (size_t i = 0; e == OK && i < s->n_segments;) {
         struct segment *g = s->segments[i];
-        if (g->number < from_segment)
+        bool there = true;
+        if (g->number >= from_segment)
+            e = s->recovered ? store_segment_fd(s, g, f) : look_if_there(s, g, f, &there);
+        if (there)
+            i++;
+        else
+            store_segment_remove(s, g);
+        if (e != OK || !there || g->number < from_segment)
             continue;
-        enum err e = s->recovered ? store_segment_fd(s, g, f) : store_segment_look(s, g, f);
-        if (e != OK)
-            return e;
         struct scan sc = {.s = s, .g = g, .to = g->end, .level = level, .found = found, .arg = arg, .f = f,
                           .lenient = !s->recovered && !g->closed};
         uint64_t from = g->number == from_segment ? from_offset : 0;
         e = store_scan_segment(&sc, from < SEGMENT_PAGE ? SEGMENT_PAGE : from / RECORD_ALIGN * RECORD_ALIGN);
-        if (e != OK)
-            return e;
     }
-    return OK;
+    return e;
 }

@@ -75,6 +75,13 @@ void store_space_zero_ahead(const struct store *s, struct segment *g, uint64_t b
     }
 }
 
+bool store_page_write(struct store *s, struct segment *g) {
+    uint8_t page[SEGMENT_PAGE];
+    struct segment_page p = {.closed = g->closed, .end = g->end, .gone_from = g->gone_from};
+    segment_page_write(store_id_of(s, g), &p, page);
+    return blob_os_write(g->fd, page, sizeof page, 0);
+}
+
 bool store_space_cut(struct store *s, struct segment *g, uint64_t end) {
     while (blob_os.ftruncate(g->fd, (off_t)end) != 0) {
         if (errno != EINTR)
@@ -84,15 +91,6 @@ bool store_space_cut(struct store *s, struct segment *g, uint64_t end) {
     g->zero_end = end;
     store_dirty(s, g);
     return true;
-}
-
-void store_space_punch(struct segment *g, uint64_t offset, uint64_t bytes) {
-    enum { BLOCK = 4096, WORTH_IT = 16 * 1024 };
-    uint64_t from = (offset + RECORD_HEADER + BLOCK - 1) / BLOCK * BLOCK,
-             to = (offset + bytes) / BLOCK * BLOCK;
-    if (to >= from + WORTH_IT)
-        (void)blob_os.fallocate(g->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)from,
-                                (off_t)(to - from));
 }
 
 static bool usable(const struct store *s, const struct segment *g) {
@@ -109,7 +107,6 @@ static enum err create(struct store *s, struct fault *f, struct segment **ret) {
     if (e != OK)
         return e;
     char name[STORE_NAME];
-    uint8_t page[SEGMENT_PAGE];
     store_segment_name(number, name);
     int fd = blob_os.openat(s->dir, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0)
@@ -119,8 +116,7 @@ static enum err create(struct store *s, struct fault *f, struct segment **ret) {
         e = fault_set(f, ERR_NO_MEMORY, "segment");
     } else {
         store_segment_opened(s, g, fd);
-        segment_page_write(store_id_of(s, g), &(struct segment_page){0}, page);
-        if (!blob_os_write(fd, page, sizeof page, 0))
+        if (!store_page_write(s, g))
             e = fault_errno(f, name);
     }
     if (e != OK) {

@@ -24,31 +24,12 @@ static bool take_dirty(struct sync_round *r, struct segment *g) {
     r->items[r->n++] = (struct sync_item){.segment = g, .fd = g->fd};
     g->dirty = false;
     g->round_end = g->end;
+    g->gone_round = g->gone_from;
     g->unsynced_round = g->unsynced;
     g->unsynced = 0;
     g->pins++;
     r->dir |= g->dir_entry_new;
     return true;
-}
-
-// Remembered until the mark is durable: a hole under a header that still says "live" would be damage.
-void store_dropped(struct store *s, struct segment *g, uint64_t offset, uint64_t bytes) {
-    if (!s->drops)
-        s->drops = calloc(STORE_DROPS_MAX, sizeof *s->drops);
-    if (s->drops && s->n_drops < STORE_DROPS_MAX)
-        s->drops[s->n_drops++] = (struct dropped){g, offset, bytes};
-}
-
-static void punch_drops(struct store *s) {
-    for (size_t i = 0; i < s->n_drops_round; i++) {
-        const struct dropped *d = &s->drops[i];
-        if (!d->segment->failed && d->segment->fd >= 0)
-            store_space_punch(d->segment, d->offset, d->bytes);
-    }
-    s->n_drops -= s->n_drops_round;
-    if (s->n_drops)
-        memmove(s->drops, s->drops + s->n_drops_round, s->n_drops * sizeof *s->drops);
-    s->n_drops_round = 0;
 }
 
 bool store_sync_begin(struct store *s) {
@@ -60,7 +41,7 @@ bool store_sync_begin(struct store *s) {
     r->keys_error = r->dir_error = 0;
     while (s->dirty && take_dirty(r, s->dirty)) // those that find no memory wait for the next round
         s->dirty = s->dirty->next_dirty;
-    s->n_drops_round = s->dirty ? 0 : s->n_drops;
+    store_reclaim_round(s, !s->dirty);
     r->keys = keyring_sync_begin(s->keyring);
     r->under_way = r->keys || r->n > 0;
     return r->under_way;
@@ -98,14 +79,14 @@ static void close_full(struct store *s, struct segment *g) {
     if (g->busy || g->failed || g->foreign || g->closed || g->end < s->options.segment_bytes ||
         g->durable_end != g->end)
         return;
-    uint8_t page[SEGMENT_PAGE];
-    segment_page_write(store_id_of(s, g), &(struct segment_page){.closed = true, .end = g->end},
-                       page);
-    if (!blob_os_write(g->fd, page, sizeof page, 0))
-        return;
     g->closed = true;
+    if (!store_page_write(s, g)) {
+        g->closed = false;
+        return;
+    }
     (void)store_space_cut(s, g, g->end);
     store_dirty(s, g);
+    store_reclaim_look(s, g);
 }
 
 static void settle(struct store *s, const struct sync_item *item, bool ok) {
@@ -120,6 +101,7 @@ static void settle(struct store *s, const struct sync_item *item, bool ok) {
         return;
     g->mark_changed |= g->durable_end != g->round_end;
     g->durable_end = g->round_end;
+    g->gone_durable = g->gone_round;
     close_full(s, g);
 }
 
@@ -150,7 +132,7 @@ enum err store_sync_end(struct store *s, struct fault *f) {
         keyring_sync_end(s->keyring, !r->keys_error);
     if (r->keys_error)
         fail_all_unsynced(s);
-    punch_drops(s);
+    store_reclaim(s);
     errno = error;
     return error ? fault_errno(f, "syncing the store") : OK;
 }
@@ -160,6 +142,15 @@ enum err store_sync(struct store *s, struct fault *f) {
         return s->round.under_way ? fault_set(f, ERR_BUSY, "a sync is under way") : OK;
     store_sync_run(s);
     return store_sync_end(s, f);
+}
+
+// A drop, its run, the hole; then, of the last one in a segment, the heir's page: each with a sync.
+enum err store_sync_all(struct store *s, struct fault *f) {
+    enum { ROUNDS = 5 };
+    enum err e = store_sync(s, f);
+    for (int i = 1; e == OK && s->dirty && i < ROUNDS; i++)
+        e = store_sync(s, f);
+    return e;
 }
 
 enum store_durability store_durability(const struct store *s, const struct blob_ref *ref) {

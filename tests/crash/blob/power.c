@@ -233,9 +233,22 @@ static void drop_one(void) {
     }
 }
 
+// As a deletion does: neighbours become one run, and whole segments go.
+static void drop_many(void) {
+    struct fault f = {0};
+    unsigned i = (unsigned)rand() % (n_made + 1), n = (unsigned)rand() % 40;
+    for (; i < n_made && n > 0; i++, n--) {
+        if (made[i].state != 2)
+            continue;
+        record(DROPPED, -1, i, NULL, 0);
+        (void)store_drop(b.store, &made[i].ref, &f);
+    }
+    BED_OK(store_sync_all(b.store, bf));
+}
+
 static void work(unsigned steps) {
     while (steps--) {
-        int what = rand() % 26;
+        int what = rand() % 28;
         if (what < 14)
             put();
         else if (what < 20)
@@ -246,8 +259,10 @@ static void work(unsigned steps) {
             abort_a_stream();
         else if (what == 22)
             erase_a_study();
-        else
+        else if (what < 26)
             drop_one();
+        else
+            drop_many();
     }
 }
 
@@ -406,11 +421,28 @@ static void check_acknowledged(unsigned crash) {
     }
 }
 
-static void open_after(const struct store_mark *m, size_t n) {
+// For sure: its folder was synced once it was made.
+static bool was_there(uint32_t segment, unsigned crash) {
+    char name[32];
+    bool made_before = false;
+    snprintf(name, sizeof name, "seg-%08x.gs", segment);
+    int file = file_named(name);
+    for (unsigned i = 0; i < crash; i++) {
+        made_before |= journal[i].what == CREATE && journal[i].file == file;
+        if (journal[i].what == SYNC_NAMES && made_before)
+            return true;
+    }
+    return false;
+}
+
+static void open_after(const struct store_mark *m, size_t n, unsigned crash) {
     struct fault f = {0};
     enum err e = bed_try_open(&after, m, n, &f);
     if (e != OK)
         fail_msg("does not open after the power loss: %s: %s", err_name(e), f.detail);
+    for (uint32_t missing = 0; (missing = store_missing(after.store, missing)) != 0;)
+        if (was_there(missing, crash))
+            fail_msg("segment %u is missing", missing);
 }
 
 static void go_on_working(unsigned crash) {
@@ -424,7 +456,7 @@ static void go_on_working(unsigned crash) {
     BED_OK(store_sync(after.store, bf));
     unsigned before = after.n_objects;
     bed_close(&after);
-    open_after(NULL, 0);
+    open_after(NULL, 0, crash);
     assert_true(after.n_objects >= before + 5);
     for (uint32_t i = 0; i < 5; i++) {
         t.id = 100000 + i;
@@ -454,9 +486,9 @@ static void crash_at(unsigned crash) {
             known = (unsigned)journal[i].at;
     }
     if (known == UINT32_MAX || rand() % 2)
-        open_after(NULL, 0);
+        open_after(NULL, 0, crash);
     else
-        open_after(marks[known].m, marks[known].n);
+        open_after(marks[known].m, marks[known].n, crash);
     check_found();
     check_acknowledged(crash);
     go_on_working(crash);
@@ -478,8 +510,10 @@ static void keep_first_keys(void) {
 }
 
 static void one_history(unsigned seed, unsigned crashes) {
+    static const uint64_t segment_bytes[] = {300000, 60000};
     srand(seed);
-    bed_make(&b, &(struct store_options){.segment_bytes = 300000, .reserve_bytes = 1, .step_bytes = 100000});
+    bed_make(&b, &(struct store_options){
+                     .segment_bytes = segment_bytes[seed % 2], .reserve_bytes = 1, .step_bytes = 100000});
     keep_first_keys();
     real = blob_os;
     recording(true);

@@ -319,6 +319,10 @@ static int disk_openat(int dir, const char *name, int flags, mode_t mode) {
     return fails(&disk.openat) ? -1 : real.openat(dir, name, flags, mode);
 }
 
+static int disk_unlinkat(int dir, const char *name, int flags) {
+    return fails(&disk.unlinkat) ? -1 : real.unlinkat(dir, name, flags);
+}
+
 static ssize_t disk_pread(int fd, void *p, size_t n, off_t at) {
     return fails(&disk.pread) ? -1 : real.pread(fd, p, n, at);
 }
@@ -333,7 +337,7 @@ static int disk_fstatvfs(int fd, struct statvfs *ret) {
 }
 
 static void disk_quiet(void) {
-    disk = (struct disk){-1, -1, -1, -1, -1, -1, -1, -1, EIO, false, false, 0, -1};
+    disk = (struct disk){-1, -1, -1, -1, -1, -1, -1, -1, -1, EIO, false, false, 0, -1};
 }
 
 void disk_use(void) {
@@ -342,7 +346,7 @@ void disk_use(void) {
     disk_quiet();
     blob_os = (struct blob_os){
         .openat = disk_openat,
-        .unlinkat = real.unlinkat,
+        .unlinkat = disk_unlinkat,
         .pread = disk_pread,
         .pwrite = disk_pwrite,
         .fallocate = disk_fallocate,

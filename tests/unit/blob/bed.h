@@ -60,7 +60,7 @@ bool thing_from_meta(struct slice meta, struct thing *ret);
 
 // The failing disk. Each count is the number of calls that still succeed; -1: always.
 struct disk {
-    int pwrite, fdatasync, fsync, fallocate, ftruncate, openat, pread, fstatvfs;
+    int pwrite, fdatasync, fsync, fallocate, ftruncate, openat, unlinkat, pread, fstatvfs;
     int error;        // errno of the failure
     bool once;        // only one call fails
     bool half_write;  // a failing write writes half before
