@@ -19,6 +19,7 @@ enum { CTL_FD = OS_TEMPLATE_CTL, ARCHIVE_FD = 4, USERS_FD = 5, TOKENS_FD = 6, SE
 enum {
     FDS_MAX = 32,
     QUESTIONS_AT_ONCE = 256, // before a password has its turn
+    SEND_AGAIN_MS = 10,
 };
 
 static void log_to_supervisor(void *ctx, enum os_log_level level, struct slice text) {
@@ -27,8 +28,13 @@ static void log_to_supervisor(void *ctx, enum os_log_level level, struct slice t
     (void)ipc_send(CTL_FD, IPC_AUTH_LOG, &m, NULL, 0);
 }
 
+// The archive waits for each answer: where the kernel has no memory for one, it comes a little later.
 void auth_send(enum ipc_type type, const void *body) {
     enum err e = ipc_send(ARCHIVE_FD, type, body, NULL, 0);
+    while (err_of_machine(e)) {
+        (void)poll(NULL, 0, SEND_AGAIN_MS);
+        e = ipc_send(ARCHIVE_FD, type, body, NULL, 0);
+    }
     ipc_forget_sent();
     if (e == ERR_PEER_GONE)
         _exit(0);
