@@ -1,5 +1,6 @@
 #include "index/attributes.h"
 
+#include "base/compose.h"
 #include "base/rd.h"
 #include "base/utf8.h"
 
@@ -41,6 +42,35 @@ static void add_copies(struct attributes *a) {
     }
 }
 
+static bool is_ascii(struct slice s) {
+    uint8_t high = 0;
+    for (size_t i = 0; i < s.n; i++)
+        high |= s.p[i];
+    return high < 0x80;
+}
+
+static void compose(struct attributes *a, enum index_attr attr) {
+    struct slice v = a->value[attr];
+    struct buf b = BUF_INIT(sizeof a->composed - a->composed_n);
+    compose_text(v, &b);
+    if (buf_ok(&b) && !slice_eq(buf_slice(&b), v)) {
+        uint8_t *p = a->composed + a->composed_n;
+        memcpy(p, b.p, b.n);
+        a->matching[attr] = slice_of(p, b.n);
+        a->composed_n += b.n;
+    }
+    buf_fini(&b);
+}
+
+static void compose_texts(struct attributes *a) {
+    for (int i = 0; i < INDEX_ATTR_COUNT_; i++) {
+        enum vr vr = (enum vr)index_attr_table[i].vr; // names are folded
+        if ((a->present >> i & 1) && (vr == VR_LO || vr == VR_SH) && a->matching[i].p == a->value[i].p &&
+            !is_ascii(a->value[i]))
+            compose(a, (enum index_attr)i);
+    }
+}
+
 enum err attributes_parse(struct slice bytes, struct attributes *ret_attributes, struct fault *f) {
     struct attributes a = {0};
     struct rd r = rd_init(bytes);
@@ -60,8 +90,9 @@ enum err attributes_parse(struct slice bytes, struct attributes *ret_attributes,
     }
     if (!rd_ok(&r))
         return fault_set(f, ERR_SYNTAX, "indexed attributes are cut short");
-    add_copies(&a);
     *ret_attributes = a;
+    compose_texts(ret_attributes);
+    add_copies(ret_attributes);
     return OK;
 }
 

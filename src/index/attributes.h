@@ -7,8 +7,12 @@
 struct attributes {
     struct slice value[INDEX_ATTR_COUNT_], matching[INDEX_ATTR_COUNT_]; // borrowed; empty: none
     uint64_t present;
+    size_t composed_n;
+    uint8_t composed[2048]; // matching forms that were made here: it must not be moved
 };
 
+// Text that came without a matching form is compared composed (base/compose.h): records of older programs do
+// not say so. What does not fit is compared as it is.
 // ERR_SYNTAX: not in order, cut short, empty, too long, no UTF-8, or not to be given with an object.
 // Numbers beyond the table are skipped: a newer program wrote them.
 enum err attributes_parse(struct slice bytes, struct attributes *ret_attributes, struct fault *f);

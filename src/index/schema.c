@@ -1,5 +1,8 @@
 #include "index/schema.h"
 
+#include "base/buf.h"
+#include "base/compose.h"
+
 #include <stdio.h>
 
 // clang-format off
@@ -133,9 +136,24 @@ static const char version_4[] =
     DATED("study_institution", "StudyInstitution")
     DATED("study_station", "StudyStation")
     DATED("study_removed", "PatientIdentityRemoved");
+
+#define COMPOSED(table, column)                                                                   \
+    "UPDATE " table " SET " column "=galena_composed(" column ")," column "_=" column             \
+    " WHERE " column "_ IS NULL AND galena_composed(" column ")<>" column ";"
+
+// Text is compared composed (base/compose.h); what came decomposed was not found.
+static const char version_5[] =
+    COMPOSED("patient", "PatientID") COMPOSED("patient", "IssuerOfPatientID")
+    COMPOSED("patient", "OtherPatientIDs")
+    COMPOSED("study", "PatientID") COMPOSED("study", "IssuerOfPatientID") COMPOSED("study", "OtherPatientIDs")
+    COMPOSED("study", "AccessionNumber") COMPOSED("study", "StudyID") COMPOSED("study", "StudyDescription")
+    COMPOSED("study", "StudyInstitution") COMPOSED("study", "StudyStation")
+    COMPOSED("series", "SeriesDescription") COMPOSED("series", "ScheduledProcedureStepID")
+    COMPOSED("series", "RequestedProcedureID") COMPOSED("series", "Manufacturer")
+    COMPOSED("series", "InstitutionName") COMPOSED("series", "StationName");
 // clang-format on
 
-const char *const schema_steps[] = {version_1, version_2, version_3, version_4};
+const char *const schema_steps[] = {version_1, version_2, version_3, version_4, version_5};
 const size_t schema_version = sizeof schema_steps / sizeof *schema_steps;
 
 enum err schema_error(int rc) {
@@ -174,6 +192,22 @@ int schema_get_version(sqlite3 *db, int *ret_version) {
     return rc == SQLITE_ROW ? SQLITE_OK : rc;
 }
 
+static void composed(sqlite3_context *c, int n, sqlite3_value **v) {
+    (void)n;
+    if (sqlite3_value_type(v[0]) != SQLITE_TEXT) {
+        sqlite3_result_value(c, v[0]);
+        return;
+    }
+    struct buf b = BUF_INIT(SIZE_MAX);
+    const uint8_t *p = sqlite3_value_text(v[0]);
+    compose_text(slice_of(p, p ? (size_t)sqlite3_value_bytes(v[0]) : 0), &b);
+    if (buf_ok(&b))
+        sqlite3_result_text64(c, (const char *)b.p, b.n, SQLITE_TRANSIENT, SQLITE_UTF8);
+    else
+        sqlite3_result_error_nomem(c);
+    buf_fini(&b);
+}
+
 static int run_steps(sqlite3 *db, const char *const *steps, size_t from, size_t count) {
     char sql[48];
     int rc = SQLITE_OK;
@@ -194,7 +228,10 @@ enum err schema_migrate(sqlite3 *db, const char *const *steps, size_t count, boo
     *ret_from = version;
     if ((size_t)version == count)
         return OK;
-    rc = sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
+    rc = sqlite3_create_function_v2(db, "galena_composed", 1, SQLITE_UTF8 | SQLITE_DETERMINISTIC, NULL,
+                                    composed, NULL, NULL, NULL);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
     if (rc == SQLITE_OK)
         rc = run_steps(db, steps, (size_t)version, count);
     if (rc == SQLITE_OK && !dry_run)

@@ -59,6 +59,41 @@ static void forms_stand_in_for_each_other(void **state) {
     assert_true(a.present == 3);
 }
 
+// As the records of older programs have it, and those of today.
+static void text_is_compared_composed(void **state) {
+    (void)state;
+    struct attributes a;
+    struct fault f = {0};
+    static const char bytes[] = "\x00\x00\x03\x00" "a\xcc\x88" // a name: folded, or not at all
+                                "\x02\x00\x03\x00" "a\xcc\x88"
+                                "\x04\x00\x03\x00" "a\xcc\x88" "\x05\x00\x01\x00" "x";
+    assert_int_equal(attributes_parse(slice_of(BYTES(bytes)), &a, &f), OK);
+    assert_true(slice_eq_str(a.matching[INDEX_ATTR_PatientName], "a\xcc\x88"));
+    assert_true(slice_eq_str(a.matching[INDEX_ATTR_PatientID], "\xc3\xa4"));
+    assert_true(slice_eq_str(a.value[INDEX_ATTR_PatientID], "a\xcc\x88"));
+    assert_true(slice_eq_str(a.matching[INDEX_ATTR_IssuerOfPatientID], "x"));
+}
+
+// More than there is room for: the rest is compared as it is.
+static void composed_up_to_a_limit(void **state) {
+    (void)state;
+    static const enum index_attr texts[] = {INDEX_ATTR_PatientID, INDEX_ATTR_IssuerOfPatientID,
+                                            INDEX_ATTR_OtherPatientIDs};
+    struct buf b = BUF_INIT(16384);
+    struct attributes a;
+    struct fault f = {0};
+    for (size_t i = 0; i < 3; i++) {
+        buf_u16le(&b, INDEX_ATTR_VALUE(texts[i]));
+        buf_u16le(&b, 1200);
+        for (int n = 0; n < 400; n++)
+            buf_append(&b, "a\xcc\x88", 3);
+    }
+    assert_int_equal(attributes_parse(buf_slice(&b), &a, &f), OK);
+    for (size_t i = 0; i < 3; i++)
+        assert_int_equal(a.matching[texts[i]].n, i < 2 ? 800 : 1200);
+    buf_fini(&b);
+}
+
 static void length_limit(void **state) {
     (void)state;
     struct buf b = BUF_INIT(8192);
@@ -150,6 +185,8 @@ int main(void) {
         cmocka_unit_test(table),
         cmocka_unit_test(forms_stand_in_for_each_other),
         cmocka_unit_test(length_limit),
+        cmocka_unit_test(text_is_compared_composed),
+        cmocka_unit_test(composed_up_to_a_limit),
         cmocka_unit_test(groups_of_names),
         cmocka_unit_test(uids_pack_and_unpack),
         cmocka_unit_test(schema_has_all_columns),

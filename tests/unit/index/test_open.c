@@ -452,8 +452,9 @@ static void make_version_1(void) {
     assert_int_equal(
         sqlite3_exec(db,
                      "INSERT INTO patient(id,key,PatientID)VALUES(1,x'01','p');"
-                     "INSERT INTO study(id,patient,StudyInstanceUID,series_count,instance_count)"
-                     "VALUES(5,1,x'12',2,0);"
+                     "INSERT INTO study(id,patient,StudyInstanceUID,series_count,instance_count,"
+                     "StudyDescription,AccessionNumber,AccessionNumber_)"
+                     "VALUES(5,1,x'12',2,0,'Scha\u0308del','as it was made','As it came');"
                      "INSERT INTO series(id,study,SeriesInstanceUID,instance_count,InstitutionName,"
                      "InstitutionName_,StationName,Modality)VALUES(7,5,x'1a',0,NULL,NULL,'ST','MR'),"
                      "(8,5,x'1b',0,'ward 3','Ward 3','ST2','CT')",
@@ -488,7 +489,12 @@ static void the_first_version_is_brought_up_to_date(void **state) {
     } rows[] = {{INDEX_ATTR_StudyInstitution, "Ward 3"},
                 {INDEX_ATTR_StudyStation, "ST"},
                 {INDEX_ATTR_ModalitiesInStudy, "CT\\MR"},
+                {INDEX_ATTR_StudyDescription, "Scha\u0308del"},
+                {INDEX_ATTR_AccessionNumber, "As it came"},
                 {INDEX_ATTR_PatientIdentityRemoved, ""}};
+    assert_string_equal(bed_find(ix, INDEX_STUDY, INDEX_ATTR_StudyDescription, INDEX_ATTR_StudyDescription,
+                                 QUERY_SINGLE, "Sch\u00e4del", NULL),
+                        "Scha\u0308del");
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         assert_string_equal(bed_find(ix, INDEX_STUDY, rows[i].attr, rows[i].attr, -1, NULL, NULL),
                             rows[i].expected);
