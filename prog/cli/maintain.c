@@ -26,8 +26,8 @@ const struct cli_verb verb_verify = {
     "verify",
     "DIR",
     "check every stored object",
-    "Reads all objects and opens their seals, chunk by chunk. Changes nothing, and may run "
-    "beside the server.\n\n"
+    "Reads all objects and opens their seals, chunk by chunk, and all studies' keys. Changes nothing, "
+    "and may run beside the server.\n\n"
     "Exit status 1 when anything is damaged.",
     {{0}},
     run_verify,

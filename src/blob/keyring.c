@@ -41,7 +41,6 @@ struct keyring {
     uint32_t durable_next; // slots below are synced
     uint32_t round_next;   // … and will be, when this round succeeds
     bool dirty, in_round;
-    uint64_t live, erased, damaged;
 };
 
 static const char root_name[] = "root.key", keys_name[] = "studies.keys";
@@ -122,17 +121,12 @@ static enum err read_header(struct keyring *k, struct fault *f) {
 
 static void load_slot(struct keyring *k, uint32_t slot, const uint8_t *p) {
     struct key_slot s;
-    if (!key_slot_read(p, &s)) {
-        k->damaged++;
-        k->next = slot + 1;
-    } else if (s.state == KEY_SLOT_LIVE) {
+    bool sound = key_slot_read(p, &s);
+    if (sound && s.state == KEY_SLOT_FREE)
+        return;
+    if (sound && s.state == KEY_SLOT_LIVE)
         key_table_put(&k->table, s.id, slot);
-        k->live++;
-        k->next = slot + 1;
-    } else if (s.state == KEY_SLOT_ERASED) {
-        k->erased++;
-        k->next = slot + 1;
-    }
+    k->next = slot + 1;
 }
 
 static enum err load_slots(struct keyring *k, struct fault *f) {
@@ -379,7 +373,6 @@ static enum err add(struct keyring *k, const uint8_t id[KEYS_ID], struct fault *
     if (blob_os_write(k->fd, p, sizeof p, slot_at(slot))) {
         key_table_put(&k->table, id, slot);
         cache_put(k, slot, id, kek);
-        k->live++;
         k->next++;
         k->dirty = true;
         *ret_slot = slot;
@@ -422,8 +415,6 @@ static enum err erase_slots(struct keyring *k, int fd, const uint8_t id[KEYS_ID]
         if (!write_erased(k, fd, slot))
             return fault_errno(f, keys_name);
         key_table_remove(&k->table, id, slot);
-        k->live--;
-        k->erased++;
     }
     if (e != ERR_NO_SUCH_OBJECT)
         return e;
@@ -467,11 +458,8 @@ bool keyring_sync_run(struct keyring *k) {
 static void burn(struct keyring *k, uint32_t from, uint32_t to) {
     for (uint32_t slot = from; slot < to; slot++) {
         struct key_slot s;
-        if (read_slot(k, slot, NULL, &s) == OK && s.state == KEY_SLOT_LIVE) {
+        if (read_slot(k, slot, NULL, &s) == OK && s.state == KEY_SLOT_LIVE)
             key_table_remove(&k->table, s.id, slot);
-            k->live--;
-            k->erased++;
-        }
         (void)write_erased(k, k->fd, slot);
         k->dirty = true;
     }
@@ -491,7 +479,7 @@ void keyring_sync_end(struct keyring *k, bool ok) {
         k->file_slots = k->next; // the zeros there may be lost as well: write them anew
 }
 
-// --- Status --------------------------------------------------------------------------------------
+// --- Verifying -----------------------------------------------------------------------------------
 
 enum err keyring_verify(struct keyring *k, struct fault *f, uint64_t *ret_damaged) {
     uint64_t damaged = 0;
@@ -510,14 +498,4 @@ enum err keyring_verify(struct keyring *k, struct fault *f, uint64_t *ret_damage
     }
     *ret_damaged = damaged;
     return OK;
-}
-
-void keyring_status(const struct keyring *k, struct keyring_info *ret_info) {
-    *ret_info = (struct keyring_info){
-        .live = k->live,
-        .erased = k->erased,
-        .damaged = k->damaged,
-        .file_bytes = slot_at(k->file_slots),
-        .memory_bytes = sizeof *k + ((uint64_t)k->table.mask + 1) * sizeof *k->table.entries,
-    };
 }

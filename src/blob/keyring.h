@@ -52,13 +52,8 @@ enum err keyring_kek(struct keyring *k, uint32_t slot, struct fault *f, uint8_t 
 // After ERR_IO the key is gone from memory and perhaps from the disk: call again after the restart.
 enum err keyring_erase(struct keyring *k, struct slice study_uid, struct fault *f);
 
-struct keyring_info {
-    uint64_t live, erased, damaged; // slots
-    uint64_t file_bytes, memory_bytes;
-};
 // Unwraps every key; counts the slots that fail. About 2 µs a study.
 enum err keyring_verify(struct keyring *k, struct fault *f, uint64_t *ret_damaged);
-void keyring_status(const struct keyring *k, struct keyring_info *ret_info);
 
 // Sync in three steps, as the store does it (blob/store.h): begin and end on the owner's thread, run
 // on any. A failed sync burns the slots it was to make durable: their studies get new ones.

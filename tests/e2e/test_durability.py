@@ -279,6 +279,20 @@ def test_verify_works_beside_a_running_server(fresh):
         assert " 1 damaged" in fresh.run("verify", fresh.dir, status=1)
 
 
+def test_verify_looks_at_every_key(fresh):
+    """Also at one of which no object is left, or is there yet."""
+    with fresh.associate(contexts=[(CT, [dul.EXPLICIT])]) as a:
+        d, data = encoded(1)
+        assert a.store(CT, d.SOPInstanceUID, dul.EXPLICIT, data)[0x0900] == 0
+    fresh.stop()
+    assert " 0 damaged" in fresh.run("verify", fresh.dir)
+    with open(os.path.join(fresh.dir, "keys", "studies.keys"), "r+b") as f:
+        f.seek(2 * 4096 + 64)  # the slot behind the study's
+        f.write(b"L" * 64)
+    said = fresh.run("verify", fresh.dir, status=1)
+    assert "keys/studies.keys, the keys of 1 studies" in said and " 1 damaged" in said
+
+
 def test_verify_misses_a_segment(fresh):
     d, data = encoded(1, 2000000)
     contexts = [(CT, [dul.EXPLICIT])]
