@@ -19,7 +19,6 @@ enum { CTL_FD = OS_TEMPLATE_CTL, ARCHIVE_FD = 4, USERS_FD = 5, TOKENS_FD = 6, SE
 enum {
     FDS_MAX = 32,
     QUESTIONS_AT_ONCE = 256, // before a password has its turn
-    SEND_AGAIN_MS = 10,
 };
 
 static void log_to_supervisor(void *ctx, enum os_log_level level, struct slice text) {
@@ -28,17 +27,16 @@ static void log_to_supervisor(void *ctx, enum os_log_level level, struct slice t
     (void)ipc_send(CTL_FD, IPC_AUTH_LOG, &m, NULL, 0);
 }
 
-// The archive waits for each answer: where the kernel has no memory for one, it comes a little later.
 void auth_send(enum ipc_type type, const void *body) {
     enum err e = ipc_send(ARCHIVE_FD, type, body, NULL, 0);
-    while (err_of_machine(e)) {
-        (void)poll(NULL, 0, SEND_AGAIN_MS);
-        e = ipc_send(ARCHIVE_FD, type, body, NULL, 0);
-    }
     ipc_forget_sent();
     if (e == ERR_PEER_GONE)
         _exit(0);
-    bug_unless(e == OK); // a field too long is ours to prevent; the socket waits
+    bug_unless(e != ERR_LIMIT); // a field too long is ours to prevent; the socket waits
+    if (e != OK) { // the archive would wait for ever
+        os_log(OS_LOG_ERROR, "an answer cannot be sent, auth ends", OS_LOG_TEXT("error", err_text(e)));
+        _exit(1);
+    }
 }
 
 void auth_done(uint64_t request, enum err error, const char *detail) {

@@ -1,6 +1,7 @@
 #include "os/msg.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -29,6 +30,17 @@ static enum err send_error(struct fault *f) {
     }
 }
 
+// The kernel has no memory for a message now; a moment later it usually has. What a message says is said
+// once, and who waits for it would wait for ever: so we wait a moment, each time twice as long.
+static bool wait_for_memory(int *wait_ms) {
+    enum { WAIT_MAX_MS = 256 };
+    if ((errno != ENOBUFS && errno != ENOMEM) || *wait_ms > WAIT_MAX_MS)
+        return false;
+    (void)poll(NULL, 0, *wait_ms);
+    *wait_ms *= 2;
+    return true;
+}
+
 static void attach_fds(struct msghdr *m, union control *c, const int *fds, unsigned n) {
     memset(c, 0, sizeof *c);
     m->msg_control = c;
@@ -55,10 +67,11 @@ enum err os_msg_send2(int sock, struct slice head, struct slice body, const int 
     union control c;
     if (n > 0)
         attach_fds(&m, &c, fds, n);
+    int wait_ms = 1;
     ssize_t sent;
     do
         sent = sendmsg(sock, &m, MSG_NOSIGNAL);
-    while (sent < 0 && errno == EINTR);
+    while (sent < 0 && (errno == EINTR || wait_for_memory(&wait_ms)));
     return sent < 0 ? send_error(f) : OK;
 }
 

@@ -5,13 +5,26 @@
 #include "base/cleanup.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cmocka.h>
+
+// The kernel's, but that it has no memory the next few times.
+static unsigned without_memory;
+
+ssize_t sendmsg(int fd, const struct msghdr *m, int flags) {
+    if (without_memory == 0)
+        return syscall(SYS_sendmsg, fd, m, flags);
+    without_memory--;
+    errno = ENOBUFS;
+    return -1;
+}
 
 static unsigned open_descriptors(void) {
     DIR *d = opendir("/proc/self/fd");
@@ -130,6 +143,28 @@ static void test_full_socket_is_busy(void **state) {
     close(pair[1]);
 }
 
+// What is said once is not lost for want of memory that comes back; but nobody waits for ever.
+static void test_no_memory_for_a_moment(void **state) {
+    (void)state;
+    int pair[2];
+    uint8_t buffer[10];
+    size_t n;
+    struct os_msg_fds fds;
+    assert_int_equal(os_fd_pair_seqpacket(pair, NULL), OK);
+    without_memory = 5;
+    assert_int_equal(os_msg_send(pair[0], SLICE_LIT("x"), NULL, 0, NULL), OK);
+    assert_int_equal(without_memory, 0);
+    assert_int_equal(os_msg_recv_now(pair[1], buffer, sizeof buffer, 0, &n, &fds, NULL), OK);
+    assert_int_equal(n, 1);
+    without_memory = 1000;
+    assert_int_equal(os_msg_send(pair[0], SLICE_LIT("x"), NULL, 0, NULL), ERR_IO);
+    assert_true(without_memory > 900);
+    without_memory = 0;
+    assert_int_equal(os_msg_recv_now(pair[1], buffer, sizeof buffer, 0, &n, &fds, NULL), ERR_BUSY);
+    close(pair[0]);
+    close(pair[1]);
+}
+
 static void test_length_limit(void **state) {
     (void)state;
     static const uint8_t big[OS_MSG_BYTES_MAX + 1];
@@ -160,6 +195,7 @@ static void test_take(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_abuse),        cmocka_unit_test(test_ends),
+        cmocka_unit_test(test_no_memory_for_a_moment),
         cmocka_unit_test(test_length_limit), cmocka_unit_test(test_take),
         cmocka_unit_test(test_full_socket_is_busy),
     };
