@@ -20,8 +20,24 @@ const moreImages = {
   }],
 };
 
+// The way back to the list, where OHIF's name would be; with the words searched for, if one came from there: what
+// stands before this page in the tab's history is there only if it is one of this archive.
+const arrived = window.navigation?.currentEntry?.index ?? 0;
+
+function toStudies(React) {
+  const chosen = localStorage.getItem("galena.language") || navigator.language;
+  const back = (event) => {
+    if (arrived === 0) return;
+    event.preventDefault();
+    history.go(Math.min(-1, arrived - 1 - window.navigation.currentEntry.index));
+  };
+  return React.createElement("a", { className: "to-studies", href: "/#/studies", onClick: back },
+    "\u2039\u00a0" + (chosen.toLowerCase().startsWith("de") ? "Studien" : "Studies"));
+}
+
 window.config = {
   name: "galena",
+  whiteLabeling: { createLogoComponentFn: toStudies },
   routerBasename: "/viewer",
   extensions: [moreImages],
   modes: [],
@@ -29,7 +45,7 @@ window.config = {
   // On a telephone the list of series would leave a strip for the images: it opens when asked for.
   modesConfiguration: { "@ohif/mode-longitudinal": {
     sopClassHandlers: { $push: ["galena.sopClassHandlerModule.images"] },
-    ...(matchMedia("(max-width: 700px)").matches ? { routes: { 0: {
+    ...(matchMedia("(max-width: 700px), (max-height: 500px)").matches ? { routes: { 0: {
       layoutInstance: { props: { leftPanelClosed: { $set: true } } } } } } : {}),
   } },
   showStudyList: false, // the site has a better one

@@ -70,7 +70,7 @@ def page(text):
     text = re.sub(r"<meta name=\"(?:apple-|msapplication-)[^>]*>", "", text)
     text = re.sub(r"((?:src|href)=\")/", r"\1/viewer/", text)
     own = '<script src="/viewer/app-config.js"></script><script src="/viewer/boot.js"></script>' \
-        '<script src="/viewer/session.js"></script>'
+        '<script src="/viewer/session.js"></script><link rel="stylesheet" href="/viewer/narrow.css">'
     text, n = re.subn(r"<title>.*?</title>", "<title>Galena viewer</title>" + own, text)
     if n != 1 or "<script>" in text:
         raise ValueError("OHIF's page is not as it was")
@@ -101,7 +101,7 @@ def main(source, target):
                 text = f.read()
             with open(made, "w", encoding="utf-8") as f:
                 f.write(make(text))
-    for name in ("app-config.js", "boot.js", "session.js"):
+    for name in ("app-config.js", "boot.js", "session.js", "narrow.css"):
         shutil.copyfile(os.path.join(HERE, name), os.path.join(target, name))
 
 
