@@ -79,6 +79,15 @@ static enum err study_find(struct index_deletion *d, struct fault *f) {
     return rc == SQLITE_ROW ? OK : index_fail(d->ix, rc, "finding a study", f);
 }
 
+static int64_t last_open(const struct index *ix) {
+    int64_t last = 0;
+    for (const struct index_deletion *d = ix->deletions; d; d = d->next)
+        last = d->id > last ? d->id : last;
+    return last;
+}
+
+// Under a number that none has that is open, even if its list is gone: whoever carries that one out may be
+// about to forget it once more, because it was not told that it had been.
 static enum err write_down(struct index_deletion *d, struct fault *f) {
     sqlite3_stmt *s = NULL;
     enum err e = index_begin(d->ix, f);
@@ -88,6 +97,7 @@ static enum err write_down(struct index_deletion *d, struct fault *f) {
         return e;
     bind_blob(s, 1, uid_packed_slice(&d->study));
     sqlite3_bind_int(s, 2, d->whole);
+    sqlite3_bind_int64(s, 3, last_open(d->ix));
     int rc = sqlite3_step(s);
     sqlite3_reset(s);
     d->id = sqlite3_last_insert_rowid(d->ix->db);
@@ -270,13 +280,10 @@ uint64_t index_deletion_count(const struct index_deletion *d) {
 // Behind those that are being carried out.
 static enum err next_ready(struct index_deletion *d, struct fault *f, bool *ret_found) {
     sqlite3_stmt *s = NULL;
-    int64_t last = 0;
     enum err e = index_statement(d->ix, ST_DELETION_NEXT_READY, f, &s);
     if (e != OK)
         return e;
-    for (const struct index_deletion *open = d->ix->deletions; open; open = open->next)
-        last = open->id > last ? open->id : last;
-    sqlite3_bind_int64(s, 1, last);
+    sqlite3_bind_int64(s, 1, last_open(d->ix));
     int rc = sqlite3_step(s);
     if (rc == SQLITE_ROW) {
         d->id = sqlite3_column_int64(s, 0);

@@ -83,7 +83,8 @@ static const char *const texts[ST_COUNT_] = {
     [ST_STUDY_RELINK] = "UPDATE study SET patient=? WHERE id=?",
     [ST_PATIENT_DROP] = "DELETE FROM patient WHERE id=?1 "
                         "AND NOT EXISTS(SELECT 1 FROM study WHERE patient=?1)",
-    [ST_DELETION_ADD] = "INSERT INTO deletion(study,whole,ready)VALUES(?,?,0)",
+    [ST_DELETION_ADD] = "INSERT INTO deletion(id,study,whole,ready)"
+                        "VALUES(max(?3,(SELECT coalesce(max(id),0)FROM deletion))+1,?1,?2,0)",
     [ST_DELETION_READY] = "UPDATE deletion SET ready=1 WHERE id=?",
     [ST_DELETION_NEXT_READY] = "SELECT id,study,whole FROM deletion WHERE ready=1 AND id>?1"
                                " ORDER BY id LIMIT 1",

@@ -130,6 +130,25 @@ static void what_is_meant_goes(void **state) {
     }
 }
 
+// The disk fails when a finished one is to be made durable: it is finished a second time, and meanwhile there
+// is another, whose list is not touched by that.
+static void one_that_is_finished_twice(void **state) {
+    (void)state;
+    struct index_deletion *first = NULL, *second = NULL;
+    assert_int_equal(try_list("1.2.1", "", "", &first), OK);
+    assert_int_equal(index_deletion_ready(first, NULL), OK);
+    assert_int_equal(carry_out(first, 100), 14);
+    assert_int_equal(index_deletion_finish(first, NULL), OK);
+    assert_int_equal(index_commit(ix, NULL), OK);
+    assert_int_equal(try_list("1.2.3", "", "", &second), OK);
+    assert_int_equal(index_deletion_ready(second, NULL), OK);
+    finish(first);
+    assert_int_equal(carry_out(second, 100), 12);
+    finish(second);
+    assert_int_equal(rows_left(), 0);
+    assert_int_equal(bed_status(ix).studies, 1);
+}
+
 static void reopen(void) { // as after a crash: what was not committed is gone
     index_close(ix);
     ix = bed_open(dir);
@@ -289,6 +308,7 @@ static void what_is_sent_again_stays(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_is_meant_goes, setup, teardown),
+        cmocka_unit_test_setup_teardown(one_that_is_finished_twice, setup, teardown),
         cmocka_unit_test_setup_teardown(a_crash_leaves_no_half, setup, teardown),
         cmocka_unit_test_setup_teardown(several_to_be_resumed, setup, teardown),
         cmocka_unit_test_setup_teardown(what_comes_meanwhile_is_noticed, setup, teardown),
