@@ -14,19 +14,24 @@ STORE, RETRIEVE = 2, 8
 SHORT_S = 6 # that a session or a token is good for
 
 
+def one_of_the_provider(bed, auth, token, **who):
+    """A worker with a ring, for a token of which auth says that it is good for so long."""
+    worker = bed.web()
+    worker.send("IDENTIFY", kind=BEARER, credential=token)
+    asked = auth.receive()[1]
+    auth.send("AUTH_IDENTITY", request=asked["request"], kind=3, user="oidc:robot", rights=0xffffffff, **who)
+    identity = worker.receive()[1]
+    assert identity["error"] == 0 and identity["rights"] & STORE
+    return worker.get_ring()
+
+
 def test_an_upload_outlives_the_providers_token_it_came_with():
     """And nothing else does."""
     with served(OnlyArchive()) as b:
         auth = b.auth_channel()
 
         def robot(token):
-            worker = b.web()
-            worker.send("IDENTIFY", kind=BEARER, credential=token)
-            asked = auth.receive()[1]
-            auth.send("AUTH_IDENTITY", request=asked["request"], kind=3, user="oidc:robot", roles=2,
-                      rights=0xffffffff, expires_s=1)
-            assert worker.receive()[1]["rights"] & STORE
-            return worker.get_ring()
+            return one_of_the_provider(b, auth, token, roles=2, expires_s=1)
 
         uploads, late = robot("a.b.c"), robot("d.e.f")
         store(uploads, "1.3.7.1", b"in time", study="1.3.7")
@@ -132,13 +137,7 @@ def test_a_retrieval_outlives_the_providers_token_it_came_with():
         auth = b.auth_channel()
 
         def robot(token):
-            worker = b.web()
-            worker.send("IDENTIFY", kind=BEARER, credential=token)
-            asked = auth.receive()[1]
-            auth.send("AUTH_IDENTITY", request=asked["request"], kind=3, user="oidc:robot", roles=3,
-                      rights=0xffffffff, expires_s=2)
-            assert worker.receive()[1]["error"] == 0
-            return worker.get_ring()
+            return one_of_the_provider(b, auth, token, roles=3, expires_s=2)
 
         first, second = robot("a.b.c"), robot("d.e.f")
         store(first, "1.3.8.1", b"an object", study="1.3.8")
